@@ -1,0 +1,109 @@
+"""leadgrade.yaml: where the CRMs are, where state is kept, what may be written and when.
+
+Any key can be overridden by environment, nested with two underscores (``LEADGRADE_HUBSPOT__BASE_URL``). Secrets come
+only from the environment or from a file (``access_token_file``), never from the YAML.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+
+class Section(BaseModel):
+    """A part of the settings: strict about keys, fixed once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StoreSettings(Section):
+    """Where state is kept."""
+
+    path: Path = Path(".leadgrade")  # mirror.duckdb and journal.db live here
+    journal_url: str | None = None  # SQLAlchemy URL; default is SQLite in `path`
+    memory_limit_mb: int = Field(default=256, ge=64)  # DuckDB's share of memory
+
+
+class HubSpotSettings(Section):
+    """One HubSpot portal."""
+
+    base_url: str = "https://api.hubapi.com"
+    portal_id: int | None = None  # pinned; another portal is refused before anything is read
+    access_token: SecretStr | None = None
+    access_token_file: Path | None = None
+    client_id: str | None = None  # OAuth: with client_secret and refresh_token
+    client_secret: SecretStr | None = None
+    client_secret_file: Path | None = None
+    refresh_token: SecretStr | None = None
+    refresh_token_file: Path | None = None
+    requests_per_10_s: int = Field(default=190, ge=1)  # private app on Professional and Enterprise
+    searches_per_s: int = Field(default=5, ge=1)  # per account, all apps together
+    email_events: bool = True  # marketing e-mail events; off: counters on the contact are used
+    forms: bool = True  # form submissions; off: counters on the contact are used
+    engagements: bool = True  # calls, e-mails, meetings, notes, tasks, communications
+    settle_s: int = Field(default=60, ge=0)  # how long a change may take to become searchable
+    look_back_s: int = Field(default=300, ge=0)  # how far each incremental read overlaps the last
+
+
+class SalesforceSettings(Section):
+    """One Salesforce organisation."""
+
+    login_url: str = "https://login.salesforce.com"
+    org_id: str | None = None  # pinned; 15 or 18 characters
+    auth: Literal["client_credentials", "jwt"] = "client_credentials"
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    client_secret_file: Path | None = None
+    username: str | None = None  # jwt
+    private_key_file: Path | None = None  # jwt
+    api_version: str = "67.0"
+    daily_share: float = Field(default=0.25, gt=0, le=1)  # of the organisation's daily calls that we may use
+    bulk_above: int = Field(default=2000, ge=0)  # rows above which Bulk API 2.0 is used
+    look_back_s: int = Field(default=600, ge=0)  # late commits: how far each incremental read overlaps the last
+
+
+class AttributeSetting(Section):
+    """Where each CRM keeps one attribute that rules may use.
+
+    `salesforce` is a field name for Lead and Contact alike, or a mapping by object (Lead, Contact, Account).
+    """
+
+    type: Literal["text", "number", "boolean", "date"] = "text"
+    hubspot: str | None = None
+    salesforce: str | dict[Literal["Lead", "Contact", "Account"], str] | None = None
+
+
+class GuardSettings(Section):
+    """What stops a run before it writes."""
+
+    max_share: float = Field(default=0.2, gt=0, le=1)  # of people already rated whose rating or stage may change
+
+
+class WriteSettings(Section):
+    """What may be written."""
+
+    enabled: bool = True
+    min_change: int = Field(default=1, ge=1)  # points an engagement or fit score must move to be written
+    guard: GuardSettings = GuardSettings()
+
+
+class ScheduleSettings(Section):
+    """When the daemon works; five-field cron, UTC."""
+
+    sync: str = "*/10 * * * *"
+    rescore: str = "15 3 * * *"
+
+
+class Settings(Section):
+    """The whole of leadgrade.yaml. A CRM without a section is not used."""
+
+    scoring: Path = Path("scoring.yaml")
+    store: StoreSettings = StoreSettings()
+    hubspot: HubSpotSettings | None = None
+    salesforce: SalesforceSettings | None = None
+    precedence: tuple[Literal["salesforce", "hubspot"], ...] = ("salesforce", "hubspot")  # whose value counts
+    attributes: dict[str, AttributeSetting] = {}
+    writes: WriteSettings = WriteSettings()
+    schedule: ScheduleSettings = ScheduleSettings()

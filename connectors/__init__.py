@@ -1,0 +1,1 @@
+"""One folder per CRM behind one small protocol (`connectors.base.Connector`)."""

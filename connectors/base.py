@@ -1,0 +1,176 @@
+"""What a connector is: five verbs, plain data in and out, no inheritance.
+
+identify()                which portal or org this is
+check()                   what stands in the way, each finding with its remedy
+provision(dry_run)        the fields that Leadgrade writes, created where missing
+pull(stream, cursor)      batches of facts, each with the cursor that is true once it is stored
+push(changes)             an outcome per change
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from typing import TYPE_CHECKING, Final, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    import pyarrow as pa
+
+    from scoring.facts import Table
+
+
+class Clear(Enum):
+    """The wish to empty a field; a field that is absent from a change is left alone."""
+
+    CLEAR = "clear"
+
+
+CLEAR: Final = Clear.CLEAR
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which account of the CRM the credentials open."""
+
+    crm: str
+    account_id: str  # portal id or organisation id
+    name: str
+    is_sandbox: bool
+    calls_left_today: int | None = None  # None where the CRM does not say
+    server_time: datetime | None = None  # from the Date header, to warn of clock skew
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of `check`: what was looked at, whether it is in order, and what to do if not."""
+
+    level: Literal["pass", "warn", "fail"]
+    subject: str  # e.g. "scope crm.objects.contacts.read", "Lead.Leadgrade_Rating__c"
+    message: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioned:
+    """One thing that `provision` made, would make (dry run) or found in place."""
+
+    what: str  # e.g. "property leadgrade_rating", "permission set Leadgrade"
+    status: Literal["created", "would create", "exists"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A stream of facts that can be pulled.
+
+    `name` is ``records``, ``accounts``, ``deals``, ``activities.<source>``, ``removals``; kinds of record that the CRM
+    keeps apart have streams of their own (``records.lead``). An optional stream may be skipped when the plan or the
+    scopes do not give it; then the run is partial, never silently so.
+    """
+
+    name: str
+    table: Table
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of one table of facts, and the cursor that is true once they are stored.
+
+    `rows` has the schema `scoring.facts.arrow_schema(table, attributes)`. `cursor` is opaque JSON text that only the
+    connector understands; an empty batch may still carry a new cursor. `total` is how many rows the stream expects
+    in this pull, where the CRM says so, for progress bars.
+    """
+
+    table: Table
+    rows: pa.Table
+    cursor: str
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """New values for one record. `values` maps names of `scoring.facts.OUTPUT_FIELDS` to a value or CLEAR."""
+
+    kind: str  # contact or lead
+    record_id: str
+    values: Mapping[str, str | int | Clear]
+    account_id: str | None = None  # to keep records of one account together
+    tag: int = 0  # the caller's own number, given back in the outcome
+
+
+class Status(StrEnum):
+    """How a row ended. The five words of every count."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one change ended. `code` is the CRM's own code or ours; `message` holds no personal value.
+
+    `gone` tells that the record is deleted, merged or converted; `successor_id` is where the person lives on.
+    """
+
+    kind: str
+    record_id: str
+    status: Status
+    code: str = ""
+    message: str = ""
+    field: str = ""
+    gone: str | None = None  # a scoring.facts.Removed word
+    successor_id: str | None = None
+    tag: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a connector has used since it was made, for the run's report."""
+
+    calls: int = 0
+    retries: int = 0
+    waited_s: float = 0.0
+    by_reason: Mapping[str, int] = field(default_factory=dict)  # retries by reason
+
+
+class Connector(Protocol):
+    """A CRM. All methods may raise the errors of `connectors.errors`."""
+
+    crm: str
+
+    def identify(self) -> Identity:
+        """Which portal or org the credentials open. One call, nothing else is touched before it."""
+        ...
+
+    def check(self) -> list[Finding]:
+        """Scopes, permissions, and each mapped and written field; never raises for a finding."""
+        ...
+
+    def provision(self, *, dry_run: bool) -> list[Provisioned]:
+        """Create what is missing; repeatable. Raises ConfigProblem on a name clash with another type."""
+        ...
+
+    def streams(self) -> Sequence[Stream]:
+        """The streams this connector pulls, in the order in which they are best pulled."""
+        ...
+
+    def pull(self, stream: str, cursor: str | None) -> Iterator[Batch]:
+        """Facts of `stream` since `cursor`; everything when it is None. May be resumed from any batch's cursor."""
+        ...
+
+    def push(self, changes: Iterable[Change]) -> Iterator[Outcome]:
+        """Send the changes in the batches the CRM likes best; exactly one outcome per change, in any order."""
+        ...
+
+    def usage(self) -> Usage:
+        """Calls and retries so far."""
+        ...
+
+    def close(self) -> None:
+        """Give back connections."""
+        ...

@@ -1,0 +1,293 @@
+"""The one door through which every call to a CRM goes.
+
+From outside in: retry > auth > budget > timeout > send. A retry gets a fresh token and pays its budget again. What an
+answer means is the vendor's business (`judge`); how to react is here, once.
+"""
+
+from __future__ import annotations
+
+import collections
+import random
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import orjson
+import structlog
+import tenacity
+
+from connectors.base import Usage
+from connectors.errors import AuthStop, ConnectorBug, ConnectorError, OutcomeUnknown, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from connectors.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+FIRST_WAIT_S = 0.5
+LONGEST_WAIT_S = 60.0
+DEADLINE_S = 300.0
+"""Waiting that the server did not ask for ends after this long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call. `path` is relative to the CRM's base; `budget` names whose allowance it spends.
+
+    `repeatable` says that sending it twice does no harm (reads, and updates to absolute values). With `stream_to` the
+    body of a good answer is written to that file and `Response.content` stays empty. `label` replaces the path in
+    logs and errors where the path holds an id or an address.
+    """
+
+    method: str
+    path: str
+    params: Mapping[str, Any] | None = None
+    json: Any = None
+    body: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    budget: str = "general"
+    repeatable: bool = True
+    stream_to: Path | None = None
+    label: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.label or self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer of any status. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    def json(self) -> Any:
+        """The body as JSON; None when it is not JSON (an edge's HTML page, an empty body)."""
+        try:
+            return orjson.loads(self.content)
+        except orjson.JSONDecodeError:
+            return None
+
+
+class TransportError(Exception):
+    """No answer came. `reason` is a short word; `sent` says whether the request may have arrived."""
+
+    def __init__(self, reason: str, *, sent: bool = True) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.sent = sent
+
+
+@dataclass(frozen=True, slots=True)
+class Good:
+    """Take the answer as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Try again: after `after_s` when the server said so, else with backoff. `pause` holds the whole budget back."""
+
+    reason: str
+    after_s: float | None = None
+    pause: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """The token was refused; renew it once and try again. `refusal` is raised when that does not help."""
+
+    refusal: ConnectorError
+
+
+Verdict = Good | Again | Renew | ConnectorError
+
+
+class TokenSource(Protocol):
+    """Where the credentials come from. Safe to use from several threads."""
+
+    def current(self) -> str:
+        """A token believed to be valid, fetched or renewed ahead of its expiry when needed."""
+        ...
+
+    def renew(self, refused: str) -> str:
+        """A token other than `refused`; raises AuthStop when there can be none."""
+        ...
+
+
+class FixedToken:
+    """A token that never changes: a private app's or service key's."""
+
+    def __init__(self, token: str, crm: str) -> None:
+        self._token = token
+        self._crm = crm
+
+    def current(self) -> str:
+        """The token."""
+        return self._token
+
+    def renew(self, refused: str) -> str:  # noqa: ARG002 - the protocol's parameter
+        """Cannot be renewed."""
+        raise AuthStop(
+            "the access token was refused.",
+            crm=self._crm,
+            remedy="Create a new one and set it in the environment.",
+        )
+
+
+class Budget:
+    """At most `limit` calls per sliding window of `window_s` seconds, shared by all threads."""
+
+    def __init__(self, limit: int, window_s: float, clock: Clock) -> None:
+        self._limit = limit
+        self._window = window_s
+        self._clock = clock
+        self._calls: collections.deque[float] = collections.deque()
+        self._not_before = 0.0
+        self._lock = threading.Lock()
+
+    def acquire(self) -> float:
+        """Wait for a place in the window and take it; seconds waited."""
+        waited = 0.0
+        while (wait := self._try()) > 0:
+            self._clock.sleep(wait)
+            waited += wait
+        return waited
+
+    def _try(self) -> float:
+        with self._lock:
+            now = self._clock.monotonic()
+            if now < self._not_before:
+                return self._not_before - now
+            while self._calls and self._calls[0] <= now - self._window:
+                self._calls.popleft()
+            if len(self._calls) < self._limit:
+                self._calls.append(now)
+                return 0.0
+            return self._calls[0] + self._window - now
+
+    def pause(self, seconds: float) -> None:
+        """Nobody calls for so long: the server, or another app on the same allowance, says stop."""
+        with self._lock:
+            self._not_before = max(self._not_before, self._clock.monotonic() + seconds)
+
+
+class _Retry(Exception):
+    def __init__(self, verdict: Again) -> None:
+        super().__init__(verdict.reason)
+        self.verdict = verdict
+
+
+class Door:
+    """Calls one CRM. Thread-safe as far as `send` and the token source are."""
+
+    def __init__(
+        self,
+        *,
+        crm: str,
+        send: Callable[[Request, str], Response],
+        judge: Callable[[Request, Response], Verdict],
+        tokens: TokenSource,
+        budgets: Mapping[str, Budget],
+        clock: Clock,
+        deadline_s: float = DEADLINE_S,
+        seed: int = 0,
+    ) -> None:
+        self._crm = crm
+        self._send = send
+        self._judge = judge
+        self._tokens = tokens
+        self._budgets = budgets
+        self._clock = clock
+        self._deadline_s = deadline_s
+        self._random = random.Random(seed)
+        self._lock = threading.Lock()
+        self._calls = 0
+        self._waited_s = 0.0
+        self._retries: collections.Counter[str] = collections.Counter()
+
+    def call(self, request: Request) -> Response:
+        """The answer to `request`, once the vendor's judge takes it as good.
+
+        Raises what the judge raises; Unreachable when the deadline is spent; OutcomeUnknown when a request that
+        must not be repeated was sent and no answer came.
+        """
+        start = self._clock.monotonic()
+
+        def wait(state: tenacity.RetryCallState) -> float:
+            asked = self._asked(state)
+            backoff = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (state.attempt_number - 1))
+            return asked if asked is not None else backoff * self._random.uniform(0.5, 1.0)
+
+        def stop(state: tenacity.RetryCallState) -> bool:
+            # What the server asks for is granted in full, or the run stops; it is never shortened.
+            return self._clock.monotonic() - start + wait(state) > self._deadline_s
+
+        def note(state: tenacity.RetryCallState) -> None:
+            reason = str(state.outcome.exception()) if state.outcome else ""
+            seconds = state.next_action.sleep if state.next_action else 0.0
+            with self._lock:
+                self._retries[reason] += 1
+                self._waited_s += seconds
+            log.info("retry", crm=self._crm, call=str(request), reason=reason, wait_s=round(seconds, 2))
+
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(_Retry),
+            wait=wait,
+            stop=stop,
+            before_sleep=note,
+            sleep=self._clock.sleep,
+            reraise=True,
+        )
+        try:
+            return retrying(self._with_auth, request)
+        except _Retry as last:
+            raise Unreachable(
+                f"{request} got no usable answer within {self._deadline_s:.0f} s ({last}).",
+                crm=self._crm,
+                remedy="Nothing was lost; run again when the CRM can be reached.",
+            ) from None
+
+    @staticmethod
+    def _asked(state: tenacity.RetryCallState) -> float | None:
+        error = state.outcome.exception() if state.outcome else None
+        return error.verdict.after_s if isinstance(error, _Retry) else None
+
+    def _with_auth(self, request: Request) -> Response:
+        token = self._tokens.current()
+        for renewed in (False, True):
+            verdict, response = self._attempt(request, token)
+            if isinstance(verdict, Good) and response is not None:
+                return response
+            if isinstance(verdict, Again):
+                if verdict.pause:
+                    self._budgets[request.budget].pause(verdict.after_s or 1.0)
+                raise _Retry(verdict)
+            if isinstance(verdict, ConnectorError):
+                raise verdict
+            if isinstance(verdict, Renew):
+                if renewed:
+                    raise verdict.refusal
+                token = self._tokens.renew(token)
+        raise ConnectorBug(f"{request} ended without a verdict.", crm=self._crm)
+
+    def _attempt(self, request: Request, token: str) -> tuple[Verdict, Response | None]:
+        waited = self._budgets[request.budget].acquire()
+        with self._lock:
+            self._calls += 1
+            self._waited_s += waited
+        try:
+            response = self._send(request, token)
+        except TransportError as error:
+            if error.sent and not request.repeatable:
+                return OutcomeUnknown(f"{request} was sent and no answer came ({error.reason}).", crm=self._crm), None
+            return Again(error.reason), None
+        return self._judge(request, response), response
+
+    def usage(self) -> Usage:
+        """Calls, retries and seconds waited so far."""
+        with self._lock:
+            return Usage(self._calls, self._retries.total(), self._waited_s, dict(self._retries))

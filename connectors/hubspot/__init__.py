@@ -1,0 +1,1 @@
+"""HubSpot behind the five verbs."""

@@ -1,0 +1,1 @@
+"""Reads only: explain, status and reports."""

@@ -1,0 +1,220 @@
+"""The vocabulary of facts: what connectors deliver, what the mirror keeps and what the engine reads.
+
+Five kinds of table travel from a connector to the mirror: `records`, `accounts`, `deals`, `activities` and
+`counters`; a sixth, `removals`, says which of them are gone. All times are UTC; inside columnar tables they are
+`timestamp[us]` without a zone (UTC by definition), in Python they are aware. Ids are text. Unknown is null.
+
+Attributes that the user maps travel as columns called ``attr.<name>``, always as text in canonical form
+(numbers as decimals, booleans as ``true``/``false``, dates as ISO 8601 UTC). The mirror casts them to the type the
+mapping names; what cannot be cast becomes null and is counted. Fields that Leadgrade writes travel back as
+``observed.<name>``, also as text, so that the plan can compare desired with observed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pyarrow as pa
+
+ATTRIBUTE_PREFIX: Final = "attr."
+OBSERVED_PREFIX: Final = "observed."
+
+
+class Table(StrEnum):
+    """The tables of facts a batch can carry rows of."""
+
+    RECORDS = "records"
+    ACCOUNTS = "accounts"
+    DEALS = "deals"
+    ACTIVITIES = "activities"
+    COUNTERS = "counters"
+    REMOVALS = "removals"
+
+
+class Kind(StrEnum):
+    """What a record in a CRM is."""
+
+    CONTACT = "contact"
+    LEAD = "lead"
+    ACCOUNT = "account"
+    DEAL = "deal"
+    ACTIVITY = "activity"
+
+
+class Removed(StrEnum):
+    """Why a record is no longer live."""
+
+    DELETED = "deleted"
+    MERGED = "merged"
+    CONVERTED = "converted"
+    ERASED = "erased"
+
+
+ACTIVITY_TYPES: Final = frozenset({
+    "email_sent", "email_delivered", "email_open", "email_click", "email_reply", "email_bounce",
+    "unsubscribe", "spam_complaint", "page_view", "form_submission", "download",
+    "event_registered", "event_attended", "webinar_attended", "chat", "call",
+    "meeting_booked", "meeting_held", "task_done", "social_follow", "social_like", "social_share",
+    "ad_click", "product_view", "cart_add", "price_request", "purchase",
+})  # fmt: skip
+"""One vocabulary for all CRMs; a connector may add ``custom:<name>``."""
+
+DONE_TO_THEM: Final = frozenset({"email_sent", "email_delivered", "email_bounce", "task_done"})
+"""Activity types that people suffer rather than do; they do not count as a sign of life."""
+
+
+def is_activity_type(name: str) -> bool:
+    """Whether `name` belongs to the vocabulary (``custom:`` names always do)."""
+    return name in ACTIVITY_TYPES or (name.startswith("custom:") and len(name) > len("custom:"))
+
+
+# Column name -> type word; the words are those of `_ARROW` below. Order is the order of the columns.
+COLUMNS: Final[dict[Table, dict[str, str]]] = {
+    Table.RECORDS: {
+        "crm": "text",
+        "kind": "text",  # contact or lead
+        "record_id": "text",
+        "email": "text",  # as the CRM holds it; identity normalises
+        "account_id": "text",  # the primary company or account, same CRM
+        "owner_id": "text",
+        "stage": "text",  # lifecycle stage or lead status, as the CRM holds it
+        "created_at": "time",
+        "modified_at": "time",
+        "removed": "text",  # a Removed word, or null while live
+        "links": "texts",  # the same person elsewhere, each as "<crm>:<record_id>"
+    },  # + attr.*, observed.*
+    Table.ACCOUNTS: {
+        "crm": "text",
+        "account_id": "text",
+        "domain": "text",
+        "modified_at": "time",
+    },  # + attr.company.*
+    Table.DEALS: {
+        "crm": "text",
+        "deal_id": "text",
+        "account_id": "text",
+        "record_ids": "texts",  # person records of the same CRM that take part
+        "amount": "number",
+        "currency": "text",
+        "stage": "text",
+        "is_closed": "flag",
+        "is_won": "flag",
+        "created_at": "time",
+        "closed_at": "time",
+        "product": "text",
+        "modified_at": "time",
+    },
+    Table.ACTIVITIES: {
+        "crm": "text",
+        "activity_id": "text",  # unique within the CRM, stable over re-reads
+        "record_id": "text",  # whose it is; or, when null,
+        "email": "text",  # the address it belongs to
+        "type": "text",
+        "occurred_at": "time",
+        "seen_at": "time",  # when a pull first saw it
+        "count": "integer",  # like events on that day; 1 for a single event
+        "url": "text",
+        "asset": "text",  # form, file, e-mail or event name; subject of a call
+        "campaign": "text",
+        "duration_s": "number",
+        "user_agent": "text",
+        "since_send_s": "number",  # seconds between the sending of the e-mail and this event
+        "flagged_machine": "flag",  # the CRM itself says that a machine did it
+    },
+    Table.COUNTERS: {
+        "crm": "text",
+        "record_id": "text",
+        "type": "text",
+        "total": "integer",  # how often so far, as the CRM counts
+        "first_at": "time",
+        "last_at": "time",
+        "seen_at": "time",
+    },
+    Table.REMOVALS: {
+        "crm": "text",
+        "kind": "text",  # contact, lead, account, deal or activity
+        "record_id": "text",
+        "removed": "text",
+        "successor_id": "text",  # survivor of a merge, contact of a conversion
+        "removed_at": "time",
+    },
+}
+
+KEYS: Final[dict[Table, tuple[str, ...]]] = {
+    Table.RECORDS: ("crm", "record_id"),
+    Table.ACCOUNTS: ("crm", "account_id"),
+    Table.DEALS: ("crm", "deal_id"),
+    Table.ACTIVITIES: ("crm", "activity_id"),
+    Table.COUNTERS: ("crm", "record_id", "type"),
+    Table.REMOVALS: ("crm", "kind", "record_id"),
+}
+"""What makes a row the same row: every write to the mirror is an upsert by these."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputField:
+    """One field that Leadgrade writes to person records.
+
+    `type` is ``integer``, ``text`` or ``date``; `length` is the longest text, in characters. A `choices` field takes
+    only these values. A `rider` is written only together with another change (or to heal an empty field): its
+    value may move without being worth an API call.
+    """
+
+    name: str
+    label: str
+    type: str
+    description: str
+    length: int = 0
+    choices: tuple[str, ...] = ()
+    rider: bool = False
+
+
+OUTPUT_FIELDS: Final = (
+    OutputField("fit_score", "Fit score", "integer", "Who they are, 0 to 100."),
+    OutputField("fit_grade", "Fit grade", "text", "Letter for the fit score; ? while nothing is known.", 10),
+    OutputField("engagement_score", "Engagement score", "integer", "What they do, 0 to 100."),
+    OutputField("rating", "Rating", "text", "Fit grade and engagement level together, such as A1.", 20),
+    OutputField("trend", "Trend", "text", "Which way engagement moves.", 10, ("rising", "steady", "cooling")),
+    OutputField("stage", "Lead stage", "text", "Lifecycle stage that the score supports.", 60),
+    OutputField("reasons", "Reasons", "text", "What moved the score most.", 255, rider=True),
+    OutputField("next_fact", "Fact most worth finding", "text", "What would narrow the grade most.", 100),
+    OutputField("valid_until", "Valid until", "date", "The day rating or stage drops if nothing happens.", rider=True),
+    OutputField("model_version", "Model version", "text", "Model that wrote these values.", 40, rider=True),
+)  # fmt: skip
+
+OUTPUT_BY_NAME: Final = {field.name: field for field in OUTPUT_FIELDS}
+
+
+def columns_of(table: Table, attributes: Iterable[str] = ()) -> dict[str, str]:
+    """Column name -> type word of a batch of `table`, with a column per mapped attribute name.
+
+    `attributes` are names such as ``job_title`` or ``company.industry``. Records carry all of them (a lead holds its
+    company's industry itself) and the observed fields; accounts carry the ``company.`` ones; others carry none.
+    """
+    columns = dict(COLUMNS[table])
+    if table is Table.RECORDS:
+        columns |= {ATTRIBUTE_PREFIX + name: "text" for name in attributes}
+        columns |= {OBSERVED_PREFIX + field.name: "text" for field in OUTPUT_FIELDS}
+    elif table is Table.ACCOUNTS:
+        columns |= {ATTRIBUTE_PREFIX + name: "text" for name in attributes if name.startswith("company.")}
+    return columns
+
+
+def arrow_schema(table: Table, attributes: Iterable[str] = ()) -> pa.Schema:
+    """The Arrow schema of a batch of `table`; see `columns_of`."""
+    import pyarrow as pa
+
+    arrow = {
+        "text": pa.string(),
+        "texts": pa.list_(pa.string()),
+        "time": pa.timestamp("us"),
+        "number": pa.float64(),
+        "integer": pa.int64(),
+        "flag": pa.bool_(),
+    }
+    return pa.schema([(name, arrow[word]) for name, word in columns_of(table, attributes).items()])

@@ -1,0 +1,1 @@
+"""Moves data: pull, mirror, identity, plan, apply, journal, backfill, daemon."""
