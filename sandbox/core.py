@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
+class CutConnection(BaseException):  # noqa: N818 - an event on the wire, not an error of the program
+    """Raised by a handler to drop the connection without an answer, whatever it has already done.
+
+    Not an `Exception`, because the web framework answers every one of those with a status 500.
+    """
+
+
 class SandboxClock:
     """The sandbox's own time: real time plus an offset, or frozen at an instant."""
 
