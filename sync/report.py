@@ -1,0 +1,144 @@
+"""The end-of-run record: one fixed shape for every kind of run, kept in the journal and printed by the commands.
+
+It holds record ids, never an e-mail address or a name. ``Report.model_dump_json()`` and
+``Report.model_validate_json(text)`` are its way into the journal and back.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003 - pydantic reads the annotations
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, computed_field, model_validator
+
+RunKind = Literal["sync", "backfill", "plan", "rescore"]
+
+
+class Part(BaseModel):
+    """A part of the record: strict, fixed once made."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Pulled(Part):
+    """One stream of one CRM: rows that came, or why it was skipped."""
+
+    crm: str
+    stream: str
+    rows: int
+    seconds: float
+    skipped: str = ""  # the reason; empty when the stream was read to its end
+
+
+class Written(Part):
+    """What became of one CRM's records. planned = accepted + rejected + unknown + skipped, always.
+
+    `unchanged` records hold what they should hold and are not planned. `skipped` rows were planned and not sent:
+    ``refused before`` (same values, same record), ``gone``, ``over the limit``, ``dry run``, ``not reached``.
+    """
+
+    crm: str
+    planned: int = 0
+    unchanged: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    unknown: int = 0
+    skipped: int = 0
+    rejected_by_reason: dict[str, int] = {}  # "code: message" -> rows
+    unknown_by_reason: dict[str, int] = {}
+    skipped_by_reason: dict[str, int] = {}
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Written:
+        ended = self.accepted + self.rejected + self.unknown + self.skipped
+        if ended != self.planned:
+            raise ValueError(f"{self.crm}: {self.planned} rows planned, but {ended} ended")
+        return self
+
+
+class TopPerson(Part):
+    """One of the best-rated people, shown by record ids such as ``hubspot:51``."""
+
+    records: list[str]
+    rating: str | None
+    stage: str | None
+    trend: str | None
+    fit_score: int | None
+    engagement_score: int | None
+    reasons: str | None
+
+
+class Conversion(Part):
+    """How many people of one rating have really become customers, won deals or converted leads."""
+
+    rating: str
+    people: int
+    converted: int
+
+    @computed_field  # type: ignore[prop-decorator] # mypy does not know decorated properties
+    @property
+    def share(self) -> float:
+        """Converted people / people, 0 to 1."""
+        return self.converted / self.people if self.people else 0.0
+
+
+class Calls(Part):
+    """What one connector used."""
+
+    crm: str
+    calls: int
+    retries: int
+    waited_s: float
+    retries_by_reason: dict[str, int] = {}
+
+
+class StepTime(Part):
+    """Time spent in one step: pull, identity, score, plan or write."""
+
+    step: str
+    crm: str = ""
+    rows: int
+    seconds: float
+
+
+class Failure(Part):
+    """What ended the run early."""
+
+    kind: str  # name of the error's class
+    message: str  # what, where and what to do
+    exit_code: int
+
+
+class Report(Part):
+    """The fixed end-of-run record."""
+
+    run_id: int
+    kind: RunKind
+    started_at: datetime
+    duration_s: float
+    model_version: str
+    dry_run: bool = False
+    limit: int | None = None  # at most so many records were sent per CRM
+    accounts: dict[str, str] = {}  # crm -> portal or organisation id
+    pulled: list[Pulled] = []
+    not_castable: dict[str, int] = {}  # attribute -> values of the wrong type, taken as unknown
+    people: int = 0
+    people_in_both: int = 0  # with live records in more than one CRM
+    rated_before: int = 0  # people who held a rating before this run
+    rated_changing: int = 0  # of them, those whose rating or stage changes
+    written: list[Written] = []
+    top: list[TopPerson] = []
+    conversions: list[Conversion] = []
+    calls: list[Calls] = []
+    steps: list[StepTime] = []
+    failure: Failure | None = None
+
+    @computed_field  # type: ignore[prop-decorator] # as above
+    @property
+    def exit_code(self) -> int:
+        """0 all done; 1 some rows were rejected or left unknown, or a stream was skipped; else the failure's own."""
+        if self.failure is not None:
+            return self.failure.exit_code
+        incomplete = any(stream.skipped for stream in self.pulled)
+        refused = any(crm.rejected or crm.unknown for crm in self.written)
+        return 1 if incomplete or refused else 0
