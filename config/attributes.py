@@ -42,6 +42,10 @@ COMPUTED: Final[dict[str, AttributeType]] = {"email": "text", "email_domain": "t
 def attribute_types(settings: Settings) -> dict[str, AttributeType]:
     """Every mapped attribute and its type: the built-in ones and the user's, in a fixed order.
 
-    Those of `COMPUTED` are not in it: they have no column of their own in a batch.
+    Those of `COMPUTED` are not in it: they have no column of their own in a batch. A built-in attribute that is only
+    moved to another field keeps its type.
     """
-    return BUILT_IN | {name: attribute.type for name, attribute in settings.attributes.items()}
+    return BUILT_IN | {
+        name: BUILT_IN.get(name, "text") if "type" not in attribute.model_fields_set else attribute.type
+        for name, attribute in settings.attributes.items()
+    }

@@ -1,15 +1,67 @@
 """leadgrade.yaml: where the CRMs are, where state is kept, what may be written and when.
 
 Any key can be overridden by environment, nested with two underscores (``LEADGRADE_HUBSPOT__BASE_URL``). Secrets come
-only from the environment or from a file (``access_token_file``), never from the YAML.
+only from the environment or from a file (``access_token_file``), never from the YAML; `config.loading` reads them all.
 """
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+from config.attributes import COMPUTED
+from config.yaml_file import Misfit
+
+
+def _flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value in {"true", "false"}:
+        return value == "true"
+    raise Misfit("a switch is either true or false.", remedy="Write true or false.")
+
+
+def _safe_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"https", "http"} or not parts.hostname:
+        raise Misfit("this is not a web address.", remedy="Write it as https://host.")
+    if parts.username or parts.password:
+        raise Misfit("an address may not carry a user or a password.", remedy="Credentials have keys of their own.")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise Misfit(
+            "plain http would show the credentials to the network.",
+            remedy="Use https:// (http:// is for this machine only, 127.0.0.1).",
+        )
+    return url.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _cron(expression: str) -> str:
+    from apscheduler.triggers.cron import CronTrigger
+
+    try:
+        CronTrigger.from_crontab(expression, timezone="UTC")
+    except ValueError:
+        raise Misfit(
+            "this is not a schedule.", remedy='Write five fields, such as "*/10 * * * *" for every ten minutes.'
+        ) from None
+    return expression
+
+
+Flag = Annotated[bool, BeforeValidator(_flag)]
+"""Only true and false: the text "no" must never come to mean yes."""
+Url = Annotated[str, AfterValidator(_safe_url)]
+Cron = Annotated[str, AfterValidator(_cron)]
 
 
 class Section(BaseModel):
@@ -29,7 +81,7 @@ class StoreSettings(Section):
 class HubSpotSettings(Section):
     """One HubSpot portal."""
 
-    base_url: str = "https://api.hubapi.com"
+    base_url: Url = "https://api.hubapi.com"
     portal_id: int | None = None  # pinned; another portal is refused before anything is read
     access_token: SecretStr | None = None
     access_token_file: Path | None = None
@@ -40,9 +92,9 @@ class HubSpotSettings(Section):
     refresh_token_file: Path | None = None
     requests_per_10_s: int = Field(default=190, ge=1)  # private app on Professional and Enterprise
     searches_per_s: int = Field(default=5, ge=1)  # per account, all apps together
-    email_events: bool = True  # marketing e-mail events; off: counters on the contact are used
-    forms: bool = True  # form submissions; off: counters on the contact are used
-    engagements: bool = True  # calls, e-mails, meetings, notes, tasks, communications
+    email_events: Flag = True  # marketing e-mail events; off: counters on the contact are used
+    forms: Flag = True  # form submissions; off: counters on the contact are used
+    engagements: Flag = True  # calls, e-mails, meetings, notes, tasks, communications
     settle_s: int = Field(default=60, ge=0)  # how long a change may take to become searchable
     look_back_s: int = Field(default=300, ge=0)  # how far each incremental read overlaps the last
 
@@ -50,7 +102,7 @@ class HubSpotSettings(Section):
 class SalesforceSettings(Section):
     """One Salesforce organisation."""
 
-    login_url: str = "https://login.salesforce.com"
+    login_url: Url = "https://login.salesforce.com"
     org_id: str | None = None  # pinned; 15 or 18 characters
     auth: Literal["client_credentials", "jwt"] = "client_credentials"
     client_id: str | None = None
@@ -84,7 +136,7 @@ class GuardSettings(Section):
 class WriteSettings(Section):
     """What may be written."""
 
-    enabled: bool = True
+    enabled: Flag = True
     min_change: int = Field(default=1, ge=1)  # points an engagement or fit score must move to be written
     guard: GuardSettings = GuardSettings()
 
@@ -92,8 +144,8 @@ class WriteSettings(Section):
 class ScheduleSettings(Section):
     """When the daemon works; five-field cron, UTC."""
 
-    sync: str = "*/10 * * * *"
-    rescore: str = "15 3 * * *"
+    sync: Cron = "*/10 * * * *"
+    rescore: Cron = "15 3 * * *"
 
 
 class Settings(Section):
@@ -107,3 +159,25 @@ class Settings(Section):
     attributes: dict[str, AttributeSetting] = {}
     writes: WriteSettings = WriteSettings()
     schedule: ScheduleSettings = ScheduleSettings()
+
+    @model_validator(mode="after")
+    def _attributes_are_free(self) -> Self:
+        for name in self.attributes:
+            if name in COMPUTED:
+                raise Misfit(
+                    f"{name!r} is known of every person and cannot be mapped.",
+                    loc=("attributes", name),
+                    remedy="Choose another name.",
+                )
+        return self
+
+    @property
+    def crms(self) -> tuple[str, ...]:
+        """The CRMs in use."""
+        return tuple(name for name in ("hubspot", "salesforce") if getattr(self, name) is not None)
+
+    def secrets(self) -> list[str]:
+        """Every secret value, for the last step of logging to strike out."""
+        sections = [section for section in (self.hubspot, self.salesforce) if section is not None]
+        values = [value for section in sections for _, value in section if isinstance(value, SecretStr)]
+        return [value.get_secret_value() for value in values]

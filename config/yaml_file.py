@@ -20,6 +20,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from config.errors import ConfigError, ConfigErrors
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pydantic_core import ErrorDetails
@@ -39,26 +40,40 @@ class Misfit(ValueError):
 
 @dataclass(frozen=True)
 class Document:
-    """A YAML file as plain dicts, lists and scalars, with the line of each key and item."""
+    """A YAML file as plain dicts, lists and scalars, with the line of each key and item.
 
-    data: dict[str, Any]
+    `elsewhere` names the place of values laid over those of the file, such as an environment variable.
+    """
+
+    data: dict[str, Any] = field(repr=False)
     file: Path
-    lines: dict[Loc, int] = field(repr=False)
+    lines: Mapping[Loc, int] = field(repr=False)
+    elsewhere: Mapping[Loc, str] = field(default_factory=dict, repr=False)
 
     def line_of(self, loc: Loc) -> int | None:
         """The line (from 1) where `loc` stands, or where the innermost part of it that exists stands."""
         return self.lines.get(self.path_of(loc))
 
+    def value_at(self, loc: Loc) -> Any:
+        """What stands at `loc`; raises KeyError or IndexError when nothing does."""
+        value: Any = self.data
+        for part in loc:
+            value = value[part]
+        return value
+
     def path_of(self, loc: Loc) -> Loc:
-        """The parts of `loc` that exist in the file; names that pydantic adds for unions fall out."""
+        """The parts of `loc` that exist; names that pydantic adds for unions fall out."""
         path: Loc = ()
         for part in loc:
-            if (*path, part) in self.lines:
+            if (*path, part) in self.lines or (*path, part) in self.elsewhere:
                 path = (*path, part)
         return path
 
     def error(self, loc: Loc, message: str, remedy: str = "") -> ConfigError:
         """A problem at `loc`, to be raised."""
+        place = self.elsewhere.get(self.path_of(loc))
+        if place:
+            return ConfigError(message, file=place, remedy=remedy)
         return ConfigError(message, file=self.file, line=self.line_of(loc), remedy=remedy)
 
 
@@ -209,6 +224,14 @@ def known_keys(model: type[BaseModel], loc: Loc) -> set[str]:
         here = inner or here
     models = [kind for annotation in here for kind in _models(annotation)]
     return {name for kind in models for name in _fields(kind)}
+
+
+def known_types(model: type[BaseModel], loc: Loc) -> list[Any]:
+    """The types that `model` takes at `loc`, one by one; none when there is no such place."""
+    here: list[Any] = [model]
+    for part in loc:
+        here = [kind for annotation in here for kind in _into(annotation, part)]
+    return [leaf for annotation in here for leaf in _branches(annotation)]
 
 
 def _fields(model: type[BaseModel]) -> dict[str, Any]:
