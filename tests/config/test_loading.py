@@ -105,9 +105,9 @@ def test_a_moved_attribute_keeps_its_type(tmp_path: Path) -> None:
             {},
             [
                 (
-                    "leadgrade.yaml:2: 'access_token' is a secret and may not stand in this file. Remove it here (renew it "
-                    "if others saw the file) and set LEADGRADE_HUBSPOT__ACCESS_TOKEN in the environment, or name a file that "
-                    "holds it as 'access_token_file'."
+                    "leadgrade.yaml:2: 'access_token' is a secret and may not stand in this file. Remove it here "
+                    "(renew it if others saw the file) and set LEADGRADE_HUBSPOT__ACCESS_TOKEN in the environment, or "
+                    "name a file that holds it as 'access_token_file'."
                 )
             ],
             id="secret in the file",
@@ -117,8 +117,8 @@ def test_a_moved_attribute_keeps_its_type(tmp_path: Path) -> None:
             {},
             [
                 (
-                    "leadgrade.yaml:5: 'journal_url' is a secret and may not stand in this file. Remove it here (renew it "
-                    "if others saw the file) and set LEADGRADE_STORE__JOURNAL_URL in the environment."
+                    "leadgrade.yaml:5: 'journal_url' is a secret and may not stand in this file. Remove it here (renew "
+                    "it if others saw the file) and set LEADGRADE_STORE__JOURNAL_URL in the environment."
                 )
             ],
             id="password in a URL",
@@ -168,8 +168,8 @@ def test_a_moved_attribute_keeps_its_type(tmp_path: Path) -> None:
                     "LEADGRADE_SALESFORCE__USERNAME in the environment."
                 ),
                 (
-                    "leadgrade.yaml: there is no file key.pem. salesforce.private_key_file names the PEM file of the JWT "
-                    "flow's private key."
+                    "leadgrade.yaml: there is no file key.pem. salesforce.private_key_file names the PEM file of the "
+                    "JWT flow's private key."
                 ),
             ],
             id="JWT half done",
@@ -179,8 +179,8 @@ def test_a_moved_attribute_keeps_its_type(tmp_path: Path) -> None:
             {},
             [
                 (
-                    "leadgrade.yaml:2: plain http would show the credentials to the network. Use https:// (http:// is for "
-                    "this machine only, 127.0.0.1)."
+                    "leadgrade.yaml:2: plain http would show the credentials to the network. Use https:// (http:// is "
+                    "for this machine only, 127.0.0.1)."
                 )
             ],
             id="plain http",
@@ -201,8 +201,8 @@ def test_a_moved_attribute_keeps_its_type(tmp_path: Path) -> None:
             {"LEADGRADE_HUBSPOT__PORTAL_ID": "canary"},
             [
                 (
-                    "LEADGRADE_HUBSPOT__PORTAL_ID: 'hubspot.portal_id' should be a valid integer, unable to parse string "
-                    "as an integer."
+                    "LEADGRADE_HUBSPOT__PORTAL_ID: 'hubspot.portal_id' should be a valid integer, unable to parse "
+                    "string as an integer."
                 )
             ],
             id="number that is none, by environment",
@@ -212,8 +212,8 @@ def test_a_moved_attribute_keeps_its_type(tmp_path: Path) -> None:
             {"LEADGRADE_PRECEDENCE": "hubspot"},
             [
                 (
-                    "environment: a LEADGRADE_… variable does not hold what its key takes. Lists and mappings are written "
-                    "as JSON."
+                    "environment: a LEADGRADE_… variable does not hold what its key takes. Lists and mappings are "
+                    "written as JSON."
                 )
             ],
             id="list that is none, by environment",
@@ -258,8 +258,8 @@ def test_a_moved_attribute_keeps_its_type(tmp_path: Path) -> None:
             {},
             [
                 (
-                    "the file absent that 'access_token_file' names cannot be read (No such file or directory). Mend the "
-                    "path or the file."
+                    "the file absent that 'access_token_file' names cannot be read (No such file or directory). Mend "
+                    "the path or the file."
                 )
             ],
             id="secret file that is missing",
