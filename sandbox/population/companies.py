@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 OWN_DOMAIN: Final = "seller.example"
 """The company whose CRMs these are."""
 
+SELLERS: Final = (("Mina", "Harper"), ("Otto", "Lang"), ("Sana", "Rao"), ("Theo", "Marsh"))
+"""Who owns the records there."""
+
 COMPETITOR_DOMAINS: Final = ("rival.example", "other.example")
 FREE_MAIL_DOMAINS: Final = ("freemail.example", "webmail.example", "postbox.example")
 
@@ -42,13 +45,59 @@ INDUSTRIES: Final = (
 )
 EDUCATION: Final = Industry("HIGHER_EDUCATION", "Education", 0, 0.0)
 
-_FIRST: Final = tuple(
-    "Amber Birch Cedar Delta Ember Falcon Granite Harbor Indigo Juniper Kestrel Lumen Meridian Nimbus Orchard Pioneer "
-    "Quartz Raven Summit Tidal Umbra Vertex Willow Xenon Yarrow Zephyr Beacon Cobalt Drift Echo".split()
+_FIRST: Final = (
+    "Amber",
+    "Birch",
+    "Cedar",
+    "Delta",
+    "Ember",
+    "Falcon",
+    "Granite",
+    "Harbor",
+    "Indigo",
+    "Juniper",
+    "Kestrel",
+    "Lumen",
+    "Meridian",
+    "Nimbus",
+    "Orchard",
+    "Pioneer",
+    "Quartz",
+    "Raven",
+    "Summit",
+    "Tidal",
+    "Umbra",
+    "Vertex",
+    "Willow",
+    "Xenon",
+    "Yarrow",
+    "Zephyr",
+    "Beacon",
+    "Cobalt",
+    "Drift",
+    "Echo",
 )
-_SECOND: Final = tuple(
-    "Analytics Systems Labs Works Logic Partners Networks Robotics Capital Foods Motors Health Media Cloud Studio "
-    "Freight Energy Materials Security Payments".split()
+_SECOND: Final = (
+    "Analytics",
+    "Systems",
+    "Labs",
+    "Works",
+    "Logic",
+    "Partners",
+    "Networks",
+    "Robotics",
+    "Capital",
+    "Foods",
+    "Motors",
+    "Health",
+    "Media",
+    "Cloud",
+    "Studio",
+    "Freight",
+    "Energy",
+    "Materials",
+    "Security",
+    "Payments",
 )
 _LEGAL: Final = ("", "", " Inc.", " Ltd", " GmbH", " Group")
 

@@ -1,4 +1,6 @@
-"""Names from several places and in several scripts, each with the Latin letters its bearer uses in an e-mail address."""
+"""Names from several places and in several scripts, each with the Latin letters used in an e-mail address."""
+
+# ruff: noqa: RUF001 - names stand in their own scripts
 
 from __future__ import annotations
 
@@ -53,21 +55,21 @@ CULTURES: Final = (
         ("Berlin", "München", "Köln", "Hamburg"),
         10,
         _words("Anna Jürgen/juergen Lena Jörg/joerg Käthe/kaethe Lukas Sören/soeren Marie Felix Björn/bjoern"),
-        _words("Müller/mueller Schäfer/schaefer Weiß/weiss Krüger/krueger Vogel Jäger/jaeger König/koenig Becker Groß/gross"),
+        _words("Müller/mueller Schäfer/schaefer Weiß/weiss Krüger/krueger Vogel Jäger/jaeger König/koenig Becker"),
     ),
     Culture(
         "France",
         ("Paris", "Lyon", "Nantes"),
         7,
-        _words("Zoé/zoe Hélène/helene François/francois Léa/lea Rémi/remi Aurélie/aurelie Benoît/benoit Chloé/chloe Luc"),
-        _words("Lefèvre/lefevre Dubois Gérard/gerard Moreau Hébert/hebert Fontaine Noël/noel Garnier Bérenger/berenger"),
+        _words("Zoé/zoe Hélène/helene François/francois Léa/lea Rémi/remi Aurélie/aurelie Benoît/benoit Luc"),
+        _words("Lefèvre/lefevre Dubois Gérard/gerard Moreau Hébert/hebert Fontaine Noël/noel Garnier"),
     ),
     Culture(
         "Spain",
         ("Madrid", "Sevilla", "Bilbao"),
         5,
         _words("Lucía/lucia José/jose Íñigo/inigo Martín/martin Nuria Álvaro/alvaro Begoña/begona Andrés/andres"),
-        _words("Muñoz/munoz Núñez/nunez Gómez/gomez Peña/pena Ibáñez/ibanez Castro Rodríguez/rodriguez Vázquez/vazquez"),
+        _words("Muñoz/munoz Núñez/nunez Gómez/gomez Peña/pena Ibáñez/ibanez Castro Rodríguez/rodriguez"),
     ),
     Culture(
         "Poland",
