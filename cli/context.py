@@ -1,0 +1,70 @@
+"""What every command is given: where the settings are, the environment, the clock, how to log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from connectors.clock import SystemClock
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import typer
+
+    from config.model import Model
+    from config.settings import Settings
+    from connectors.clock import Clock
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    AUTO = "auto"
+    TEXT = "text"
+    JSON = "json"
+
+
+class Output(StrEnum):
+    """How results look."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+@dataclass(frozen=True)
+class Context:
+    """The options that stand before the command, and what they lead to."""
+
+    config: Path
+    env: Mapping[str, str]
+    log_format: LogFormat = LogFormat.AUTO
+    verbosity: int = 0
+    clock: Clock = field(default_factory=SystemClock)
+
+    def settings(self, *, credentials: bool = True) -> Settings:
+        """The settings, with logging set up so that none of their secrets can be printed. Raises ConfigErrors."""
+        from cli import logs
+        from config.loading import load
+
+        logs.set_up(self.log_format, self.verbosity)
+        settings = load(self.config, self.env, credentials=credentials)
+        logs.strike_out(settings.secrets())
+        return settings
+
+    def model(self, settings: Settings) -> Model:
+        """The scoring model that the settings name. Raises ConfigErrors."""
+        from config.attributes import attribute_types
+        from config.model import load_model
+
+        return load_model(settings.scoring, attribute_types(settings))
+
+
+def context_of(context: typer.Context) -> Context:
+    """Our context, out of the command line's own."""
+    found = context.find_object(Context)
+    if found is None:
+        raise RuntimeError("a command was called without the global options")
+    return found

@@ -1,0 +1,95 @@
+"""explain, status, rejects: what is known, without calling a CRM."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.context import Output, context_of
+
+AsOutput = Annotated[Output, typer.Option("--output", "-o", help="How to print it.")]
+
+
+def explain(
+    context: typer.Context,
+    who: Annotated[str, typer.Argument(help="An e-mail address or a record id of either CRM.")],
+    output: AsOutput = Output.TABLE,
+) -> None:
+    """Show why one person has their score, line by line.
+
+    The lines of the ledger add up to the score.
+
+    Example: leadgrade explain ada@example.com
+    """
+    from insights.explain import explain as explain_person
+
+    from cli.explanation import show_explanation
+
+    given = context_of(context)
+    settings = given.settings(credentials=False)
+    found = explain_person(settings, given.model(settings), who, clock=given.clock)
+    show_explanation(found, output)
+
+
+def status(context: typer.Context, output: AsOutput = Output.TABLE) -> None:
+    """Show the last runs, cursors, who runs now, refused rows.
+
+    Reads the journal only, so it answers at once while a run goes on.
+
+    Example: leadgrade status
+    """
+    from insights.status import status as read_status
+
+    from cli.output import console, show_json, table
+
+    given = context_of(context)
+    found = read_status(given.settings(credentials=False), given.clock)
+    if output is Output.JSON:
+        show_json(found.as_json())
+        return
+    for title, columns, rows in found.tables():
+        table(title, columns, rows)
+    for sentence in found.sentences():
+        console().print(sentence, soft_wrap=True)
+
+
+class RejectsDo(StrEnum):
+    """What to do with the refused rows."""
+
+    LIST = "list"
+    EXPORT = "export"
+
+
+def rejects(
+    context: typer.Context,
+    do: Annotated[RejectsDo, typer.Argument(help="list prints them, export writes a CSV file.")] = RejectsDo.LIST,
+    to: Annotated[Path, typer.Option(help="The file that export writes.")] = Path("rejects.csv"),
+    output: AsOutput = Output.TABLE,
+) -> None:
+    """Show the rows that a CRM refused, and why.
+
+    They are sent again when what they should hold changes.
+
+    Example: leadgrade rejects list
+    """
+    import csv
+    import sys
+
+    from insights.status import open_rejects
+
+    from cli.output import listing
+
+    given = context_of(context)
+    rows = open_rejects(given.settings(credentials=False))
+    if do is RejectsDo.LIST:
+        listing(rows, output, title="Refused rows", empty="No row is refused at present.")
+        return
+    with to.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]) if rows else ["crm", "record_id", "reason"])
+        writer.writeheader()
+        writer.writerows(rows)
+    sys.stderr.write(f"{len(rows)} rows written to {to}\n")
+
+
+COMMANDS = (explain, status, rejects)

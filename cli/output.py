@@ -1,0 +1,72 @@
+"""Results on stdout: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from cli.context import Output
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rich.console import Console
+
+WIDTH_WITHOUT_TERMINAL = 140
+"""Columns of a table that is piped or captured, so that rows do not break on a guess of 80."""
+
+
+def console() -> Console:
+    """Where results are printed; colours only on a terminal."""
+    from rich.console import Console
+
+    is_terminal = sys.stdout.isatty()
+    return Console(width=None if is_terminal else WIDTH_WITHOUT_TERMINAL, highlight=False, soft_wrap=False)
+
+
+def show_json(value: Any) -> None:
+    """One JSON document, indented; times as ISO 8601 UTC."""
+    text = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS, default=str)
+    sys.stdout.write(text.decode() + "\n")
+
+
+def listing(rows: Sequence[dict[str, Any]], output: Output, *, title: str, empty: str) -> None:
+    """Rows of equal shape as a table whose columns are their keys, or as a JSON list."""
+    if output is Output.JSON:
+        show_json(list(rows))
+    elif rows:
+        table(title, list(rows[0]), [row.values() for row in rows])
+    else:
+        console().print(empty)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Iterable[Any]], *, to: Console | None = None) -> None:
+    """A table; numbers stand to the right, null is empty."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    cells = [list(row) for row in rows]
+    drawn = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for number, column in enumerate(columns):
+        numeric = bool(cells) and all(isinstance(row[number], int | float | None) for row in cells)
+        drawn.add_column(column.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
+    for row in cells:
+        # Text, not markup: a value in brackets is a value.
+        drawn.add_row(*(Text(cell_text(value)) for value in row))
+    (to or console()).print(drawn)
+
+
+def cell_text(value: Any) -> str:
+    """A value as a table shows it: thousands apart, no more decimals than matter."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.1f}"
+    return str(value)

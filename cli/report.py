@@ -1,0 +1,94 @@
+"""A run's end record, as people read it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cli.context import Output
+from cli.output import console, show_json, table
+
+if TYPE_CHECKING:
+    from sync.report import Report, Written
+
+
+def show_report(report: Report, output: Output) -> None:
+    """The whole record: what came, who is there, what was written and why not, the best, how ratings convert."""
+    if output is Output.JSON:
+        show_json(report.model_dump(mode="json"))
+        return
+    show_pulled(report)
+    show_people(report)
+    show_written(report)
+    show_top(report)
+    show_conversions(report)
+
+
+def show_pulled(report: Report) -> None:
+    """Rows per CRM and stream."""
+    if not report.pulled:
+        return
+    rows = [(part.crm, part.stream, part.rows, part.seconds, part.skipped) for part in report.pulled]
+    skipped = any(part.skipped for part in report.pulled)
+    columns = ["crm", "stream", "rows", "seconds", "skipped because"]
+    width = len(columns) if skipped else 4
+    table("Pulled", columns[:width], [row[:width] for row in rows])
+    for attribute, values in report.not_castable.items():
+        console().print(f"{values:,} values of {attribute} are not of its type and count as unknown.")
+
+
+def show_people(report: Report) -> None:
+    """How many people the records belong to."""
+    console().print(f"{report.people:,} people, {report.people_in_both:,} of them in both CRMs.\n")
+
+
+def show_written(report: Report) -> None:
+    """How each CRM's records ended, with the reasons."""
+    names = ["planned", "accepted", "rejected", "unknown", "skipped", "unchanged"]
+    rows = [(part.crm, *(getattr(part, name) for name in names)) for part in report.written]
+    if rows:
+        table("To write" if report.dry_run else "Written", ["crm", *names], rows)
+    for part in report.written:
+        for line in reasons(part):
+            console().print(line, soft_wrap=True)
+
+
+def reasons(part: Written) -> list[str]:
+    """Why rows of one CRM were not accepted, the most frequent reason first."""
+    lines = []
+    ends = {
+        "rejected": part.rejected_by_reason,
+        "unknown": part.unknown_by_reason,
+        "skipped": part.skipped_by_reason,
+    }
+    for end, by_reason in ends.items():
+        for reason, rows in sorted(by_reason.items(), key=lambda item: (-item[1], item[0])):
+            lines.append(f"{part.crm}: {rows:,} {end}: {reason}")
+    return lines
+
+
+def show_top(report: Report) -> None:
+    """The best-rated people, by record ids."""
+    if not report.top:
+        return
+    columns = ["rating", "stage", "trend", "fit", "engagement", "reasons", "records"]
+    rows = [
+        (
+            person.rating,
+            person.stage,
+            person.trend,
+            person.fit_score,
+            person.engagement_score,
+            person.reasons,
+            "\n".join(person.records),
+        )
+        for person in report.top
+    ]
+    table("Best rated", columns, rows)
+
+
+def show_conversions(report: Report) -> None:
+    """Which share of each rating has really converted."""
+    if not any(part.converted for part in report.conversions):
+        return
+    rows = [(part.rating, part.people, part.converted, f"{part.share:.1%}") for part in report.conversions]
+    table("Converted so far, by rating", ["rating", "people", "converted", "share"], rows)

@@ -1,0 +1,127 @@
+"""init, check, provision, schema: from nothing to a first run."""
+
+import sys
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.context import Output, context_of
+
+ENV_EXAMPLE = """\
+# Copy to .env, fill in, keep out of Git, and load it with:  set -a; . ./.env; set +a
+LEADGRADE_HUBSPOT__ACCESS_TOKEN=
+LEADGRADE_SALESFORCE__CLIENT_ID=
+LEADGRADE_SALESFORCE__CLIENT_SECRET=
+"""
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Where to write.", file_okay=False)] = Path(),
+) -> None:
+    """Write the files to start from; existing ones are left alone.
+
+    They are leadgrade.yaml, scoring.yaml (the model b2b-saas) and .env.example.
+
+    Example: leadgrade init
+    """
+    for path, written in write_starting_files(folder):
+        sys.stdout.write(f"{path} {'written' if written else 'exists and was left alone'}\n")
+    sys.stdout.write("Next: fill in leadgrade.yaml, set the secrets of .env.example, then `leadgrade check`.\n")
+
+
+def write_starting_files(folder: Path) -> Iterator[tuple[Path, bool]]:
+    """Write the files to start from; each path, and whether it was written (False: it was there)."""
+    files = {
+        "leadgrade.yaml": (resources.files("cli") / "templates" / "leadgrade.yaml").read_text(encoding="utf-8"),
+        "scoring.yaml": (resources.files("config") / "presets" / "b2b-saas.yaml").read_text(encoding="utf-8"),
+        ".env.example": ENV_EXAMPLE,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        path = folder / name
+        try:
+            # "x" refuses an existing file, also one that appeared a moment ago.
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError:
+            yield path, False
+        else:
+            yield path, True
+
+
+def schema(
+    write: Annotated[Path | None, typer.Option(help="Write it to this file instead of printing it.")] = None,
+) -> None:
+    """Print the JSON Schema of scoring.yaml, for editors.
+
+    With it an editor completes the model and marks mistakes while you type.
+
+    Example: leadgrade schema --write scoring.schema.json
+    """
+    import json
+
+    from config.model import Model
+
+    text = json.dumps(Model.model_json_schema(by_alias=True), indent=2) + "\n"
+    if write is None:
+        sys.stdout.write(text)
+    else:
+        write.write_text(text, encoding="utf-8")
+        sys.stderr.write(f"{write} written\n")
+
+
+def check(
+    context: typer.Context,
+    output: Annotated[Output, typer.Option("--output", "-o", help="How to print the findings.")] = Output.TABLE,
+) -> None:
+    """Check settings, model and both CRMs; say what to mend.
+
+    Looks at the model's golden examples, and at each CRM's account, scopes and fields. Writes nothing.
+
+    Example: leadgrade check
+    """
+    from cli.output import listing
+    from connectors.registry import connected
+    from insights.check import check_all, exit_code
+
+    given = context_of(context)
+    settings = given.settings()
+    with connected(settings, given.clock) as connectors:
+        lines = check_all(settings, connectors, given.clock)
+    rows = [{"level": line.level, "where": line.where, "what": line.subject, "finding": line.text} for line in lines]
+    listing(rows, output, title="Check", empty="")
+    raise typer.Exit(exit_code(lines))
+
+
+def provision(
+    context: typer.Context,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be created.")] = False,
+    output: Annotated[Output, typer.Option("--output", "-o", help="How to print what was done.")] = Output.TABLE,
+) -> None:
+    """Create the fields that Leadgrade writes, where missing.
+
+    In both CRMs, with the permission to read them in Salesforce. Can be repeated at will.
+
+    Example: leadgrade provision --dry-run
+    """
+    from cli.output import listing
+    from connectors.registry import confirm_account, connected
+
+    given = context_of(context)
+    settings = given.settings()
+    rows = []
+    with connected(settings, given.clock) as connectors:
+        # All accounts are confirmed before anything is created in one of them.
+        for connector in connectors.values():
+            confirm_account(settings, connector.identify())
+        for crm, connector in connectors.items():
+            things = connector.provision(dry_run=dry_run)
+            rows += [{"crm": crm, "what": thing.what, "status": thing.status} for thing in things]
+    listing(rows, output, title="Fields", empty="Nothing to create.")
+
+
+COMMANDS = (init, check, provision, schema)
