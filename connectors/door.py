@@ -7,6 +7,7 @@ answer means is the vendor's business (`judge`); how to react is here, once.
 from __future__ import annotations
 
 import collections
+import functools
 import random
 import threading
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ import structlog
 import tenacity
 
 from connectors.base import Usage
-from connectors.errors import AuthStop, ConnectorBug, ConnectorError, OutcomeUnknown, Unreachable
+from connectors.errors import AuthStop, ConnectorError, OutcomeUnknown, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,7 +31,14 @@ log = structlog.get_logger(__name__)
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 60.0
 DEADLINE_S = 300.0
-"""Waiting that the server did not ask for ends after this long."""
+"""A call that has no good answer after this long, its next wait included, is given up: the run stops and goes on later.
+What a server asks for is granted in full or not at all, never shortened."""
+
+JITTER_S = 0.5
+"""Added to what the server asks for, so that all who were sent away do not come back at once."""
+
+SHORTEST_WAIT_S = 0.001
+"""Below this a wait is lost in a clock's rounding, and whoever waits would ask again at the same instant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,7 @@ class Request:
         return f"{self.method} {self.label or self.path}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Response:
     """An answer of any status. Header names are lower case."""
 
@@ -66,7 +74,11 @@ class Response:
     content: bytes
 
     def json(self) -> Any:
-        """The body as JSON; None when it is not JSON (an edge's HTML page, an empty body)."""
+        """The body as JSON, parsed once; None when it is not JSON (an edge's HTML page, an empty body)."""
+        return self._parsed
+
+    @functools.cached_property
+    def _parsed(self) -> Any:
         try:
             return orjson.loads(self.content)
         except orjson.JSONDecodeError:
@@ -89,11 +101,16 @@ class Good:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """Try again: after `after_s` when the server said so, else with backoff. `pause` holds the whole budget back."""
+    """Try again: after `after_s` when the server said so, else with backoff.
+
+    `pause` holds the whole budget back. `maybe_done` says that the call may have taken effect all the same (a gateway
+    that lost patience), so that only a repeatable request may be sent again.
+    """
 
     reason: str
     after_s: float | None = None
     pause: bool = False
+    maybe_done: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +124,10 @@ Verdict = Good | Again | Renew | ConnectorError
 
 
 class TokenSource(Protocol):
-    """Where the credentials come from. Safe to use from several threads."""
+    """Where the credentials come from. Safe to use from several threads.
+
+    Both methods may raise TransportError when the place that gives out tokens cannot be reached; that is tried again.
+    """
 
     def current(self) -> str:
         """A token believed to be valid, fetched or renewed ahead of its expiry when needed."""
@@ -161,18 +181,21 @@ class Budget:
         with self._lock:
             now = self._clock.monotonic()
             if now < self._not_before:
-                return self._not_before - now
+                return max(SHORTEST_WAIT_S, self._not_before - now)
             while self._calls and self._calls[0] <= now - self._window:
                 self._calls.popleft()
             if len(self._calls) < self._limit:
                 self._calls.append(now)
                 return 0.0
-            return self._calls[0] + self._window - now
+            return max(SHORTEST_WAIT_S, self._calls[0] + self._window - now)
 
     def pause(self, seconds: float) -> None:
         """Nobody calls for so long: the server, or another app on the same allowance, says stop."""
         with self._lock:
             self._not_before = max(self._not_before, self._clock.monotonic() + seconds)
+
+
+_NO_ANSWER = Response(0, {}, b"")
 
 
 class _Retry(Exception):
@@ -217,26 +240,19 @@ class Door:
         """
         start = self._clock.monotonic()
 
-        def wait(state: tenacity.RetryCallState) -> float:
-            asked = self._asked(state)
-            backoff = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (state.attempt_number - 1))
-            return asked if asked is not None else backoff * self._random.uniform(0.5, 1.0)
-
         def stop(state: tenacity.RetryCallState) -> bool:
-            # What the server asks for is granted in full, or the run stops; it is never shortened.
-            return self._clock.monotonic() - start + wait(state) > self._deadline_s
+            return self._clock.monotonic() - start + state.upcoming_sleep > self._deadline_s
 
         def note(state: tenacity.RetryCallState) -> None:
             reason = str(state.outcome.exception()) if state.outcome else ""
-            seconds = state.next_action.sleep if state.next_action else 0.0
             with self._lock:
                 self._retries[reason] += 1
-                self._waited_s += seconds
-            log.info("retry", crm=self._crm, call=str(request), reason=reason, wait_s=round(seconds, 2))
+                self._waited_s += state.upcoming_sleep
+            log.info("retry", crm=self._crm, call=str(request), reason=reason, wait_s=round(state.upcoming_sleep, 2))
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(_Retry),
-            wait=wait,
+            wait=self._wait,
             stop=stop,
             before_sleep=note,
             sleep=self._clock.sleep,
@@ -245,36 +261,52 @@ class Door:
         try:
             return retrying(self._with_auth, request)
         except _Retry as last:
+            asked = last.verdict.after_s
+            wish = f"; it asked for {asked:.0f} s of patience" if asked else ""
             raise Unreachable(
-                f"{request} got no usable answer within {self._deadline_s:.0f} s ({last}).",
+                f"{request} got no usable answer within {self._deadline_s:.0f} s (last: {last}{wish}).",
                 crm=self._crm,
                 remedy="Nothing was lost; run again when the CRM can be reached.",
             ) from None
 
-    @staticmethod
-    def _asked(state: tenacity.RetryCallState) -> float | None:
+    def _wait(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        return error.verdict.after_s if isinstance(error, _Retry) else None
+        asked = error.verdict.after_s if isinstance(error, _Retry) else None
+        with self._lock:  # one source of chance for all threads
+            if asked is not None:
+                return asked + self._random.uniform(0.0, JITTER_S)
+            backoff = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(state.attempt_number - 1, 10))
+            return backoff * self._random.uniform(0.5, 1.0)
 
     def _with_auth(self, request: Request) -> Response:
-        token = self._tokens.current()
-        for renewed in (False, True):
+        """One attempt with a fresh token, and a second one with a renewed token when the first was refused."""
+        token = self._token(self._tokens.current)
+        verdict, response = self._attempt(request, token)
+        if isinstance(verdict, Renew):
+            token = self._token(lambda: self._tokens.renew(token))
             verdict, response = self._attempt(request, token)
-            if isinstance(verdict, Good) and response is not None:
+        match verdict:
+            case Good():
                 return response
-            if isinstance(verdict, Again):
+            case Renew():
+                raise verdict.refusal
+            case Again():
                 if verdict.pause:
-                    self._budgets[request.budget].pause(verdict.after_s or 1.0)
+                    self._budgets[request.budget].pause(verdict.after_s or FIRST_WAIT_S)
+                if verdict.maybe_done and not request.repeatable:
+                    raise self._unknown(request, verdict.reason)
                 raise _Retry(verdict)
-            if isinstance(verdict, ConnectorError):
+            case ConnectorError():
                 raise verdict
-            if isinstance(verdict, Renew):
-                if renewed:
-                    raise verdict.refusal
-                token = self._tokens.renew(token)
-        raise ConnectorBug(f"{request} ended without a verdict.", crm=self._crm)
 
-    def _attempt(self, request: Request, token: str) -> tuple[Verdict, Response | None]:
+    @staticmethod
+    def _token(source: Callable[[], str]) -> str:
+        try:
+            return source()
+        except TransportError as error:
+            raise _Retry(Again(error.reason)) from None
+
+    def _attempt(self, request: Request, token: str) -> tuple[Verdict, Response]:
         waited = self._budgets[request.budget].acquire()
         with self._lock:
             self._calls += 1
@@ -282,10 +314,11 @@ class Door:
         try:
             response = self._send(request, token)
         except TransportError as error:
-            if error.sent and not request.repeatable:
-                return OutcomeUnknown(f"{request} was sent and no answer came ({error.reason}).", crm=self._crm), None
-            return Again(error.reason), None
+            return Again(error.reason, maybe_done=error.sent), _NO_ANSWER
         return self._judge(request, response), response
+
+    def _unknown(self, request: Request, reason: str) -> OutcomeUnknown:
+        return OutcomeUnknown(f"{request} was sent and no usable answer came ({reason}).", crm=self._crm)
 
     def usage(self) -> Usage:
         """Calls, retries and seconds waited so far."""

@@ -1,1 +1,1 @@
-"""HubSpot behind the five verbs."""
+"""HubSpot: contacts, companies, deals and engagement in; scores out. `BEHAVIOR.md` lists the API's surprises."""

@@ -1,0 +1,136 @@
+"""What stands in the way: scopes, properties, clocks. Every finding has its remedy; none is raised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from connectors.base import Finding
+from connectors.door import Request
+from connectors.errors import AuthStop, ConnectorError
+from connectors.hubspot import paths
+from connectors.hubspot.engagement import ENGAGEMENTS
+from connectors.hubspot.errors import Refused
+from connectors.hubspot.fields import mapped, property_of
+from connectors.hubspot.provision import clash
+from connectors.hubspot.windows import to_ms
+from scoring.facts import OUTPUT_FIELDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from connectors.hubspot.streams import Reading
+
+SKEW_S = 120
+"""A machine clock that is further off than this dates facts and renews tokens wrongly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A cheap call that a missing scope refuses; `setting` is what turns the need off, when it can be."""
+
+    subject: str
+    request: Request
+    setting: str = ""
+
+
+def findings(reading: Reading, now: datetime) -> Iterator[Finding]:
+    """All findings, in the order in which they are best mended."""
+    yield from _skew(reading, now)
+    refused = False
+    for probe in _probes(reading):
+        finding = _probed(reading, probe)
+        refused |= finding.level == "fail"
+        yield finding
+    if not refused:
+        yield from _mapped_properties(reading)
+        yield from _written_properties(reading)
+
+
+def _skew(reading: Reading, now: datetime) -> Iterator[Finding]:
+    try:
+        off = abs(reading.client.server_now() - now)
+    except ConnectorError as error:
+        yield Finding("fail", "access", error.message, error.remedy)
+        return
+    if off > timedelta(seconds=SKEW_S):
+        yield Finding(
+            "warn",
+            "clock",
+            f"this machine's clock is {off.total_seconds():.0f} s away from HubSpot's.",
+            "Set it by NTP.",
+        )
+    else:
+        yield Finding("pass", "clock", "agrees with HubSpot's.")
+
+
+def _probes(reading: Reading) -> list[Probe]:
+    def page(object_type: str) -> Request:
+        return Request("GET", paths.objects(object_type), params={"limit": 1})
+
+    def empty_update() -> Request:
+        return Request("POST", paths.objects("contacts", "batch/update"), json={"inputs": []})
+
+    settings, now = reading.settings, to_ms(reading.client.server_now())
+    probes = [
+        Probe("reading contacts", page("contacts")),
+        Probe("writing contacts", empty_update()),
+        Probe("reading companies", page("companies")),
+        Probe("reading deals", page("deals")),
+        Probe("reading contact properties", Request("GET", paths.properties("contacts"))),
+    ]
+    if settings.email_events:
+        hour = {"startTimestamp": now - 3_600_000, "endTimestamp": now, "limit": 1}
+        probes.append(Probe("e-mail events", Request("GET", paths.EMAIL_EVENTS, params=hour), "hubspot.email_events"))
+    if settings.forms:
+        probes.append(Probe("forms", Request("GET", paths.FORMS, params={"limit": 1}), "hubspot.forms"))
+    if settings.engagements:
+        probes += [Probe(f"reading {kind}", page(kind), "hubspot.engagements") for kind in ENGAGEMENTS]
+    return probes
+
+
+def _probed(reading: Reading, probe: Probe) -> Finding:
+    """Only the refusal of access is a finding: an empty update may well be refused for being empty."""
+    try:
+        reading.client.call(probe.request)
+    except AuthStop as error:
+        off = f" Or set {probe.setting} to false." if probe.setting else ""
+        return Finding("fail", probe.subject, error.message, error.remedy + off)
+    except Refused as error:
+        if probe.request.method == "GET":
+            return Finding("fail", probe.subject, error.message)
+    except ConnectorError as error:
+        return Finding("fail", probe.subject, error.message, error.remedy)
+    return Finding("pass", probe.subject, "allowed.")
+
+
+def _mapped_properties(reading: Reading) -> Iterator[Finding]:
+    for object_type, company in (("contacts", False), ("companies", True)):
+        known = reading.client.properties(object_type)
+        for item in mapped(reading.types, reading.mapping, company=company):
+            subject = f"{object_type}.{item.property}"
+            if item.property in known:
+                yield Finding("pass", subject, f"fills {item.attribute}.")
+            else:
+                chosen = item.attribute in reading.mapping and reading.mapping[item.attribute].hubspot
+                yield Finding(
+                    "fail" if chosen else "warn",
+                    subject,
+                    f"does not exist; {item.attribute} stays unknown.",
+                    f"Name the right property under attributes.{item.attribute}.hubspot.",
+                )
+
+
+def _written_properties(reading: Reading) -> Iterator[Finding]:
+    known: dict[str, dict[str, Any]] = reading.client.properties("contacts")
+    for field in OUTPUT_FIELDS:
+        name = property_of(field.name)
+        subject = f"contacts.{name}"
+        problem = clash(field, known.get(name))
+        if name not in known:
+            yield Finding("fail", subject, "does not exist.", "Run `leadgrade provision`.")
+        elif problem:
+            yield Finding("fail", subject, f"{problem}.", "Rename or delete it in HubSpot, then provision.")
+        else:
+            yield Finding("pass", subject, "is there and can be written.")

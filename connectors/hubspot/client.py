@@ -1,0 +1,162 @@
+"""The transport: the official client's kept `ApiClient`, below our own door.
+
+Typed deserialisation is left out (it costs nine times more than the bytes); so are the client's own retries, which
+would wait and repeat behind our back.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import urllib3
+from hubspot.crm.contacts.api_client import ApiClient
+from hubspot.crm.contacts.configuration import Configuration
+from hubspot.crm.contacts.exceptions import ApiException
+
+from connectors.door import Budget, Door, Request, Response, TransportError
+from connectors.hubspot import paths
+from connectors.hubspot.auth import token_source
+from connectors.hubspot.errors import CRM, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from config.settings import HubSpotSettings
+    from connectors.base import Usage
+    from connectors.clock import Clock
+
+TIMEOUT_S = (10.0, 110.0)
+"""To connect, and between two pieces of an answer. HubSpot's edge gives up after 100 s (status 524)."""
+
+NOT_SENT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+
+
+class Transport:
+    """Sends one request and gives back the answer as bytes. Thread-safe."""
+
+    def __init__(self, base_url: str) -> None:
+        configuration = Configuration(host=base_url.rstrip("/"))
+        configuration.retries = False
+        self._api = ApiClient(configuration)
+        self._host = configuration.host
+        self._headers = {"User-Agent": f"leadgrade/{version('leadgrade')}", "Accept-Encoding": "gzip"}
+
+    def send(self, request: Request, token: str) -> Response:
+        """The answer, of any status. Raises TransportError when none came."""
+        return self._exchange(request, {"Authorization": f"Bearer {token}", **request.headers})
+
+    def form(self, request: Request, fields: dict[str, str]) -> Response:
+        """Send a form without a token: the way to get one."""
+        headers = {"Content-Type": "application/x-www-form-urlencoded", **request.headers}
+        return self._exchange(request, headers, post_params=list(fields.items()))
+
+    def _exchange(self, request: Request, headers: Mapping[str, str], **body: Any) -> Response:
+        try:
+            answer = self._api.request(
+                request.method,
+                self._host + request.path,
+                query_params=_pairs(request.params),
+                headers=self._headers | dict(headers),
+                body=request.json,
+                _preload_content=False,
+                _request_timeout=TIMEOUT_S,
+                **body,
+            )
+            return Response(answer.status, _lower(answer.headers), answer.data)
+        except ApiException as error:
+            if not error.status:  # how the client reports trouble with TLS
+                raise TransportError("TLS failed", sent=False) from None
+            return Response(error.status, _lower(error.headers or {}), error.body or b"")
+        except urllib3.exceptions.HTTPError as error:
+            raise TransportError(_reason(error), sent=not isinstance(error, NOT_SENT)) from None
+
+    def close(self) -> None:
+        """Give back connections."""
+        self._api.rest_client.pool_manager.clear()
+        self._api.close()
+
+
+def _pairs(params: Mapping[str, Any] | None) -> list[tuple[str, Any]] | None:
+    return [(name, value) for name, value in params.items() if value is not None] if params else None
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, urllib3.exceptions.TimeoutError):
+        return "timeout"
+    return "no connection" if isinstance(error, NOT_SENT) else "connection lost"
+
+
+class Client:
+    """Calls to one portal, through the door. Answers are parsed JSON."""
+
+    def __init__(self, settings: HubSpotSettings, clock: Clock) -> None:
+        self._transport = Transport(settings.base_url)
+        self._clock = clock
+        self._seen: tuple[datetime, float] | None = None  # the server's time, and ours when we learned it
+        self.headers: Mapping[str, str] = {}  # of the last answer
+        self._door = Door(
+            crm=CRM,
+            send=self._transport.send,
+            judge=judge,
+            tokens=token_source(settings, self._transport.form, clock),
+            budgets={
+                "general": Budget(settings.requests_per_10_s, 10.0, clock),
+                "search": Budget(settings.searches_per_s, 1.0, clock),
+            },
+            clock=clock,
+        )
+
+    def call(self, request: Request) -> Any:
+        """The answer's JSON (None for an empty one). Raises what `hubspot.errors.judge` and the door raise."""
+        response = self._door.call(request)
+        self.headers = response.headers
+        date = response.headers.get("date")
+        if date:
+            self._seen = parsedate_to_datetime(date), self._clock.monotonic()
+        return response.json()
+
+    def get(self, path: str, label: str = "", **params: Any) -> Any:
+        """Read `path`. Parameters that are None are left out; `label` stands for paths that hold an id."""
+        return self.call(Request("GET", path, params=params, label=label))
+
+    def post(self, path: str, body: Any, *, budget: str = "general") -> Any:
+        """Send `body`. Every POST of this connector may be repeated: reads, absolute values, things with a name."""
+        return self.call(Request("POST", path, json=body, budget=budget))
+
+    def patch(self, path: str, body: Any) -> Any:
+        """Change what is there."""
+        return self.call(Request("PATCH", path, json=body))
+
+    def server_now(self) -> datetime:
+        """The server's time, from its Date header; asked for when no answer has come yet."""
+        if self._seen is None:
+            self.get(paths.ACCOUNT)
+        if self._seen is None:  # an answer without a date: our clock must do
+            return self._clock.now()
+        then, at = self._seen
+        return then + timedelta(seconds=self._clock.monotonic() - at)
+
+    def search(self, object_type: str, body: Mapping[str, Any]) -> Any:
+        """One page of a search, on the searches' own allowance."""
+        return self.post(paths.objects(object_type, "search"), body, budget="search")
+
+    def properties(self, object_type: str) -> dict[str, dict[str, Any]]:
+        """Property definitions by name, as they are now."""
+        answer = self.get(paths.properties(object_type), archived="false")
+        return {item["name"]: item for item in answer["results"]}
+
+    def usage(self) -> Usage:
+        """Calls and retries so far."""
+        return self._door.usage()
+
+    def close(self) -> None:
+        """Give back connections."""
+        self._transport.close()

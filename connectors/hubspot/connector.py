@@ -1,0 +1,108 @@
+"""HubSpot behind the five verbs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from connectors.base import Batch, Change, Finding, Identity, Outcome, Provisioned, Stream, Usage
+from connectors.errors import ConfigProblem
+from connectors.hubspot import checks, marketing, paths, provision, removals, streams, writer
+from connectors.hubspot.client import Client
+from connectors.hubspot.engagement import ENGAGEMENTS, engagements
+from connectors.hubspot.errors import CRM
+from scoring.facts import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from config.attributes import AttributeType
+    from config.settings import AttributeSetting, HubSpotSettings
+    from connectors.clock import Clock
+
+SANDBOXES = frozenset({"SANDBOX", "DEVELOPER_TEST", "APP_DEVELOPER"})
+DAILY_LEFT = "x-hubspot-ratelimit-daily-remaining"
+
+
+class HubSpot:
+    """One portal. `types` gives the attributes and the order of their columns, `mapping` the user's own places."""
+
+    crm = CRM
+
+    def __init__(
+        self,
+        settings: HubSpotSettings,
+        *,
+        types: Mapping[str, AttributeType],
+        mapping: Mapping[str, AttributeSetting],
+        clock: Clock,
+    ) -> None:
+        self._clock = clock
+        self._settings = settings
+        self._client = Client(settings, clock)
+        self._reading = streams.Reading(self._client, settings, types, mapping)
+        self._pulls = self._streams()
+
+    def identify(self) -> Identity:
+        """The portal that the credentials open."""
+        details = self._client.get(paths.ACCOUNT)
+        left = self._client.headers.get(DAILY_LEFT)
+        return Identity(
+            crm=CRM,
+            account_id=str(details["portalId"]),
+            name=str(details.get("uiDomain") or f"portal {details['portalId']}"),
+            is_sandbox=details.get("accountType") in SANDBOXES,
+            calls_left_today=int(left) if left and left.isdigit() else None,
+            server_time=self._client.server_now(),
+        )
+
+    def check(self) -> list[Finding]:
+        """Clock, scopes, mapped and written properties."""
+        return list(checks.findings(self._reading, self._clock.now()))
+
+    def provision(self, *, dry_run: bool) -> list[Provisioned]:
+        """The property group and the properties; see `hubspot.provision`."""
+        return provision.provision(self._client, dry_run=dry_run)
+
+    def streams(self) -> Sequence[Stream]:
+        """Companies before the contacts that name them, people before their deeds, removals last."""
+        return [stream for stream, _ in self._pulls.values()]
+
+    def pull(self, stream: str, cursor: str | None) -> Iterator[Batch]:
+        """Batches of one stream since `cursor`. Raises ConfigProblem for a stream that this portal has not."""
+        if stream not in self._pulls:
+            raise ConfigProblem(
+                f"there is no stream {stream}.", crm=CRM, remedy=f"There are: {', '.join(self._pulls)}."
+            )
+        return self._pulls[stream][1](cursor)
+
+    def push(self, changes: Iterable[Change]) -> Iterator[Outcome]:
+        """Batch updates of contacts; see `hubspot.writer`."""
+        return writer.push(self._client, changes)
+
+    def usage(self) -> Usage:
+        """Calls and retries so far."""
+        return self._client.usage()
+
+    def close(self) -> None:
+        """Give back connections."""
+        self._client.close()
+
+    def _streams(self) -> dict[str, tuple[Stream, Callable[[str | None], Iterator[Batch]]]]:
+        found: dict[str, tuple[Stream, Callable[[str | None], Iterator[Batch]]]] = {}
+
+        def add(name: str, table: Table, read: Callable[..., Iterator[Batch]], *first: Any) -> None:
+            stream = Stream(name, table, optional=name.startswith("activities."))
+            found[name] = stream, lambda cursor: read(self._reading, *first, cursor)
+
+        add("accounts", Table.ACCOUNTS, streams.accounts)
+        add("records", Table.RECORDS, streams.records)
+        add("deals", Table.DEALS, streams.deals)
+        if self._settings.email_events:
+            add("activities.email_events", Table.ACTIVITIES, marketing.email_events)
+        if self._settings.forms:
+            add("activities.forms", Table.ACTIVITIES, marketing.form_submissions)
+        if self._settings.engagements:
+            for object_type in ENGAGEMENTS:
+                add(f"activities.{object_type}", Table.ACTIVITIES, engagements, object_type)
+        add("removals", Table.REMOVALS, removals.removals)
+        return found

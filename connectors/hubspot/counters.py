@@ -1,0 +1,79 @@
+"""Counters that HubSpot keeps on the contact, where the plan gives no events.
+
+Web visits exist only as counters. E-mail counters are read when marketing e-mail events are off, conversions when form
+submissions are off: the same deed never comes both as an event and as a count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from config.settings import HubSpotSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """An activity type and the properties that hold how often, and first and last when."""
+
+    type: str
+    total: str
+    first: str
+    last: str
+
+    @property
+    def properties(self) -> tuple[str, str, str]:
+        """Names of the three properties."""
+        return self.total, self.first, self.last
+
+
+WEB = (
+    Counter("page_view", "hs_analytics_num_page_views", "hs_analytics_first_timestamp", "hs_analytics_last_timestamp"),
+)
+EMAIL = (
+    Counter("email_delivered", "hs_email_delivered", "hs_email_first_send_date", "hs_email_last_send_date"),
+    Counter("email_open", "hs_email_open", "hs_email_first_open_date", "hs_email_last_open_date"),
+    Counter("email_click", "hs_email_click", "hs_email_first_click_date", "hs_email_last_click_date"),
+    Counter("email_bounce", "hs_email_bounce", "hs_email_first_send_date", "hs_email_last_send_date"),
+)
+REPLIES = (Counter("email_reply", "hs_email_replied", "hs_email_first_reply_date", "hs_email_last_reply_date"),)
+FORMS = (Counter("form_submission", "num_conversion_events", "first_conversion_date", "recent_conversion_date"),)
+
+
+def chosen(settings: HubSpotSettings) -> list[Counter]:
+    """The counters whose deeds come from no event stream."""
+    return [
+        *WEB,
+        *(() if settings.email_events else EMAIL),
+        *(() if settings.email_events or settings.engagements else REPLIES),
+        *(() if settings.forms else FORMS),
+    ]
+
+
+def columns(
+    counted: Sequence[Counter], ids: Sequence[str], values: Callable[[str], list[Any]], seen_at: str
+) -> dict[str, list[Any]]:
+    """Columns of table `counters`: a row per contact and counter that is above zero."""
+    rows: dict[str, list[Any]] = {name: [] for name in ("record_id", "type", "total", "first_at", "last_at", "seen_at")}
+    for counter in counted:
+        totals, firsts, lasts = (values(name) for name in counter.properties)
+        for record_id, total, first, last in zip(ids, totals, firsts, lasts, strict=True):
+            number = _whole(total)
+            if number > 0:
+                rows["record_id"].append(record_id)
+                rows["type"].append(counter.type)
+                rows["total"].append(number)
+                rows["first_at"].append(first or last)
+                rows["last_at"].append(last or first)
+                rows["seen_at"].append(seen_at)
+    return rows
+
+
+def _whole(value: Any) -> int:
+    try:
+        return int(float(value)) if value is not None else 0
+    except (TypeError, ValueError, OverflowError):
+        return 0

@@ -1,0 +1,215 @@
+"""Marketing e-mail events and form submissions. Both know people by address, not by contact id."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from connectors.errors import ConnectorBug
+from connectors.hubspot import paths
+from connectors.hubspot.errors import CRM, Refused
+from connectors.hubspot.objects import next_token
+from connectors.hubspot.rows import batch
+from connectors.hubspot.windows import Cursor, Window, due, read_cursor, slices
+from scoring.facts import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from connectors.base import Batch
+    from connectors.hubspot.client import Client
+    from connectors.hubspot.streams import Reading
+
+DAY_MS = 86_400_000
+HISTORY_MS = 730 * DAY_MS
+"""How far a first load goes back. Older marketing e-mail moves no score, and the service refuses a start of zero."""
+
+SLICE_MS = 30 * DAY_MS
+EVENTS_PAGE = 1000
+SUBMISSIONS_PAGE = 50
+BATCH_ROWS = 5_000
+
+EVENT_TYPES = {
+    "SENT": "email_sent",
+    "DELIVERED": "email_delivered",
+    "OPEN": "email_open",
+    "CLICK": "email_click",
+    "BOUNCE": "email_bounce",
+    "SPAMREPORT": "spam_complaint",
+    "UNSUBSCRIBED": "unsubscribe",
+    "FORWARD": "custom:email_forwarded",
+}
+"""What is not here (PROCESSED, DEFERRED, DROPPED, SUPPRESSED, an event without a type ...) is nobody's deed."""
+
+NOT_READABLE = "FORM_TYPE_NOT_ALLOWED"
+
+
+def _window(reading: Reading, cursor: str | None) -> tuple[Cursor | None, Window]:
+    """The stored cursor, and what this run reads: overlap included, history bounded."""
+    place = read_cursor(cursor) if cursor is not None else None
+    until = due(0, reading.client.server_now(), reading.settings.settle_s)
+    if place is None:
+        return None, Window(max(1, until.end - HISTORY_MS), until.end)
+    if place.upto is not None:
+        return place, Window(place.since, place.upto)
+    start = place.since - reading.settings.look_back_s * 1000
+    return place, Window(max(1, start), max(place.since, until.end))
+
+
+def email_events(reading: Reading, cursor: str | None) -> Iterator[Batch]:
+    """Opens, clicks, bounces and the like, slice by slice of time; a slice's cursor moves when all of it is read."""
+    _, window = _window(reading, cursor)
+    for part in slices(window.start, window.end, SLICE_MS):
+        here = Cursor(since=part.start, upto=window.end)
+        waiting: list[dict[str, Any]] = []
+        for events in _event_pages(reading.client, part):
+            waiting += events
+            if len(waiting) >= BATCH_ROWS:
+                yield _event_batch(reading, waiting, here)
+                waiting = []
+        yield _event_batch(reading, waiting, Cursor(since=part.end, upto=window.end))
+    yield _event_batch(reading, [], Cursor(since=window.end))
+
+
+def _event_pages(client: Client, window: Window) -> Iterator[list[dict[str, Any]]]:
+    offset: str | None = None
+    while True:
+        body = client.get(
+            paths.EMAIL_EVENTS,
+            startTimestamp=window.start,
+            endTimestamp=window.end - 1,  # this service includes its end
+            limit=EVENTS_PAGE,
+            offset=offset,
+        )
+        yield body.get("events") or []
+        if not body.get("hasMore"):
+            return
+        following = str(body.get("offset"))
+        if following == offset:
+            raise ConnectorBug("e-mail events: a page token came twice.", crm=CRM)
+        offset = following
+
+
+def _event_type(event: dict[str, Any]) -> str | None:
+    kind = str(event.get("type") or "")
+    if kind == "STATUSCHANGE":
+        changes = event.get("subscriptions") or []
+        states = {event.get("portalSubscriptionStatus"), *(change.get("status") for change in changes)}
+        return "unsubscribe" if "UNSUBSCRIBED" in states else None
+    return EVENT_TYPES.get(kind)
+
+
+def _event_batch(reading: Reading, events: list[dict[str, Any]], cursor: Cursor) -> Batch:
+    kept = [(event, kind) for event in events if (kind := _event_type(event)) and event.get("recipient")]
+    columns: dict[str, list[Any]] = {
+        "activity_id": [f"email_event-{event['id']}" for event, _ in kept],
+        "email": [event["recipient"] for event, _ in kept],
+        "type": [kind for _, kind in kept],
+        "occurred_at": [event.get("created") for event, _ in kept],
+        "seen_at": [reading.client.server_now().isoformat()] * len(kept),
+        "count": [1] * len(kept),
+        "url": [event.get("url") or None for event, _ in kept],
+        "asset": [event.get("subject") or None for event, _ in kept],
+        "campaign": [_text(event.get("emailCampaignId")) for event, _ in kept],
+        "user_agent": [event.get("userAgent") or None for event, _ in kept],
+        "since_send_s": [_since_send(event) for event, _ in kept],
+        "flagged_machine": [event.get("filteredEvent") for event, _ in kept],
+    }
+    return batch(Table.ACTIVITIES, columns, len(kept), cursor)
+
+
+def _since_send(event: dict[str, Any]) -> float | None:
+    sent = (event.get("sentBy") or {}).get("created")
+    at = event.get("created")
+    return (at - sent) / 1000 if isinstance(sent, int) and isinstance(at, int) else None
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def form_submissions(reading: Reading, cursor: str | None) -> Iterator[Batch]:
+    """Submissions of every form. The cursor remembers the forms done and moves in time when all are."""
+    place, window = _window(reading, cursor)
+    done = place.part if place is not None and place.upto is not None else None
+    for form in sorted(_forms(reading.client), key=lambda item: str(item["id"])):
+        form_id = str(form["id"])
+        if done is not None and form_id <= done:
+            continue
+        rows: list[dict[str, Any]] = []
+        for submission in _submissions(reading.client, form_id, window):
+            rows.append(submission)
+            if len(rows) >= BATCH_ROWS:
+                yield _submission_batch(reading, form, rows, Cursor(since=window.start, upto=window.end, part=done))
+                rows = []
+        done = form_id
+        yield _submission_batch(reading, form, rows, Cursor(since=window.start, upto=window.end, part=done))
+    yield batch(Table.ACTIVITIES, {}, 0, Cursor(since=window.end))
+
+
+def _forms(client: Client) -> Iterator[dict[str, Any]]:
+    after: str | None = None
+    while True:
+        body = client.get(paths.FORMS, limit=100, after=after)
+        yield from body.get("results") or []
+        following = next_token(body)
+        if following is None:
+            return
+        if following == after:
+            raise ConnectorBug("forms: a page token came twice.", crm=CRM)
+        after = following
+
+
+def _submissions(client: Client, form_id: str, window: Window) -> Iterator[dict[str, Any]]:
+    """Newest first, as the service gives them; the first one before the window ends the reading."""
+    after: str | None = None
+    while True:
+        try:
+            body = client.get(paths.submissions(form_id), limit=SUBMISSIONS_PAGE, after=after)
+        except Refused as error:
+            if NOT_READABLE in {error.problem.category, *error.problem.codes} or NOT_READABLE in error.problem.message:
+                return  # comments on a blog are kept as a form that cannot be read
+            raise
+        for submission in body.get("results") or []:
+            at = int(submission.get("submittedAt") or 0)
+            if at < window.start:
+                return
+            if at < window.end:
+                yield submission
+        following = next_token(body)
+        if following is None:
+            return
+        if following == after:
+            raise ConnectorBug("form submissions: a page token came twice.", crm=CRM)
+        after = following
+
+
+def _submission_batch(
+    reading: Reading, form: dict[str, Any], submissions: list[dict[str, Any]], cursor: Cursor
+) -> Batch:
+    known = [(item, email) for item in submissions if (email := _address(item))]
+    columns: dict[str, list[Any]] = {
+        "activity_id": [f"form-{form['id']}-{_submission_id(item, email)}" for item, email in known],
+        "email": [email for _, email in known],
+        "type": ["form_submission"] * len(known),
+        "occurred_at": [item.get("submittedAt") for item, _ in known],
+        "seen_at": [reading.client.server_now().isoformat()] * len(known),
+        "count": [1] * len(known),
+        "url": [item.get("pageUrl") or None for item, _ in known],
+        "asset": [form.get("name") or str(form["id"])] * len(known),
+    }
+    return batch(Table.ACTIVITIES, columns, len(known), cursor)
+
+
+def _address(submission: dict[str, Any]) -> str | None:
+    values = submission.get("values") or []
+    return next((str(item["value"]) for item in values if item.get("name") == "email" and item.get("value")), None)
+
+
+def _submission_id(submission: dict[str, Any], email: str) -> str:
+    """Submissions carry no id on every portal; time and address, the latter hashed, make one that stays the same."""
+    given = submission.get("conversionId")
+    if given:
+        return str(given)
+    digest = hashlib.blake2b(email.strip().lower().encode(), digest_size=8).hexdigest()
+    return f"{submission.get('submittedAt')}-{digest}"

@@ -1,0 +1,60 @@
+"""What is gone: the archived lists. Neither search nor the modified time tells of a deletion.
+
+Merges come with the surviving contact (`streams.records`). A contact erased under privacy law leaves no trace in any
+list; a write to it says that it is gone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from connectors.hubspot.fields import instant_us
+from connectors.hubspot.objects import Source, list_pages
+from connectors.hubspot.rows import batch
+from connectors.hubspot.windows import Cursor, Window, due, read_cursor
+from scoring.facts import Kind, Removed, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from connectors.base import Batch
+    from connectors.hubspot.streams import Reading
+
+KINDS = {"companies": Kind.ACCOUNT, "contacts": Kind.CONTACT, "deals": Kind.DEAL}
+
+
+def removals(reading: Reading, cursor: str | None) -> Iterator[Batch]:
+    """Records archived since `cursor`, each told once; the first time all that are still in the recycle bin.
+
+    The lists have no order in time, so each run walks them whole and keeps what was archived in its window.
+    """
+    place = read_cursor(cursor) if cursor is not None else Cursor(since=0)
+    window = due(place.since, reading.client.server_now(), reading.settings.settle_s)
+    if place.upto is not None:
+        window = Window(place.since, place.upto)
+    for object_type, kind in KINDS.items():
+        if place.part is not None and object_type < place.part:
+            continue
+        after = place.after if object_type == place.part else None
+        source = Source(object_type, "hs_lastmodifieddate", ())
+        for objects, following in list_pages(reading.client, source, after, archived=True):
+            gone = [item for item in objects if _archived_in(item, window)]
+            here = Cursor(since=window.start, upto=window.end, part=object_type, after=following)
+            if gone or following is None:
+                yield batch(Table.REMOVALS, _columns(gone, kind), len(gone), here)
+        place = Cursor(since=place.since)
+    yield batch(Table.REMOVALS, {}, 0, Cursor(since=window.end))
+
+
+def _archived_in(item: dict[str, Any], window: Window) -> bool:
+    at = instant_us(item.get("archivedAt") or item.get("updatedAt"))
+    return at is not None and window.holds(at // 1000)
+
+
+def _columns(gone: list[dict[str, Any]], kind: Kind) -> dict[str, list[Any]]:
+    return {
+        "kind": [kind.value] * len(gone),
+        "record_id": [str(item["id"]) for item in gone],
+        "removed": [Removed.DELETED.value] * len(gone),
+        "removed_at": [item.get("archivedAt") or item.get("updatedAt") for item in gone],
+    }

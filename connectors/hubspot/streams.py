@@ -1,0 +1,251 @@
+"""The streams of CRM objects: contacts as records, companies as accounts, deals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from connectors.hubspot import counters
+from connectors.hubspot.fields import Mapped, canonical, mapped, observed, property_of
+from connectors.hubspot.links import read_links
+from connectors.hubspot.objects import Page, Source, changed, listed
+from connectors.hubspot.rows import batch
+from connectors.hubspot.windows import Cursor, due, read_cursor
+from scoring.facts import ATTRIBUTE_PREFIX, OBSERVED_PREFIX, OUTPUT_FIELDS, Kind, Removed, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from config.attributes import AttributeType
+    from config.settings import AttributeSetting, HubSpotSettings
+    from connectors.base import Batch
+    from connectors.hubspot.client import Client
+
+BATCH_ROWS = 2_000
+
+CONTACT = (
+    "email", "createdate", "lastmodifieddate", "lifecyclestage", "hubspot_owner_id", "associatedcompanyid",
+    "hs_merged_object_ids", "salesforceleadid", "salesforcecontactid",
+)  # fmt: skip
+"""Properties that fill the fixed columns of a record."""
+
+COMPANY = ("domain", "hs_lastmodifieddate")
+
+DEAL = (
+    "amount", "deal_currency_code", "dealstage", "hs_is_closed", "hs_is_closed_won", "createdate", "closedate",
+    "hs_lastmodifieddate",
+)  # fmt: skip
+
+CLOSED_STAGES = {"closedwon": True, "closedlost": False}
+"""Stages of the standard pipeline, for portals whose deals lack `hs_is_closed`; whether the stage means won."""
+
+SALESFORCE_IDS = ("salesforceleadid", "salesforcecontactid")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What every stream needs: the portal, the settings, and where attributes live."""
+
+    client: Client
+    settings: HubSpotSettings
+    types: Mapping[str, AttributeType]
+    mapping: Mapping[str, AttributeSetting]
+
+    def start(self, cursor: str | None) -> Cursor:
+        """Where to go on; without a cursor a full listing, after which increments begin at the server's time now."""
+        if cursor is not None:
+            return read_cursor(cursor)
+        begun = due(0, self.client.server_now(), self.settings.settle_s).end
+        return Cursor(since=begun, listing=True)
+
+
+def pages(reading: Reading, source: Source, cursor: str | None) -> Iterator[Page]:
+    """Objects of one type since `cursor`, gathered into pages of about `BATCH_ROWS`."""
+    place = reading.start(cursor)
+    if place.listing:
+        return _gather(listed(reading.client, source, place))
+    if place.upto is None:  # a new run; one under way keeps its own window
+        upto = due(place.since, reading.client.server_now(), reading.settings.settle_s).end
+        overlap = reading.settings.look_back_s * 1000
+        return _gather(changed(reading.client, source, Cursor(since=max(0, place.since - overlap)), upto))
+    return _gather(changed(reading.client, source, place, place.upto))
+
+
+def _gather(small: Iterator[Page]) -> Iterator[Page]:
+    objects: list[dict[str, Any]] = []
+    waiting: Page | None = None
+    for page in small:
+        objects += page.objects
+        waiting = page
+        if len(objects) >= BATCH_ROWS:
+            yield Page(objects, page.cursor, page.total)
+            objects, waiting = [], None
+    if waiting is not None:
+        yield Page(objects, waiting.cursor, waiting.total)
+
+
+def records(reading: Reading, cursor: str | None) -> Iterator[Batch]:
+    """Contacts; before each batch of them its counters and merges, still under the previous cursor."""
+    attributes = mapped(reading.types, reading.mapping, company=False)
+    counted = counters.chosen(reading.settings)
+    source = source_of(
+        reading,
+        "contacts",
+        "lastmodifieddate",
+        [
+            *CONTACT,
+            *(item.property for item in attributes),
+            *(property_of(field.name) for field in OUTPUT_FIELDS),
+            *(name for counter in counted for name in counter.properties),
+        ],
+    )
+    before = reading.start(cursor)
+    for page in pages(reading, source, before.text()):
+        values = _Values(page.objects)
+        seen_at = reading.client.server_now().isoformat()
+        count = counters.columns(counted, values.ids, values.of, seen_at)
+        if count["record_id"]:
+            yield batch(Table.COUNTERS, count, len(count["record_id"]), before)
+        merged = _merged(values)
+        if merged["record_id"]:
+            yield batch(Table.REMOVALS, merged, len(merged["record_id"]), before)
+        yield batch(
+            Table.RECORDS,
+            _record_columns(values, attributes),
+            len(page.objects),
+            page.cursor,
+            attributes=reading.types,
+            total=page.total,
+        )
+        before = page.cursor
+
+
+def accounts(reading: Reading, cursor: str | None) -> Iterator[Batch]:
+    """Companies."""
+    attributes = mapped(reading.types, reading.mapping, company=True)
+    names = [*COMPANY, *(item.property for item in attributes)]
+    source = source_of(reading, "companies", "hs_lastmodifieddate", names)
+    for page in pages(reading, source, cursor):
+        values = _Values(page.objects)
+        columns: dict[str, list[Any]] = {
+            "account_id": values.ids,
+            "domain": canonical(values.of("domain"), "text"),
+            "modified_at": _modified(page.objects, source),
+            **_attribute_columns(values, attributes),
+        }
+        yield batch(Table.ACCOUNTS, columns, len(page.objects), page.cursor, attributes=reading.types, total=page.total)
+
+
+def deals(reading: Reading, cursor: str | None) -> Iterator[Batch]:
+    """Deals with the contacts and the company that take part in them."""
+    source = source_of(reading, "deals", "hs_lastmodifieddate", DEAL)
+    for page in pages(reading, source, cursor):
+        values = _Values(page.objects)
+        people = read_links(reading.client, "deals", "contacts", values.ids)
+        companies = read_links(reading.client, "deals", "companies", values.ids)
+        stages = canonical(values.of("dealstage"), "text")
+        closed = canonical(values.of("hs_is_closed"), "boolean")
+        won = canonical(values.of("hs_is_closed_won"), "boolean")
+        columns: dict[str, list[Any]] = {
+            "deal_id": values.ids,
+            "account_id": [next(iter(companies[deal]), None) for deal in values.ids],
+            "record_ids": [people[deal] for deal in values.ids],
+            "amount": [_number(value) for value in values.of("amount")],
+            "currency": canonical(values.of("deal_currency_code"), "text"),
+            "stage": stages,
+            "is_closed": [
+                is_closed == "true" if is_closed else stage in CLOSED_STAGES
+                for is_closed, stage in zip(closed, stages, strict=True)
+            ],
+            "is_won": [
+                is_won == "true" if is_won else CLOSED_STAGES.get(stage or "", False)
+                for is_won, stage in zip(won, stages, strict=True)
+            ],
+            "created_at": _created(values, "createdate"),
+            "closed_at": values.of("closedate"),
+            "modified_at": _modified(page.objects, source),
+        }
+        yield batch(Table.DEALS, columns, len(page.objects), page.cursor, total=page.total)
+
+
+class _Values:
+    """The objects of a page, read column by column."""
+
+    def __init__(self, objects: list[dict[str, Any]]) -> None:
+        self.objects = objects
+        self.ids = [str(item["id"]) for item in objects]
+        self._properties = [item.get("properties") or {} for item in objects]
+
+    def of(self, name: str) -> list[Any]:
+        """One property of all objects; absent and empty are null."""
+        return [properties.get(name) or None for properties in self._properties]
+
+
+def source_of(reading: Reading, object_type: str, modified: str, names: Iterable[str]) -> Source:
+    """What the portal has of the properties wanted: definitions are read anew for every pull."""
+    known = reading.client.properties(object_type)
+    wanted = dict.fromkeys([*names, modified])
+    return Source(object_type, modified, tuple(name for name in wanted if name in known))
+
+
+def _record_columns(values: _Values, attributes: list[Mapped]) -> dict[str, list[Any]]:
+    return {
+        "kind": [Kind.CONTACT.value] * len(values.ids),
+        "record_id": values.ids,
+        "email": canonical(values.of("email"), "text"),
+        "account_id": canonical(values.of("associatedcompanyid"), "text"),
+        "owner_id": canonical(values.of("hubspot_owner_id"), "text"),
+        "stage": canonical(values.of("lifecyclestage"), "text"),
+        "created_at": _created(values, "createdate"),
+        "modified_at": [
+            modified or item.get("updatedAt")
+            for modified, item in zip(values.of("lastmodifieddate"), values.objects, strict=True)
+        ],
+        "links": [
+            [f"salesforce:{other}" for other in pair if other]
+            for pair in zip(*(values.of(name) for name in SALESFORCE_IDS), strict=True)
+        ],
+        **_attribute_columns(values, attributes),
+        **{
+            OBSERVED_PREFIX + field.name: observed(values.of(property_of(field.name)), field) for field in OUTPUT_FIELDS
+        },
+    }
+
+
+def _attribute_columns(values: _Values, attributes: list[Mapped]) -> dict[str, list[Any]]:
+    return {ATTRIBUTE_PREFIX + item.attribute: canonical(values.of(item.property), item.type) for item in attributes}
+
+
+def _created(values: _Values, name: str) -> list[Any]:
+    return [created or item.get("createdAt") for created, item in zip(values.of(name), values.objects, strict=True)]
+
+
+def _modified(objects: list[dict[str, Any]], source: Source) -> list[Any]:
+    return [item.get("properties", {}).get(source.modified) or item.get("updatedAt") for item in objects]
+
+
+def _merged(values: _Values) -> dict[str, list[Any]]:
+    """A removal for every id that a contact has swallowed. Its own id may be among them when it kept one."""
+    rows = [
+        (loser, survivor, modified)
+        for survivor, losers, modified in zip(
+            values.ids, values.of("hs_merged_object_ids"), values.of("lastmodifieddate"), strict=True
+        )
+        for loser in str(losers or "").split(";")
+        if loser and loser != survivor
+    ]
+    losers, survivors, at = (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [])
+    return {
+        "kind": [Kind.CONTACT.value] * len(rows),
+        "record_id": losers,
+        "removed": [Removed.MERGED.value] * len(rows),
+        "successor_id": survivors,
+        "removed_at": at,
+    }
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return None if value is None else float(value)
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,97 @@
+"""Windows of time and the cursor that remembers how far a stream has been read. Pure.
+
+HubSpot counts in milliseconds since 1970, so these do too. Windows are half-open everywhere: a record on an edge
+belongs to exactly one of two neighbours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from connectors.errors import ConfigProblem
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_ms(at: datetime) -> int:
+    """Whole milliseconds since 1970; what is finer is dropped, as HubSpot drops it."""
+    return (at - EPOCH) // timedelta(milliseconds=1)
+
+
+def from_ms(ms: int) -> datetime:
+    """The instant, aware, UTC."""
+    return EPOCH + timedelta(milliseconds=ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The milliseconds from `start` up to, not including, `end`."""
+
+    start: int
+    end: int
+
+    @property
+    def splittable(self) -> bool:
+        """Whether it is longer than the one millisecond that cannot be halved."""
+        return self.end - self.start > 1
+
+    def first_half(self) -> Window:
+        """The earlier half, at least a millisecond long."""
+        return Window(self.start, self.start + (self.end - self.start) // 2)
+
+    def following(self, until: int) -> Window:
+        """The next window, twice as long, but not beyond `until`."""
+        return Window(self.end, min(until, self.end + 2 * (self.end - self.start)))
+
+    def holds(self, ms: int) -> bool:
+        """Whether the millisecond lies in it."""
+        return self.start <= ms < self.end
+
+
+def slices(start: int, end: int, length: int) -> list[Window]:
+    """Neighbouring windows of at most `length` that cover [start, end)."""
+    return [Window(at, min(end, at + length)) for at in range(start, end, length)]
+
+
+class Cursor(BaseModel):
+    """How far a stream has been read. Kept as JSON text; nobody else understands it.
+
+    `since`: whatever changed before is read (while `listing`, once the listing is through). `upto` is the end of the
+    run that is under way, `window_end` the end of the window that it reads. `after` is a page token of a list, `part`
+    the object type or form being read, where a stream has several.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    v: Literal[1] = 1
+    since: int
+    listing: bool = False
+    upto: int | None = None
+    window_end: int | None = None
+    after: str | None = None
+    part: str | None = None
+
+    def text(self) -> str:
+        """As it is stored."""
+        return self.model_dump_json(exclude_defaults=True)
+
+
+def read_cursor(text: str) -> Cursor:
+    """The cursor in stored text. Raises ConfigProblem when it is not one of ours."""
+    try:
+        return Cursor.model_validate_json(text)
+    except ValidationError:
+        raise ConfigProblem(
+            "a stored cursor cannot be read; it was written by another version or damaged.",
+            crm="hubspot",
+            remedy="Remove the mirror file: the next run reads everything anew.",
+        ) from None
+
+
+def due(since: int, server_now: datetime, settle_s: int) -> Window:
+    """What an incremental run reads: up to `settle_s` before the server's clock, when changes are surely searchable."""
+    return Window(since, max(since, to_ms(server_now) - settle_s * 1000))
