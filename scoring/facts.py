@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from config import vocabulary
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -55,22 +57,10 @@ class Removed(StrEnum):
     ERASED = "erased"
 
 
-ACTIVITY_TYPES: Final = frozenset({
-    "email_sent", "email_delivered", "email_open", "email_click", "email_reply", "email_bounce",
-    "unsubscribe", "spam_complaint", "page_view", "form_submission", "download",
-    "event_registered", "event_attended", "webinar_attended", "chat", "call",
-    "meeting_booked", "meeting_held", "task_done", "social_follow", "social_like", "social_share",
-    "ad_click", "product_view", "cart_add", "price_request", "purchase",
-})  # fmt: skip
-"""One vocabulary for all CRMs; a connector may add ``custom:<name>``."""
-
-DONE_TO_THEM: Final = frozenset({"email_sent", "email_delivered", "email_bounce", "task_done"})
-"""Activity types that people suffer rather than do; they do not count as a sign of life."""
-
-
-def is_activity_type(name: str) -> bool:
-    """Whether `name` belongs to the vocabulary (``custom:`` names always do)."""
-    return name in ACTIVITY_TYPES or (name.startswith("custom:") and len(name) > len("custom:"))
+# The model's file speaks of them too, so they stand where it can read them.
+ACTIVITY_TYPES: Final = vocabulary.ACTIVITY_TYPES
+DONE_TO_THEM: Final = vocabulary.DONE_TO_THEM
+is_activity_type = vocabulary.is_activity_type
 
 
 # Column name -> type word; the words are those of `_ARROW` below. Order is the order of the columns.

@@ -1,0 +1,305 @@
+"""What a model's parts must have in common: names that exist, thresholds that can be met, limits in order.
+
+`problems` finds what makes a model unusable, `warnings` what is merely odd. Both name the line.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from config.attributes import COMPUTED
+from config.model_condition_checks import ACTIVITY_ATTRIBUTES, Findings, check_when
+from config.model_values import micro
+from config.vocabulary import ACTIVITY_TYPES, DISQUALIFIED, UNKNOWN_GRADE, is_activity_type
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from config.attributes import AttributeType
+    from config.errors import ConfigError
+    from config.model import Model
+    from config.model_sections import (
+        ActivityRule,
+        Example,
+        Lifecycle,
+        Missed,
+        MissedLabel,
+        Reached,
+        ReachedLabel,
+        Transition,
+    )
+    from config.yaml_file import Document, Loc
+
+
+def problems(model: Model, document: Document, attributes: Mapping[str, AttributeType]) -> list[ConfigError]:
+    """Everything that makes `model` unusable, in the order of the file."""
+    find = Findings(document)
+    known: dict[str, str] = {**attributes, **COMPUTED}
+    _lists(model, find)
+    for number, gate in enumerate(model.gates):
+        check_when(find, model, gate.when, ("gates", number, "when"), known)
+    _names(find, ("gates",), [gate.name for gate in model.gates])
+    _fit(model, find, known)
+    _engagement(model, find)
+    _ladder(find, ("fit", "grades"), model.fit.grades)
+    _ladder(find, ("engagement", "levels"), model.engagement.levels)
+    ratings = Counter(
+        grade + level for grade in (*model.fit.grades, UNKNOWN_GRADE) for level in model.engagement.levels
+    )
+    for rating, times in ratings.items():
+        if times > 1 or rating == DISQUALIFIED:
+            find.add(("engagement", "levels"), f"two ratings would both read {rating!r}.", "Rename a grade or a level.")
+    if model.lifecycle is not None:
+        _lifecycle(model, model.lifecycle, find, known)
+    for number, example in enumerate(model.examples):
+        _example(model, example, find, ("examples", number), known)
+    _names(find, ("examples",), [example.name for example in model.examples])
+    return find.in_order()
+
+
+def warnings(model: Model, document: Document) -> list[ConfigError]:
+    """What works but can hardly be meant: grades and levels that nobody can reach."""
+    find = Findings(document)
+    if model.fit.criteria:
+        best = highest_fit(model)
+        for grade, lowest in model.fit.grades.items():
+            if lowest > best:
+                find.add(
+                    ("fit", "grades", grade),
+                    f"grade {grade} starts at {lowest:g}, but all criteria together give at most {best:g}.",
+                    "Lower it, or add points.",
+                )
+    if model.engagement.rules:
+        best = highest_engagement(model)
+        for level, lowest in model.engagement.levels.items():
+            if lowest > best:
+                find.add(
+                    ("engagement", "levels", _key(level, document)),
+                    f"level {level} starts at {lowest:g}, but all rules together give at most {best:g}.",
+                    "Lower it, or add points.",
+                )
+    return find.in_order()
+
+
+def _key(label: str, document: Document) -> str | int:
+    """The label as the file has it: ``1`` may stand there as a number."""
+    as_text: Loc = ("engagement", "levels", label)
+    return int(label) if as_text not in document.lines and label.isdigit() else label
+
+
+def highest_fit(model: Model) -> float:
+    """The most points that one person can get for fit, at most 100."""
+    return min(100.0, sum(max(0.0, *criterion.outcomes) for criterion in model.fit.criteria))
+
+
+def highest_engagement(model: Model) -> float:
+    """The most points that one person can get for engagement, at most 100."""
+    by_group: dict[str | None, float] = {}
+    for rule in model.engagement.rules:
+        by_group[rule.group] = by_group.get(rule.group, 0.0) + _most(rule)
+    total = 0.0
+    for name, points in by_group.items():
+        group = model.engagement.groups.get(name) if name is not None else None
+        total += points if group is None or group.max is None else min(points, group.max)
+    return min(100.0, total)
+
+
+def _most(rule: ActivityRule) -> float:
+    if rule.points <= 0:
+        return 0.0
+    once = rule.stagnates is not None or rule.count.mode != "every"
+    most = rule.points if once else math.inf
+    return min(most, rule.at_most.points) if rule.at_most is not None and rule.at_most.per is None else most
+
+
+def _lists(model: Model, find: Findings) -> None:
+    from config.model import preset_lists
+
+    shipped = preset_lists()
+    for name, values in model.lists.items():
+        if values == "preset" and name not in shipped:
+            find.add(("lists", name), f"no list named {name!r} comes with Leadgrade.", find.near(name, shipped))
+        if not values:
+            find.add(("lists", name), f"list {name!r} is empty.", "Add values, or remove it.")
+
+
+def _names(find: Findings, loc: Loc, names: Sequence[str]) -> None:
+    seen: set[str] = set()
+    for number, name in enumerate(names):
+        if name in seen:
+            find.add((*loc, number, "name"), f"the name {name!r} stands here a second time.", "Rename one of them.")
+        seen.add(name)
+
+
+def _fit(model: Model, find: Findings, known: Mapping[str, str]) -> None:
+    for number, criterion in enumerate(model.fit.criteria):
+        loc: Loc = ("fit", "criteria", number)
+        if criterion.when is not None:
+            check_when(find, model, criterion.when, (*loc, "when"), known)
+        if criterion.by is not None:
+            find.attribute((*loc, "by"), criterion.by, known)
+            if known.get(criterion.by, "number") != "number":
+                find.add(
+                    (*loc, "by"),
+                    f"bands need a number, and {criterion.by!r} is a {known[criterion.by]}.",
+                    "Use `when`, or map it with `type: number`.",
+                )
+        if not any(criterion.outcomes):
+            find.add(loc, f"criterion {criterion.name!r} never gives a point.", "Give it points, or remove it.")
+    _names(find, ("fit", "criteria"), [criterion.name for criterion in model.fit.criteria])
+
+
+def _engagement(model: Model, find: Findings) -> None:
+    rules, groups = model.engagement.rules, model.engagement.groups
+    for number, rule in enumerate(rules):
+        _activity_rule(model, rule, find, ("engagement", "rules", number))
+    _names(find, ("engagement", "rules"), [rule.name for rule in rules])
+    used = {rule.group for rule in rules}
+    for name, group in groups.items():
+        loc: Loc = ("engagement", "groups", name)
+        if name not in used:
+            find.add(loc, f"no rule belongs to group {name!r}.", "Write `group: " + name + "` in a rule, or remove it.")
+        if group.max is None and group.min is None:
+            find.add(loc, f"group {name!r} limits nothing.", "Write `max` or `min`.")
+        if (group.max is not None and group.max <= 0) or (group.min is not None and group.min >= 0):
+            find.add(loc, f"group {name!r} needs a positive `max` or a negative `min`.", "Change the sign.")
+    steps = sorted(model.engagement.inactivity.items())
+    if any(later > earlier for (_, earlier), (_, later) in pairwise(steps)):
+        find.add(("engagement", "inactivity"), "longer inactivity costs less than shorter.", "Put them in order.")
+
+
+def _activity_rule(model: Model, rule: ActivityRule, find: Findings, loc: Loc) -> None:
+    _types(find, (*loc, "activity"), rule.activity)
+    if rule.when is not None:
+        check_when(find, model, rule.when, (*loc, "when"), ACTIVITY_ATTRIBUTES, what="fact of an activity")
+        top_level = set(rule.when.tests)
+        for place, attribute, _ in rule.when.walk((*loc, "when")):
+            if attribute == "duration" and (attribute not in top_level or place != (*loc, "when", attribute)):
+                find.add(place, "`duration` stands inside all, any or not.", "Move it to the top of `when`.")
+    if micro(rule.points) == 0:
+        find.add((*loc, "points"), f"rule {rule.name!r} gives 0 points.", "Give it points, or remove it.")
+    if rule.group is not None and rule.group not in model.engagement.groups:
+        find.add((*loc, "group"), f"there is no group {rule.group!r}.", find.near(rule.group, model.engagement.groups))
+    if rule.at_most is not None and rule.at_most.per is not None and rule.count.mode != "every":
+        find.add((*loc, "at_most"), "a cap per window needs `count: every`.", "Leave out `per`, or count every event.")
+    if rule.stagnates is not None:
+        _types(find, (*loc, "stagnates", "without"), rule.stagnates.without)
+        for key in rule.model_fields_set & {"count", "at_most", "within", "decay"}:
+            find.add((*loc, key), f"`{key}` has no meaning beside `stagnates`.", "Remove it.")
+
+
+def _types(find: Findings, loc: Loc, types: Iterable[str]) -> None:
+    for number, name in enumerate(types):
+        if not is_activity_type(name):
+            find.add((*loc, number), f"unknown activity type {name!r}.", find.near(name, ACTIVITY_TYPES))
+
+
+def _ladder(find: Findings, loc: Loc, ladder: Mapping[str, float]) -> None:
+    if UNKNOWN_GRADE in ladder:
+        find.add(loc, f"{UNKNOWN_GRADE!r} stands for unknown and cannot be a label.", "Rename it.")
+    if any(lower >= higher for higher, lower in pairwise(ladder.values())):
+        find.add(loc, "these do not go down from the best.", "Write the highest threshold first, each one lower.")
+    elif list(ladder.values())[-1] != 0:
+        find.add(loc, "the last of these does not start at 0.", "Give the last one 0, so that everybody has one.")
+
+
+def _lifecycle(model: Model, lifecycle: Lifecycle, find: Findings, known: Mapping[str, str]) -> None:
+    if len(set(lifecycle.order)) != len(lifecycle.order):
+        find.add(("lifecycle", "order"), "a stage stands here twice.", "Keep one of them.")
+    seen: set[str] = set()
+    for number, transition in enumerate(lifecycle.transitions):
+        loc: Loc = ("lifecycle", "transitions", number)
+        if transition.to not in lifecycle.order:
+            find.add((*loc, "to"), f"unknown stage {transition.to!r}.", find.near(transition.to, lifecycle.order))
+        elif transition.to == lifecycle.order[0]:
+            find.add((*loc, "to"), f"everybody begins at {transition.to!r}.", "Enter a later stage.")
+        if transition.to in seen:
+            find.add((*loc, "to"), f"a second way into {transition.to!r}.", "Keep one of them.")
+        seen.add(transition.to)
+        for place, attribute in enumerate(transition.requires):
+            find.attribute((*loc, "requires", place), attribute, known)
+        _thresholds(model, transition, find, loc)
+
+
+def _thresholds(model: Model, transition: Transition, find: Findings, loc: Loc) -> None:
+    if not transition.enter.model_fields_set:
+        find.add((*loc, "enter"), "nothing is asked to enter this stage.", "Write a threshold, such as engagement.")
+    fit, engagement = highest_fit(model), highest_engagement(model)
+    _score_threshold(transition, find, loc, "fit", fit)
+    _score_threshold(transition, find, loc, "engagement", engagement)
+    _label_threshold(transition, find, loc, "grade", model.fit.grades, fit)
+    _label_threshold(transition, find, loc, "level", model.engagement.levels, engagement)
+
+
+def _score_threshold(transition: Transition, find: Findings, loc: Loc, axis: str, highest: float) -> None:
+    reached: Reached | None = getattr(transition.enter, axis)
+    missed: Missed | None = getattr(transition.exit, axis, None)
+    if reached is None:
+        return
+    place = (*loc, "enter", axis)
+    if reached.lowest > 100:
+        find.add(place, f"nobody has {reached.lowest} points of {axis}.", "Scores run from 0 to 100.")
+    elif reached.lowest > highest:
+        _out_of_reach(find, place, f"{reached.lowest} points of {axis} are", highest)
+    if missed is not None and missed.lowest_kept > reached.lowest:
+        find.add((*loc, "exit", axis), _LEAVES_AT_ONCE, "Put the threshold to leave below the one to enter.")
+
+
+def _label_threshold(
+    transition: Transition, find: Findings, loc: Loc, axis: str, ladder: Mapping[str, float], highest: float
+) -> None:
+    reached: ReachedLabel | None = getattr(transition.enter, axis)
+    missed: MissedLabel | None = getattr(transition.exit, axis, None)
+    labels = list(ladder)
+    enter = reached.at_least if reached is not None else None
+    leave = missed.below if missed is not None else None
+    for key, label in (("enter", enter), ("exit", leave)):
+        if label is not None and label not in ladder:
+            find.add((*loc, key, axis), f"unknown {axis} {label!r}.", find.near(label, labels))
+            return
+    if enter is not None and ladder[enter] > highest:
+        _out_of_reach(find, (*loc, "enter", axis), f"{axis} {enter} is", highest)
+    if enter is not None and leave is not None and labels.index(leave) < labels.index(enter):
+        find.add((*loc, "exit", axis), _LEAVES_AT_ONCE, "Put the threshold to leave below the one to enter.")
+
+
+def _out_of_reach(find: Findings, loc: Loc, what: str, highest: float) -> None:
+    message = f"{what} out of reach: all rules together give at most {highest:g} points."
+    find.add(loc, message, "Lower the threshold, or add points.")
+
+
+_LEAVES_AT_ONCE = "a person would leave this stage on entering it."
+
+
+def _example(model: Model, example: Example, find: Findings, loc: Loc, known: Mapping[str, str]) -> None:
+    facts: dict[Loc, str] = {("person", name): name for name in example.person}
+    facts |= {("company", name): f"company.{name}" for name in example.company}
+    for place, attribute in facts.items():
+        find.attribute((*loc, *place), attribute, known)
+    for number, activity in enumerate(example.activities):
+        if not is_activity_type(activity.type):
+            find.add(
+                (*loc, "activities", number, "type"),
+                f"unknown activity type {activity.type!r}.",
+                find.near(activity.type, ACTIVITY_TYPES),
+            )
+    expect = example.expect
+    stages = model.lifecycle.order if model.lifecycle is not None else []
+    grades, levels = [*model.fit.grades, UNKNOWN_GRADE], list(model.engagement.levels)
+    ratings = [DISQUALIFIED, *(grade + level for grade in grades for level in levels)]
+    choices: list[tuple[Loc, str | None, Sequence[str]]] = [
+        (("stage",), example.stage, stages),
+        (("expect", "grade"), expect.grade, grades),
+        (("expect", "level"), expect.level, levels),
+        (("expect", "rating"), expect.rating, ratings),
+        (("expect", "stage"), expect.stage, stages),
+        (("expect", "gate"), expect.gate, [gate.name for gate in model.gates]),
+    ]
+    for place, value, allowed in choices:
+        if value is not None and value not in allowed:
+            find.add((*loc, *place), f"unknown {place[-1]} {value!r}.", find.near(value, allowed))
+    if expect.trend is not None and model.trend is None:
+        find.add((*loc, "expect", "trend"), "the model has no trend.", "Add a `trend` section.")

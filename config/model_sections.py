@@ -1,0 +1,286 @@
+"""The sections of scoring.yaml: gates, fit, engagement, rating, trend, lifecycle and examples."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, StrictStr, model_validator
+
+from config.model_conditions import Scalar, When  # noqa: TC001 - pydantic reads it at run time
+from config.model_values import EVERY, NO_DECAY, Cap, Count, Days, Decay, Name, Number, Part, Points
+from config.yaml_file import Misfit
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _as_label(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Label = Annotated[str, BeforeValidator(_as_label), Field(min_length=1, max_length=9)]
+Ladder = Annotated[
+    dict[Label, Annotated[Number, Field(ge=0, le=100)]],
+    Field(min_length=1, description="Label -> lowest score that earns it, best first; the last starts at 0."),
+]
+Types = Annotated[tuple[StrictStr, ...], BeforeValidator(_as_list), Field(min_length=1)]
+
+
+class Gate(Part):
+    """Decided before any points: who is not to be scored, or not to be worked."""
+
+    name: Annotated[Name, Field(description="Shown as the reason.")]
+    when: When
+    effect: Annotated[
+        Literal["disqualify", "do_not_score"],
+        Field(description="disqualify: scored, but rated disqualified. do_not_score: every field is emptied."),
+    ]
+
+
+class Criterion(Part):
+    """One trait of a person or company. Match gives `points`, mismatch `otherwise`, unknown nothing.
+
+    Either `when` with `points`, or `by` with `bands`: the points of the highest lower bound that the value reaches.
+    """
+
+    name: Name
+    when: Annotated[When | None, Field(description="The condition.")] = None
+    points: Annotated[Points | None, Field(description="Points when it holds.")] = None
+    by: Annotated[StrictStr | None, Field(description="A number attribute to band.")] = None
+    bands: Annotated[
+        dict[Number, Points] | None, Field(min_length=1, description="Lower bound (included) -> points.")
+    ] = None
+    otherwise: Annotated[Points, Field(description="Points on a mismatch, or below the lowest band.")] = 0
+
+    @model_validator(mode="after")
+    def _one_shape(self) -> Criterion:
+        with_when = self.when is not None and self.points is not None and self.by is None and self.bands is None
+        with_bands = self.by is not None and self.bands is not None and self.when is None and self.points is None
+        if not with_when and not with_bands:
+            raise Misfit(
+                "a criterion needs `when` and `points`, or `by` and `bands`.", remedy="Write one of the pairs."
+            )
+        if self.points is not None and self.points == self.otherwise:
+            raise Misfit(
+                "match and mismatch give the same points.", loc=("points",), remedy="Change `points` or `otherwise`."
+            )
+        return self
+
+    @property
+    def outcomes(self) -> list[float]:
+        """Every number of points that a known value can give."""
+        return [self.points or 0, self.otherwise] if self.bands is None else [*self.bands.values(), self.otherwise]
+
+    def attributes(self) -> list[str]:
+        """The attributes it reads, in the order of the file."""
+        return self.when.attributes() if self.when is not None else [self.by or ""]
+
+
+class Fit(Part):
+    """Who they are: points for traits, 0 to 100 in all, and a letter."""
+
+    criteria: tuple[Criterion, ...] = ()
+    grades: Ladder = Field(default={"A": 75, "B": 50, "C": 25, "D": 1, "F": 0})
+
+
+class Stagnation(Part):
+    """Many events of low commitment and no next step."""
+
+    at_least: Annotated[int, Field(ge=1, description="So many matching events")]
+    over: Annotated[Days, Field(description="in the last so many days, today included,")]
+    without: Annotated[Types, Field(description="and none of these activity types in the same days.")]
+
+
+class ActivityRule(Part):
+    """Points for something they do."""
+
+    name: Name
+    activity: Annotated[Types, Field(description="Activity type, or a list of them.")]
+    when: Annotated[
+        When | None, Field(description="Tests of url, asset, campaign, user_agent or duration; all must hold.")
+    ] = None
+    points: Annotated[Points, Field(description="Points per event (see `count`), positive or negative.")]
+    count: Annotated[Count, Field(description="Which events give points.")] = EVERY
+    at_most: Annotated[Cap | None, Field(description="The most this rule gives (or takes): 30, or 30 per 7d.")] = None
+    within: Annotated[Days | None, Field(description="Only events of the last so many days, today included.")] = None
+    decay: Annotated[Decay | None, Field(description="In place of the decay of the section.")] = None
+    group: Annotated[StrictStr | None, Field(description="Group whose limits the points share.")] = None
+    unless: Annotated[
+        Literal["machine"] | None, Field(description="machine: events of scanners and bots are set aside.")
+    ] = None
+    stagnates: Annotated[
+        Stagnation | None, Field(description="Points once while they keep looking and take no next step.")
+    ] = None
+
+
+class Group(Part):
+    """Limits that the rules of a group share."""
+
+    max: Annotated[Points | None, Field(description="The most points all rules of the group give together.")] = None
+    min: Annotated[Points | None, Field(description="The least, for groups that take points.")] = None
+
+
+class Engagement(Part):
+    """What they do: points for activities, 0 to 100 in all, and a level."""
+
+    decay: Annotated[Decay, Field(description="How points shrink with age, unless a rule says otherwise.")] = NO_DECAY
+    rules: tuple[ActivityRule, ...] = ()
+    inactivity: dict[Days, Annotated[Points, Field(lt=0)]] = Field(
+        default={}, description="Days since their last own activity -> points; the longest time reached counts."
+    )
+    groups: dict[str, Group] = Field(default={}, description="Limits that the rules of a group share.")
+    levels: Ladder = Field(default={"1": 75, "2": 50, "3": 25, "4": 0})
+
+
+class Rating(Part):
+    """How grade and level make one rating."""
+
+    matrix: Annotated[Literal["grade x level"], Field(description="Grade, then level: A1 is best.")] = "grade x level"
+
+
+class Trend(Part):
+    """Which way engagement moves: today's score less that of `over` days ago."""
+
+    over: Days
+    rising: Annotated[Number, Field(gt=0, description="Rising from this difference on.")]
+    cooling: Annotated[Number, Field(lt=0, description="Cooling from this difference down.")]
+
+
+class Reached(Part):
+    """A score that must be reached."""
+
+    at_least: Number | None = None
+    above: Number | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Reached:
+        if (self.at_least is None) == (self.above is None):
+            raise Misfit("a threshold to enter is at_least or above.", remedy="Write one of them.")
+        return self
+
+    @property
+    def lowest(self) -> int:
+        """The lowest whole score that reaches it."""
+        return _ceiling(self.at_least) if self.at_least is not None else int((self.above or 0) // 1) + 1
+
+
+class Missed(Part):
+    """A score that has fallen."""
+
+    below: Number | None = None
+    at_most: Number | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Missed:
+        if (self.below is None) == (self.at_most is None):
+            raise Misfit("a threshold to leave is below or at_most.", remedy="Write one of them.")
+        return self
+
+    @property
+    def lowest_kept(self) -> int:
+        """The lowest whole score that has not fallen."""
+        return _ceiling(self.below) if self.below is not None else int((self.at_most or 0) // 1) + 1
+
+
+def _ceiling(value: float) -> int:
+    return int(-(-value // 1))
+
+
+class ReachedLabel(Part):
+    """A grade or level that must be reached: this one or a better one."""
+
+    at_least: Label
+
+
+class MissedLabel(Part):
+    """A grade or level that has fallen: worse than this one."""
+
+    below: Label
+
+
+class Enter(Part):
+    """What it takes to enter a stage; everything written must hold. An unknown grade reaches nothing."""
+
+    fit: Reached | None = None
+    engagement: Reached | None = None
+    grade: ReachedLabel | None = None
+    level: ReachedLabel | None = None
+
+
+class Exit(Part):
+    """What makes a person leave a stage; one that holds is enough. An unknown grade has not fallen."""
+
+    fit: Missed | None = None
+    engagement: Missed | None = None
+    grade: MissedLabel | None = None
+    level: MissedLabel | None = None
+
+
+class Transition(Part):
+    """How a stage is entered and left. Without `exit` it is never left downward."""
+
+    to: StrictStr
+    enter: Enter
+    exit: Exit | None = None
+    requires: Annotated[tuple[StrictStr, ...], Field(description="Attributes that must be known.")] = ()
+    cool_down: Annotated[Days | None, Field(description="After falling back, so many whole days must pass.")] = None
+
+
+class Lifecycle(Part):
+    """Stages in their order and the ways between them."""
+
+    order: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=60)], ...], Field(min_length=1)]
+    transitions: tuple[Transition, ...] = ()
+
+
+class ExampleActivity(Part):
+    """Something a golden person did."""
+
+    type: StrictStr
+    days_ago: Annotated[int, Field(ge=0)] = 0
+    count: Annotated[int, Field(ge=1)] = 1
+    url: str | None = None
+    asset: str | None = None
+    campaign: str | None = None
+    user_agent: str | None = None
+    duration_s: float | None = None
+    since_send_s: float | None = None
+    machine: Annotated[bool, Field(description="The CRM itself says that a machine did it.")] = False
+
+
+class ExpectedNumber(Part):
+    """A score expected of a golden person."""
+
+    is_: Annotated[Number | None, Field(alias="is")] = None
+    at_least: Number | None = None
+    at_most: Number | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_number(cls, value: Any) -> Any:
+        return {"is": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+class Expected(Part):
+    """What a golden person must get; whatever is written must be true."""
+
+    fit: ExpectedNumber | None = None
+    grade: Label | None = None
+    engagement: ExpectedNumber | None = None
+    level: Label | None = None
+    rating: Annotated[str, BeforeValidator(_as_label)] | None = None
+    trend: Literal["rising", "steady", "cooling"] | None = None
+    stage: str | None = None
+    gate: Annotated[str | None, Field(description="Name of the gate that stops them.")] = None
+
+
+class Example(Part):
+    """A golden person: facts and what must come of them. One that fails blocks every write."""
+
+    name: Name
+    person: dict[str, Scalar] = Field(default={}, description="Attributes of the person.")
+    company: dict[str, Scalar] = Field(default={}, description="Attributes of the company, without `company.`.")
+    activities: tuple[ExampleActivity, ...] = ()
+    stage: Annotated[str | None, Field(description="The stage they were in before.")] = None
+    expect: Expected

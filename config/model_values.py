@@ -1,0 +1,181 @@
+"""The small words of scoring.yaml: durations, points, caps, decays and counts, and how each is written."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+from config.yaml_file import Misfit
+
+MICRO: Final = 1_000_000
+"""Micro-points in a point: all sums are whole micro-points, so that no answer depends on their order."""
+
+_UNIT_S: Final = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_DURATION: Final = re.compile(r"\s*(\d+)\s*(s|min|h|d|w)\s*")
+
+
+class Part(BaseModel):
+    """A part of the model: strict about keys, fixed once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def parse_seconds(value: Any) -> int:
+    """Seconds in a duration such as ``30s``, ``5min``, ``12h``, ``30d`` or ``2w``. Raises Misfit on anything else."""
+    if isinstance(value, str) and (found := _DURATION.fullmatch(value)):
+        return int(found[1]) * _UNIT_S[found[2]]
+    raise Misfit("this is no duration.", remedy="Write a number and a unit, such as 30d, 2w, 12h, 5min or 30s.")
+
+
+def parse_days(value: Any) -> int:
+    """Whole days in a duration, at least one: scores are constant through a UTC day."""
+    seconds = parse_seconds(value)
+    if seconds == 0 or seconds % _UNIT_S["d"]:
+        raise Misfit("this duration is not a whole number of days.", remedy="Write days or weeks, such as 30d or 2w.")
+    return seconds // _UNIT_S["d"]
+
+
+def _known_day(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else parse_days(value)
+
+
+def _micro_exact(value: float) -> float:
+    if abs(value) > 1_000_000:
+        raise Misfit("this is more than a million points.", remedy="Scores run from 0 to 100.")
+    if abs(value * MICRO - round(value * MICRO)) > 1e-3:
+        raise Misfit("points have at most six decimals.", remedy="Round them.")
+    return value
+
+
+_DURATION_SCHEMA: Final = {"type": "string", "pattern": r"^\s*\d+\s*(d|w|h)\s*$", "examples": ["30d", "2w"]}
+
+Days = Annotated[int, BeforeValidator(parse_days), WithJsonSchema(_DURATION_SCHEMA)]
+"""A duration in whole days."""
+
+Seconds = Annotated[
+    int,
+    BeforeValidator(parse_seconds),
+    WithJsonSchema({"type": "string", "pattern": r"^\s*\d+\s*(s|min|h|d|w)\s*$", "examples": ["30s", "5min"]}),
+]
+"""A duration in seconds."""
+
+Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]
+
+Points = Annotated[Number, AfterValidator(_micro_exact)]
+"""Points, positive or negative, with at most six decimals."""
+
+Name = Annotated[str, Field(min_length=1, max_length=60)]
+"""What people read in reasons and explanations; sixty characters, so that three of them fit a CRM field."""
+
+
+def micro(points: float) -> int:
+    """Points as whole micro-points."""
+    return round(points * MICRO)
+
+
+class Cap(Part):
+    """The most points a rule can give: in all, or in each calendar window of `per` days.
+
+    Written ``30`` or ``30 per 7d``. Windows are fixed, not sliding: whole days counted from a Monday.
+    """
+
+    points: Annotated[Points, Field(gt=0, description="The most points, as a positive number.")]
+    per: Annotated[Days | None, Field(description="Length of the calendar window; none: over all time.")] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return {"points": value}
+        if isinstance(value, str):
+            found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)(?:\s+per\s+(.+))?", value)
+            if not found:
+                raise Misfit("this is no cap.", remedy="Write points, such as 30, or points per window: 30 per 7d.")
+            return {"points": float(found[1])} | ({"per": found[2]} if found[2] else {})
+        return value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Any, handler: Any) -> dict[str, Any]:
+        return {
+            "description": "The most points a rule can give: 30, or 30 per 7d.",
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "string", "pattern": r"^\s*\d+(\.\d+)?(\s+per\s+\d+\s*[dwh])?\s*$", "examples": ["30 per 7d"]},
+                handler(core),
+            ],
+        }
+
+
+class Decay(Part):
+    """How points shrink with age in whole days. Written ``none``, or with exactly one of the keys."""
+
+    half_life: Annotated[Days | None, Field(description="Points halve each time this passes.")] = None
+    linear: Annotated[Days | None, Field(description="Points shrink evenly to nothing over this time.")] = None
+    steps: Annotated[
+        dict[Days, Annotated[Number, Field(ge=0, le=1)]] | None,
+        Field(description="Share of the points that is left from each age on, such as {30d: 0.5, 90d: 0}."),
+    ] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_word(cls, value: Any) -> Any:
+        if value == "none":
+            return {}
+        if isinstance(value, Decay) or (isinstance(value, dict) and len(value) == 1):
+            return value
+        raise Misfit("this is no decay.", remedy="Write none, {half_life: 30d}, {linear: 90d} or {steps: {30d: 0.5}}.")
+
+    @model_validator(mode="after")
+    def _falls(self) -> Decay:
+        if self.steps is not None:
+            shares = [share for _, share in sorted(self.steps.items())]
+            if not shares or shares != sorted(shares, reverse=True):
+                raise Misfit(
+                    "the shares of a stepwise decay never rise with age.", loc=("steps",), remedy="Order them."
+                )
+        return self
+
+    @property
+    def is_none(self) -> bool:
+        """Whether points keep their full worth."""
+        return self.half_life is None and self.linear is None and self.steps is None
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Any, handler: Any) -> dict[str, Any]:
+        return {"description": "How points shrink with age.", "anyOf": [{"const": "none"}, handler(core)]}
+
+
+NO_DECAY: Final = Decay.model_validate("none")
+
+
+class Count(Part):
+    """Which of the matching events give points.
+
+    ``every`` one; the ``first`` within the window; or the points once when there are ``{at_least: n}`` of them, as
+    old as the latest.
+    """
+
+    mode: Literal["every", "first", "at_least"] = "every"
+    at_least: Annotated[int, Field(ge=1)] = 1
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        if isinstance(value, str) and value in {"every", "first"}:
+            return {"mode": value}
+        if isinstance(value, dict) and set(value) == {"at_least"}:
+            return {"mode": "at_least", **value}
+        if isinstance(value, Count):
+            return value
+        raise Misfit("this is no way to count.", remedy="Write every, first or {at_least: 3}.")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _core: Any, _handler: Any) -> dict[str, Any]:
+        at_least = {"type": "object", "required": ["at_least"], "additionalProperties": False}
+        at_least["properties"] = {"at_least": {"type": "integer", "minimum": 1}}
+        return {"description": "Which events give points.", "anyOf": [{"enum": ["every", "first"]}, at_least]}
+
+
+EVERY: Final = Count.model_validate("every")

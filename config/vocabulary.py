@@ -1,0 +1,28 @@
+"""Words that the model, the connectors and the engine share."""
+
+from __future__ import annotations
+
+from typing import Final
+
+ACTIVITY_TYPES: Final = frozenset({
+    "email_sent", "email_delivered", "email_open", "email_click", "email_reply", "email_bounce",
+    "unsubscribe", "spam_complaint", "page_view", "form_submission", "download",
+    "event_registered", "event_attended", "webinar_attended", "chat", "call",
+    "meeting_booked", "meeting_held", "task_done", "social_follow", "social_like", "social_share",
+    "ad_click", "product_view", "cart_add", "price_request", "purchase",
+})  # fmt: skip
+"""One vocabulary for all CRMs; a connector may add ``custom:<name>``."""
+
+DONE_TO_THEM: Final = frozenset({"email_sent", "email_delivered", "email_bounce", "task_done"})
+"""Activity types that people suffer rather than do; they do not count as a sign of life."""
+
+UNKNOWN_GRADE: Final = "?"
+"""The grade of a person of whom no criterion is known."""
+
+DISQUALIFIED: Final = "disqualified"
+"""The rating of a person whom a gate disqualifies."""
+
+
+def is_activity_type(name: str) -> bool:
+    """Whether `name` belongs to the vocabulary (``custom:`` names always do)."""
+    return name in ACTIVITY_TYPES or (name.startswith("custom:") and len(name) > len("custom:"))
