@@ -1,0 +1,23 @@
+"""The conformance suite runs over every CRM that has a rig."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.connectors.rig import Rig
+
+SERVER_TIME = datetime(2026, 6, 15, 12, tzinfo=UTC)
+
+
+@pytest.fixture(params=["hubspot", "salesforce"])
+def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    module = import_module(f"tests.connectors.{request.param}_rig")
+    with module.rig(SERVER_TIME) as made:
+        yield made

@@ -1,0 +1,128 @@
+"""HubSpot's sandbox as the conformance suite wants it."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
+from unittest import mock
+
+from pydantic import SecretStr
+
+from config.attributes import BUILT_IN
+from config.settings import HubSpotSettings
+from connectors.base import Change
+from connectors.hubspot import fields, streams
+from connectors.hubspot.connector import HubSpot
+from sandbox.core import SandboxClock, Shared
+from sandbox.hubspot import portal as portals
+from sandbox.hubspot.portal import Portal
+from sandbox.salesforce.org import Org
+from sandbox.server import running
+from tests.connectors.rig import SandboxTime
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+
+class HubSpotRig:
+    """A running portal without records."""
+
+    crm = "hubspot"
+    kind = "contact"
+    record_streams = ("records",)
+    activity_streams = ("activities.calls",)
+
+    def __init__(self, portal: Portal, url: str) -> None:
+        self.portal = portal
+        self.url = url
+        self.shared = portal.shared
+        self.clock = self.shared.clock
+        self.journal = self.shared.journal
+        self.troubles = self.shared.troubles
+        self.account_id = str(portal.portal_id)
+        self._open: list[HubSpot] = []
+
+    def connector(self, **settings: Any) -> HubSpot:
+        """OAuth by default, so that a refused token can be renewed; pass `access_token` for a private app's."""
+        if "access_token" not in settings:
+            settings = {
+                "client_id": portals.CLIENT_ID,
+                "client_secret": SecretStr(portals.CLIENT_SECRET),
+                "refresh_token": SecretStr(portals.REFRESH_TOKEN),
+            } | settings
+        made = HubSpot(
+            HubSpotSettings(base_url=self.url, **settings), types=BUILT_IN, mapping={}, clock=SandboxTime(self.clock)
+        )
+        self._open.append(made)
+        return made
+
+    def close(self) -> None:
+        for connector in self._open:
+            connector.close()
+
+    def person(self, number: int, **attributes: str) -> str:
+        properties = {"email": f"person{number}@example.com", **self._named(attributes)}
+        return self.portal.create("contacts", properties, created=self.clock.now())
+
+    def edit(self, record_id: str, **attributes: str) -> None:
+        self.portal.update("contacts", record_id, self._named(attributes))
+
+    def delete(self, record_id: str) -> None:
+        self.portal.archive("contacts", record_id)
+
+    def merge(self, keeper: str, other: str) -> str:
+        return self.portal.merge(keeper, other)
+
+    def log_activity(self, record_id: str, number: int) -> None:
+        now = self.clock.now()
+        call = self.portal.create(
+            "calls",
+            {"hs_timestamp": now.isoformat(), "hs_call_title": f"call {number}", "hs_call_status": "COMPLETED"},
+            created=now,
+        )
+        self.portal.associate("calls", call, "contacts", record_id)
+
+    def live(self) -> Mapping[str, str]:
+        contacts = self.portal.objects["contacts"].values()
+        return {one.id: one.properties["email"] for one in contacts if not one.archived}
+
+    def stored(self, record_id: str, field: str) -> str | None:
+        return self.portal.objects["contacts"][record_id].properties.get(fields.property_of(field)) or None
+
+    def refuse(self, record_id: str) -> None:
+        self.portal.refuse("contacts", record_id)
+
+    def bad_change(self, record_id: str) -> Change:
+        return Change("contact", record_id, {"engagement_score": "many"})
+
+    def expire_token(self, after_calls: int = 0) -> None:
+        self.troubles.set("expire_token", skip=after_calls)
+
+    def limit(self, times: int) -> None:
+        self.troubles.set("rate_429", times=times)
+
+    def cut(self, when: Literal["before", "after"], *, writes: bool = True) -> None:
+        name = "no_answer" if when == "before" else "drop_after_write"
+        self.troubles.set(name, match="/batch/update" if writes else "")
+
+    def settle(self) -> None:
+        self.clock.advance(timedelta(hours=1).total_seconds())
+
+    @staticmethod
+    def _named(attributes: Mapping[str, str]) -> dict[str, str]:
+        return {fields.DEFAULTS[name]: value for name, value in attributes.items()}
+
+
+@contextlib.contextmanager
+def rig(server_time: datetime) -> Iterator[HubSpotRig]:
+    """A running, empty portal. Batches are small, so that a few people fill several."""
+    shared = Shared(clock=SandboxClock(frozen=server_time))
+    portal, org = Portal(shared), Org(shared)
+    with running(portal, org, shared) as urls, mock.patch.object(streams, "BATCH_ROWS", 200):
+        made = HubSpotRig(portal, urls.hubspot)
+        try:
+            yield made
+        finally:
+            made.close()

@@ -1,0 +1,301 @@
+"""The door's order (retry, auth, budget, timeout, send) and its promises, on pure callables and a fake clock."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import deque
+from datetime import UTC, datetime
+
+import pytest
+import structlog
+
+from connectors.clock import FakeClock
+from connectors.door import (
+    FIRST_WAIT_S,
+    JITTER_S,
+    Again,
+    Budget,
+    Door,
+    FixedToken,
+    Good,
+    Renew,
+    Request,
+    Response,
+    TransportError,
+)
+from connectors.errors import AuthStop, LimitReached, OutcomeUnknown, Unreachable
+
+START = datetime(2026, 5, 1, tzinfo=UTC)
+OK = Response(200, {}, b'{"ok": true}')
+READ = Request("GET", "/things")
+
+
+class Script:
+    """Answers (or errors, or calls) one after the other; remembers the tokens and times of the attempts."""
+
+    def __init__(self, clock, *steps):
+        self.clock = clock
+        self.steps = deque(steps)
+        self.tokens = []
+        self.times = []
+
+    def __call__(self, request, token):
+        self.tokens.append(token)
+        self.times.append(self.clock.monotonic())
+        step = self.steps.popleft() if len(self.steps) > 1 else self.steps[0]
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+
+class Tokens:
+    def __init__(self, *tokens):
+        self.left = deque(tokens)
+        self.renewed = []
+
+    def current(self):
+        return self.left[0]
+
+    def renew(self, refused):
+        self.renewed.append(refused)
+        self.left.popleft()
+        if not self.left:
+            raise AuthStop("no more tokens.", crm="test")
+        return self.left[0]
+
+
+def judge(request, response):
+    match response.status:
+        case 401:
+            return Renew(AuthStop("refused.", crm="test"))
+        case 429:
+            return Again("rate limit", float(response.headers["retry-after"]), pause=True)
+        case 502:
+            return Again("status 502", maybe_done=True)
+        case 503:
+            return Again("status 503")
+        case 403:
+            return LimitReached("the day is used up.", crm="test")
+    return Good()
+
+
+def door_of(script, tokens=None, *, limit=1000, window_s=10.0, deadline_s=300.0):
+    clock = script.clock
+    return Door(
+        crm="test",
+        send=script,
+        judge=judge,
+        tokens=tokens or Tokens("t1"),
+        budgets={"general": Budget(limit, window_s, clock)},
+        clock=clock,
+        deadline_s=deadline_s,
+        seed=7,
+    )
+
+
+@pytest.fixture
+def clock():
+    return FakeClock(START)
+
+
+def answer(status, **headers):
+    return Response(status, {name.replace("_", "-"): value for name, value in headers.items()}, b"")
+
+
+def test_a_good_answer_is_given_back_at_once(clock):
+    script = Script(clock, OK)
+    assert door_of(script).call(READ).json() == {"ok": True}
+    assert clock.slept == []
+
+
+def test_backoff_doubles_with_jitter_and_is_drawn_once_per_attempt(clock):
+    script = Script(clock, answer(503), answer(503), answer(503), OK)
+    door = door_of(script)
+    door.call(READ)
+    for attempt, slept in enumerate(clock.slept):
+        assert 0.5 * FIRST_WAIT_S * 2**attempt <= slept <= FIRST_WAIT_S * 2**attempt
+    assert len(clock.slept) == 3
+    usage = door.usage()
+    assert (usage.calls, usage.retries, usage.by_reason) == (4, 3, {"status 503": 3})
+    assert usage.waited_s == pytest.approx(sum(clock.slept))
+
+
+def test_what_the_server_asks_for_is_granted_in_full(clock):
+    script = Script(clock, answer(429, retry_after="120"), OK)
+    door_of(script).call(READ)
+    assert 120 <= script.times[1] <= 120 + JITTER_S
+
+
+def test_a_wait_beyond_the_deadline_stops_the_run_at_once_instead_of_being_shortened(clock):
+    script = Script(clock, answer(429, retry_after="3600"), OK)
+    with pytest.raises(Unreachable, match="asked for 3600 s"):
+        door_of(script).call(READ)
+    assert clock.slept == []
+    assert len(script.times) == 1
+
+
+def test_a_zero_wait_asked_by_the_server_cannot_spin_for_ever(clock):
+    script = Script(clock, answer(429, retry_after="0"))
+    with pytest.raises(Unreachable):
+        door_of(script, deadline_s=30.0).call(READ)
+    assert clock.monotonic() <= 30.0
+
+
+def test_the_deadline_ends_endless_trouble_and_says_what_the_trouble_was(clock):
+    script = Script(clock, TransportError("timeout"))
+    with pytest.raises(Unreachable, match=r"GET /things .* within 300 s \(last: timeout\)"):
+        door_of(script).call(READ)
+    assert clock.monotonic() <= 300.0
+    assert len(script.times) > 5
+
+
+def test_one_refused_token_means_one_renewal_and_one_more_try(clock):
+    tokens = Tokens("old", "new")
+    script = Script(clock, answer(401), OK)
+    door_of(script, tokens).call(READ)
+    assert script.tokens == ["old", "new"]
+    assert tokens.renewed == ["old"]
+    assert clock.slept == []
+
+
+def test_a_second_refusal_stops_for_auth(clock):
+    script = Script(clock, answer(401))
+    with pytest.raises(AuthStop, match="refused"):
+        door_of(script, Tokens("old", "new", "newer")).call(READ)
+    assert script.tokens == ["old", "new"]
+
+
+def test_a_fixed_token_cannot_be_renewed(clock):
+    script = Script(clock, answer(401))
+    with pytest.raises(AuthStop, match="was refused"):
+        door_of(script, FixedToken("t", "test")).call(READ)
+    assert len(script.tokens) == 1
+
+
+def test_every_retry_takes_a_fresh_token(clock):
+    tokens = Tokens("t1", "t2")
+    script = Script(clock, answer(503), OK)
+    send = script.__call__
+
+    def expire_between(request, token):
+        try:
+            return send(request, token)
+        finally:
+            if len(tokens.left) > 1:
+                tokens.left.popleft()
+
+    door = door_of(script, tokens)
+    door._send = expire_between
+    door.call(READ)
+    assert script.tokens == ["t1", "t2"]
+
+
+def test_trouble_at_the_token_endpoint_is_tried_again(clock):
+    class Flaky(Tokens):
+        def __init__(self):
+            super().__init__("t1")
+            self.troubles = 2
+
+        def current(self):
+            if self.troubles:
+                self.troubles -= 1
+                raise TransportError("token endpoint: status 502", sent=False)
+            return super().current()
+
+    script = Script(clock, OK)
+    door = door_of(script, Flaky())
+    door.call(READ)
+    assert door.usage().by_reason == {"token endpoint: status 502": 2}
+    assert len(script.times) == 1
+
+
+@pytest.mark.parametrize("trouble", [TransportError("connection lost"), answer(502)])
+def test_a_request_that_must_not_be_repeated_ends_unknown_when_it_may_have_arrived(clock, trouble):
+    script = Script(clock, trouble, OK)
+    with pytest.raises(OutcomeUnknown):
+        door_of(script).call(Request("POST", "/things", repeatable=False))
+    assert len(script.times) == 1
+
+
+@pytest.mark.parametrize("trouble", [TransportError("no connection", sent=False), answer(503)])
+def test_a_request_that_did_not_arrive_is_sent_again_even_when_not_repeatable(clock, trouble):
+    script = Script(clock, trouble, OK)
+    door_of(script).call(Request("POST", "/things", repeatable=False))
+    assert len(script.times) == 2
+
+
+def test_a_used_up_day_ends_the_run_without_a_retry(clock):
+    script = Script(clock, answer(403))
+    with pytest.raises(LimitReached):
+        door_of(script).call(READ)
+    assert len(script.times) == 1
+
+
+@pytest.mark.parametrize(("limit", "window_s"), [(1, 1.0), (5, 1.0), (19, 10.0)])
+def test_no_window_holds_more_calls_than_the_budget(clock, limit, window_s):
+    script = Script(clock, OK)
+    door = door_of(script, limit=limit, window_s=window_s)
+    for _ in range(4 * limit):
+        door.call(READ)
+        clock.advance(0.013)
+    times = script.times
+    assert all(later - earlier >= window_s - 1e-9 for earlier, later in zip(times, times[limit:], strict=False))
+    assert times[-1] <= 4 * window_s + 1
+
+
+def test_a_retry_pays_its_budget_again(clock):
+    script = Script(clock, answer(503), OK)
+    door = door_of(script, limit=1, window_s=10.0)
+    door.call(READ)
+    assert script.times[1] >= 10.0
+
+
+def test_a_429_pauses_all_who_share_the_budget(clock):
+    budget = Budget(100, 10.0, clock)
+    first = Script(clock, answer(429, retry_after="10"), OK)
+    door = door_of(first)
+    door._budgets = {"general": budget}
+    door.call(READ)
+    budget.pause(5.0)
+    before = clock.monotonic()
+    assert budget.acquire() >= 5.0
+    assert clock.monotonic() - before >= 5.0
+
+
+def test_a_budget_shared_by_threads_is_not_overspent(clock):
+    budget = Budget(10, 10.0, clock)
+    taken = []
+
+    def work():
+        for _ in range(5):
+            budget.acquire()
+            taken.append(clock.monotonic())
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == 40
+    assert clock.monotonic() >= 30.0 - 1e-6
+
+
+def test_logs_and_errors_hold_neither_token_nor_parameters_nor_labelled_paths(clock):
+    secret, address = "pat-canary-123", "canary@example.com"
+    request = Request(
+        "GET", f"/contacts/{address}", params={"email": address}, json={"email": address}, label="contact"
+    )
+    script = Script(clock, TransportError("timeout"))
+    with structlog.testing.capture_logs() as logs, pytest.raises(Unreachable) as caught:
+        door_of(script, Tokens(secret)).call(request)
+    text = json.dumps(logs) + str(caught.value)
+    assert logs
+    assert "GET contact" in text
+    assert secret not in text
+    assert "canary" not in text
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b"\xff\xfe", b'{"cut": '])
+def test_what_is_not_json_reads_as_nothing(body):
+    assert Response(200, {}, body).json() is None
