@@ -1,1 +1,1 @@
-"""Salesforce behind the five verbs."""
+"""The Salesforce connector: `connector.Salesforce` behind the five verbs, everything else behind it."""

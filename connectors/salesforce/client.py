@@ -1,0 +1,263 @@
+"""The transport: one `requests` session below our own door, and the few calls that everything else is made of.
+
+simple-salesforce logs in (see `auth`). Calls do not go through it: its REST helper drops the answer's headers, on
+which limits, locators and the server's time stand, repeats a call without our headers after a new login, and has
+neither timeouts nor streaming.
+"""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+
+from connectors.door import Budget, Door, Request, Response, TransportError
+from connectors.errors import ConnectorBug
+from connectors.salesforce.auth import LOOPBACK, STAND_IN, SessionTokens, host_of
+from connectors.salesforce.errors import CRM, NotThere, judge
+from connectors.salesforce.limits import Quota
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from config.settings import SalesforceSettings
+    from connectors.base import Usage
+    from connectors.clock import Clock
+
+TIMEOUT_S: Final = (10.0, 150.0)
+"""To connect, and between two pieces of an answer. A query may run for 120 s."""
+
+CALLS_PER_S: Final = 50
+"""Salesforce sets no rate for short calls; this only keeps a loop gone wrong from eating the day's quota."""
+
+CHUNK_BYTES: Final = 1 << 20
+
+
+class _Adapter(HTTPAdapter):
+    """Gives every call a timeout, and leads calls to `instead` where that is set. Never retries."""
+
+    def __init__(self, prefix: str = "", instead: str = "") -> None:
+        super().__init__()
+        self._prefix = prefix
+        self._instead = instead
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        if kwargs.get("timeout") is None:
+            kwargs["timeout"] = TIMEOUT_S
+        url = request.url or ""
+        if self._instead and url.startswith(self._prefix):
+            request.url = self._instead + url.removeprefix(self._prefix)
+        return super().send(request, *args, **kwargs)
+
+
+class _Bearer(AuthBase):
+    """Sets the token per request; as an `auth` object, so that a .netrc cannot replace it."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def make_session(loopback: str | None) -> requests.Session:
+    """The session of all calls. Its own headers survive a new login; with `loopback` it speaks plain http to it."""
+    session = requests.Session()
+    session.headers.update(
+        {
+            "Sforce-Auto-Assign": "FALSE",  # else a written score may hand the lead to another owner
+            "User-Agent": f"leadgrade/{version('leadgrade')}",
+            "Accept-Encoding": "gzip",
+        }
+    )
+    session.mount("https://", _Adapter())
+    session.mount("http://", _Adapter())
+    if loopback:
+        session.trust_env = False  # a proxy has no business between us and this machine
+        stand_in = f"https://{STAND_IN}.salesforce.com"
+        session.mount(stand_in, _Adapter(stand_in, loopback))
+        for host in LOOPBACK:
+            name = f"[{host}]" if ":" in host else host
+            session.mount(f"https://{name}", _Adapter("https://", "http://"))
+    return session
+
+
+class Client:
+    """Calls to one organisation, through the door."""
+
+    def __init__(self, settings: SalesforceSettings, clock: Clock) -> None:
+        host = host_of(settings.login_url)
+        self._session = make_session(host.loopback)
+        self._tokens = SessionTokens(settings, host, self._session)
+        self._clock = clock
+        self._base = f"/services/data/v{settings.api_version}"
+        self._describes: dict[str, dict[str, Any] | None] = {}
+        self.quota = Quota(settings.daily_share, clock)
+        self.headers: Mapping[str, str] = {}  # of the last answer
+        self._door = Door(
+            crm=CRM,
+            send=self._send,
+            judge=judge,
+            tokens=self._tokens,
+            budgets={"general": Budget(CALLS_PER_S, 1.0, clock)},
+            clock=clock,
+        )
+
+    # --- calls
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        stream_to: Path | None = None,
+        repeatable: bool = True,
+        label: str = "",
+    ) -> Any:
+        """The parsed answer to a call of `path` (below the versioned base, or absolute); None when it is no JSON.
+
+        Raises what `errors.judge` and the door raise.
+        """
+        full = path if path.startswith("/services") else f"{self._base}{path}"
+        request = Request(
+            method,
+            full,
+            params=params,
+            json=json,
+            body=body,
+            headers=headers or {},
+            stream_to=stream_to,
+            repeatable=repeatable,
+            label=label or path.partition("?")[0],
+        )
+        response = self._door.call(request)
+        self.headers = response.headers
+        return response.json() if stream_to is None and response.content else None
+
+    def get(self, path: str, **params: Any) -> Any:
+        """Read `path`."""
+        return self.call("GET", path, params=params or None)
+
+    def _send(self, request: Request, token: str) -> Response:
+        self.quota.spend()
+        body = orjson.dumps(request.json) if request.json is not None else request.body
+        headers = dict(request.headers)
+        if request.json is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            with self._session.request(
+                request.method,
+                f"https://{self._tokens.instance}{request.path}",
+                params=request.params,
+                data=body,
+                headers=headers,
+                auth=_Bearer(token),
+                stream=True,
+                allow_redirects=False,
+            ) as answer:
+                content = _take(answer, request.stream_to)
+        except requests.RequestException as error:
+            raise TransportError(_reason(error), sent=_was_sent(error)) from None
+        response = Response(answer.status_code, {k.lower(): v for k, v in answer.headers.items()}, content)
+        self.quota.note(response.headers)
+        return response
+
+    # --- what everything else is made of
+
+    def server_now(self) -> datetime:
+        """The server's time, from its Date header; by the list of versions, which costs no call of the quota."""
+        self.call("GET", "/services/data")
+        return server_time(self.headers) or self._clock.now()
+
+    def query_pages(self, soql: str, *, all_rows: bool = False) -> Iterator[tuple[list[dict[str, Any]], int]]:
+        """Pages of at most 2,000 records, each with the whole query's number of rows.
+
+        `all_rows` also gives deleted rows and archived activities. Raises LocatorExpired when the cursor is gone.
+        """
+        page = self.call("GET", "/queryAll" if all_rows else "/query", params={"q": soql})
+        while True:
+            yield page["records"], page["totalSize"]
+            if page["done"]:
+                return
+            page = self.call("GET", page["nextRecordsUrl"], label="/query/<locator>")
+
+    def rows(self, soql: str, *, all_rows: bool = False) -> Iterator[dict[str, Any]]:
+        """Records of a query whose answer is small."""
+        for records, _ in self.query_pages(soql, all_rows=all_rows):
+            yield from records
+
+    def count(self, soql: str, *, all_rows: bool = False) -> int:
+        """The answer to a ``SELECT COUNT()``."""
+        page = self.call("GET", "/queryAll" if all_rows else "/query", params={"q": soql})
+        if not isinstance(page, dict) or "totalSize" not in page:
+            raise ConnectorBug("a count was answered without a total.", crm=CRM)
+        return int(page["totalSize"])
+
+    def describe(self, sobject: str) -> dict[str, Any] | None:
+        """The object's description with ``fields`` by name, as the running user sees it; None when unseen.
+
+        Kept until `forget_describes`.
+        """
+        if sobject not in self._describes:
+            try:
+                answer = self.get(f"/sobjects/{sobject}/describe")
+                answer["fields"] = {field["name"]: field for field in answer["fields"]}
+            except NotThere:
+                answer = None
+            self._describes[sobject] = answer
+        return self._describes[sobject]
+
+    def forget_describes(self) -> None:
+        """Look anew at the next `describe`: fields and permissions change while a daemon runs."""
+        self._describes.clear()
+
+    def usage(self) -> Usage:
+        """Calls and retries so far."""
+        return self._door.usage()
+
+    def close(self) -> None:
+        """Give back connections."""
+        self._session.close()
+
+
+def server_time(headers: Mapping[str, str]) -> datetime | None:
+    """The time of an answer's Date header, aware, UTC; None without a usable one."""
+    try:
+        return parsedate_to_datetime(headers["date"])
+    except (KeyError, ValueError):
+        return None
+
+
+def _take(answer: requests.Response, path: Path | None) -> bytes:
+    if path is None or answer.status_code >= 300:
+        return answer.content
+    with path.open("wb") as file:
+        for chunk in answer.iter_content(CHUNK_BYTES):
+            file.write(chunk)
+    return b""
+
+
+def _was_sent(error: requests.RequestException) -> bool:
+    if isinstance(error, requests.ConnectTimeout | requests.exceptions.SSLError):
+        return False
+    return "NewConnectionError" not in repr(error)
+
+
+def _reason(error: requests.RequestException) -> str:
+    if isinstance(error, requests.Timeout):
+        return "timeout"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "TLS failed"
+    return "connection lost" if _was_sent(error) else "no connection"

@@ -1,0 +1,97 @@
+"""Salesforce behind the five verbs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from connectors.base import Identity
+from connectors.errors import AuthStop
+from connectors.salesforce import checks, streams
+from connectors.salesforce.client import Client, server_time
+from connectors.salesforce.errors import CRM
+from connectors.salesforce.provision import provision
+from connectors.salesforce.writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from config.attributes import AttributeType
+    from config.settings import AttributeSetting, SalesforceSettings
+    from connectors.base import Batch, Change, Finding, Outcome, Provisioned, Stream, Usage
+    from connectors.clock import Clock
+
+
+class Salesforce:
+    """One organisation. `on_job` hears the id of every Bulk ingest job before anything is uploaded to it."""
+
+    crm = CRM
+
+    def __init__(
+        self,
+        settings: SalesforceSettings,
+        *,
+        types: Mapping[str, AttributeType],
+        mapping: Mapping[str, AttributeSetting],
+        clock: Clock,
+        on_job: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._settings = settings
+        self._types = types
+        self._mapping = mapping
+        self._clock = clock
+        self._client = Client(settings, clock)
+        self._writer = Writer(self._client, clock, bulk_above=settings.bulk_above, on_job=on_job)
+
+    def identify(self) -> Identity:
+        """Which organisation the credentials open, by one query. What describe said before is forgotten."""
+        self._client.forget_describes()
+        row = next(self._client.rows("SELECT Id, Name, IsSandbox FROM Organization"), None)
+        if row is None:
+            raise AuthStop(
+                "the running user may not see the organisation.",
+                crm=CRM,
+                remedy="Grant 'API Enabled' and 'View Setup'.",
+            )
+        usage = self._client.quota.usage
+        return Identity(
+            CRM,
+            row["Id"],
+            row["Name"],
+            bool(row["IsSandbox"]),
+            calls_left_today=usage.limit - usage.used if usage else None,
+            server_time=server_time(self._client.headers),
+        )
+
+    def check(self) -> list[Finding]:
+        """Objects, permissions, each mapped and each written field, quota and clock."""
+        return list(checks.findings(self._client, self._settings, self._mapping, self._types, self._clock))
+
+    def provision(self, *, dry_run: bool) -> list[Provisioned]:
+        """Fields on Lead and Contact, and the permission set that opens them to the running user."""
+        return provision(self._client, dry_run=dry_run)
+
+    def streams(self) -> Sequence[Stream]:
+        """Accounts before people before what people do; removals last, so that nothing brings them back."""
+        return streams.STREAMS
+
+    def pull(self, stream: str, cursor: str | None) -> Iterator[Batch]:
+        """What changed in `stream` since `cursor`, up to the server's time at the first call.
+
+        Raises ConfigProblem for a configured field that is hidden, AuthStop for an object that is, LimitReached when
+        the share of the day's calls is used up.
+        """
+        now = self._client.server_now()
+        context = streams.Context(self._client, self._settings, self._types, self._mapping, self._clock, now)
+        yield from streams.pull(context, stream, cursor)
+
+    def push(self, changes: Iterable[Change]) -> Iterator[Outcome]:
+        """Update the records; one outcome per change."""
+        return self._writer.push(changes)
+
+    def usage(self) -> Usage:
+        """Calls and retries so far."""
+        return self._client.usage()
+
+    def close(self) -> None:
+        """Give back connections."""
+        self._client.close()

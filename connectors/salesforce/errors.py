@@ -1,0 +1,299 @@
+"""What Salesforce's answers mean: statuses and error codes of calls, and error codes of rows.
+
+Numbers and codes are those of the REST and Bulk API 2.0 references. Only our own words and, for rules that an
+administrator wrote, the masked text of the rule get into messages: Salesforce likes to quote values.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+from connectors.door import Again, Good, Renew, Verdict
+from connectors.errors import AuthStop, ConfigProblem, ConnectorBug, ConnectorError, LimitReached, SplitBatch
+
+if TYPE_CHECKING:
+    from connectors.door import Request, Response
+
+CRM: Final = "salesforce"
+
+
+class LocatorExpired(ConnectorError):
+    """A query's cursor is gone (two days old, or of an ended session); the slice must be read again."""
+
+
+class NotThere(ConnectorError):
+    """No such object, job or record, or none that we may see."""
+
+
+class BulkRefused(ConnectorError):
+    """The object or query cannot be read by Bulk API 2.0; REST can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One error of an answer's body, or of a row."""
+
+    code: str
+    message: str
+    field: str = ""
+
+
+def problems_in(body: object) -> list[Problem]:
+    """The errors in a body of any shape: a list, a single object, an OAuth error, or none at all."""
+    entries = body if isinstance(body, list) else [body]
+    found = []
+    for entry in entries:
+        if not isinstance(entry, dict):
+            continue
+        code = entry.get("errorCode") or entry.get("statusCode") or entry.get("error")
+        if not code:
+            continue
+        message = entry.get("message") or entry.get("error_description") or ""
+        fields = entry.get("fields") or [""]
+        found.append(Problem(str(code), str(message), str(fields[0])))
+    return found
+
+
+_EMAIL = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+")
+_NUMBER = re.compile(r"(?<!\w)\+?\d[\d ().-]{6,}\d(?!\w)")
+LONGEST_TEXT: Final = 255
+
+
+def mask(text: str) -> str:
+    """`text` without e-mail addresses and telephone numbers, on one line, at most 255 characters."""
+    text = _NUMBER.sub("<number>", _EMAIL.sub("<e-mail>", " ".join(text.split())))
+    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
+
+
+# --- calls -----------------------------------------------------------------------------------------------------
+
+_BUSY_STATUS: Final = frozenset({406, 408, 420, 425, 429})
+"""Edges answer these, often without a body; all pass."""
+
+_SPLIT_CODES: Final = frozenset({"QUERY_TIMEOUT", "REQUEST_RUNNING_TOO_LONG", "TOO_MANY_APEX_REQUESTS"})
+
+_PASSING_CODES: Final = frozenset({"UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "UNKNOWN_EXCEPTION"})
+
+_PERMISSION_CODES: Final = {
+    "API_DISABLED_FOR_ORG": "The API is off for this organisation or user: grant 'API Enabled'.",
+    "API_CURRENTLY_DISABLED": "The API is off for this organisation or user: grant 'API Enabled'.",
+    "INSUFFICIENT_ACCESS": "Grant the running user access in a permission set.",
+    "INSUFFICIENT_ACCESS_OR_READONLY": "Grant the running user access in a permission set.",
+    "FUNCTIONALITY_NOT_ENABLED": "The feature is not enabled in this organisation.",
+    "TXN_SECURITY_METERING_ERROR": "A transaction security policy stopped the query: exempt the running user.",
+    "OPERATION_TOO_LARGE": "Grant the running user 'View All Data', or 'View All' on the object.",
+    "INVALID_TYPE": "The object is off, or the running user may not read it: grant 'Read' and 'View All' on it.",
+    "INVALID_TYPE_FOR_OPERATION": "The object is off, or the running user may not read it.",
+}
+
+_NO_SUCH_COLUMN = re.compile(r"No such column '([\w.]+)' on (?:entity|sobject of type) '?(\w+)'?")
+_PERMANENT_401: Final = ("not attached to Agent", "not valid for use with the REST API")
+
+
+def judge(request: Request, response: Response) -> Verdict:
+    """What an answer to `request` asks us to do. Never indexes into a body it has not looked at."""
+    if response.status < 300:
+        return _judge_good(response)
+    if response.status < 400:
+        return ConfigProblem(
+            f"{request} was redirected.",
+            crm=CRM,
+            remedy="Set salesforce.login_url to the organisation's My Domain (https://NAME.my.salesforce.com).",
+        )
+    problems = problems_in(response.json())
+    if not problems:
+        return _judge_bare(request, response)
+    for problem in problems:
+        verdict = _judge_code(request, response.status, problem)
+        if verdict is not None:
+            return verdict
+    return _judge_bare(request, response, problems[0].code)
+
+
+def _judge_good(response: Response) -> Verdict:
+    kind = response.headers.get("content-type", "")
+    if "html" in kind:
+        return Again("html instead of data")
+    cut = "json" in kind and response.content and response.json() is None
+    return Again("json cut off") if cut else Good()
+
+
+def _judge_code(request: Request, status: int, problem: Problem) -> Verdict | None:
+    code, text = problem.code, problem.message
+    if "/jobs/" in request.path and (verdict := _judge_job(request, problem)):
+        return verdict
+    if status == 401:
+        return _judge_session(request, text)
+    if code in _PERMISSION_CODES or "Implementation restriction" in text:
+        remedy = _PERMISSION_CODES.get(code, _PERMISSION_CODES["OPERATION_TOO_LARGE"])
+        return AuthStop(f"{request} was refused ({code}).", crm=CRM, remedy=remedy)
+    return _judge_rest(request, code, text)
+
+
+def _judge_rest(request: Request, code: str, text: str) -> Verdict | None:
+    if code in _SPLIT_CODES:
+        return SplitBatch(f"{request} ran too long ({code}).", crm=CRM)
+    if code in _PASSING_CODES:
+        return Again(code.lower(), maybe_done=True)
+    match code:
+        case "REQUEST_LIMIT_EXCEEDED":
+            return _judge_limit(request, text)
+        case "INVALID_QUERY_LOCATOR":
+            return LocatorExpired(f"{request}: the query's cursor is gone.", crm=CRM)
+        case "INVALID_FIELD":
+            return _missing_field(request, text)
+        case "NOT_FOUND":
+            return NotThere(f"{request}: not found.", crm=CRM)
+        case "UNSUPPORTED_API_VERSION":
+            return _retired(request)
+    return None
+
+
+def _judge_job(request: Request, problem: Problem) -> Verdict | None:
+    code = problem.code
+    if code in {"INVALIDENTITY", "FEATURENOTENABLED"} or "not supported by the Bulk API" in problem.message:
+        return BulkRefused(f"{request}: not readable by Bulk API 2.0 ({code}).", crm=CRM)
+    if code in {"LIMIT_EXCEEDED", "EXCEEDED_QUOTA", "API_ERROR"}:
+        return LimitReached(
+            f"{request}: the organisation's daily Bulk quota is used up ({code}).",
+            crm=CRM,
+            remedy="State is saved; run again when the rolling 24 hours have moved on.",
+        )
+    if code in {"INVALIDJOB", "INVALIDJOBSTATE"}:
+        return NotThere(f"{request}: no such job, or not in that state ({code}).", crm=CRM)
+    return None
+
+
+def _judge_bare(request: Request, response: Response, code: str = "no code") -> Verdict:
+    status = response.status
+    if status >= 500 or status in _BUSY_STATUS:
+        return Again(f"status {status}", maybe_done=status >= 500)
+    if status == 401:
+        return _judge_session(request, "")
+    if status == 403:
+        return AuthStop(
+            f"{request} was refused ({code}).", crm=CRM, remedy="Run `leadgrade check` to see which right is missing."
+        )
+    if status == 404:
+        return NotThere(f"{request}: not found.", crm=CRM)
+    if status == 410:
+        return _retired(request)
+    return ConnectorBug(f"{request} was answered with status {status} ({code}).", crm=CRM)
+
+
+def _judge_session(request: Request, text: str) -> Verdict:
+    refusal = AuthStop(
+        f"{request}: the session was refused.",
+        crm=CRM,
+        remedy="Check the external client app's policies and that the running user is active.",
+    )
+    return refusal if any(words in text for words in _PERMANENT_401) else Renew(refusal)
+
+
+def _judge_limit(request: Request, text: str) -> Verdict:
+    if "concurrent" in text.lower():
+        return Again("too many long calls at once", pause=True, after_s=5.0)
+    return LimitReached(
+        f"{request}: the organisation's daily calls are used up.",
+        crm=CRM,
+        remedy="State is saved; run again when the rolling 24 hours have moved on.",
+    )
+
+
+def _missing_field(request: Request, text: str) -> ConfigProblem:
+    found = _NO_SUCH_COLUMN.search(text)
+    name = f"{found[2]}.{found[1]}" if found else "a field"
+    return ConfigProblem(
+        f"{request}: {name} does not exist or may not be read.",
+        crm=CRM,
+        remedy=f"Correct the mapping, or grant 'Read' on {name} (field-level security) in a permission set.",
+    )
+
+
+def _retired(request: Request) -> ConfigProblem:
+    return ConfigProblem(
+        f"{request}: this API version is not served.",
+        crm=CRM,
+        remedy="Set salesforce.api_version to one that the organisation lists under /services/data.",
+    )
+
+
+# --- rows ------------------------------------------------------------------------------------------------------
+
+
+class RowFate(Enum):
+    """What becomes of a row that was not taken."""
+
+    LOCKED = "locked"  # somebody holds it or its account: try again, alone
+    SPLIT = "split"  # the organisation's triggers gave up on the batch: try again in a smaller one
+    LATER = "later"  # nothing wrong with the row; a later run may do it
+    CONVERTED = "converted"
+    GONE = "gone"
+    REFUSED = "refused"
+
+
+# Searched for in code and message, in this order: automations wrap the cause inside codes of their own.
+_FATES: Final[tuple[tuple[str, RowFate], ...]] = (
+    ("UNABLE_TO_LOCK_ROW", RowFate.LOCKED),
+    ("unable to obtain exclusive access", RowFate.LOCKED),
+    ("CANNOT_UPDATE_CONVERTED_LEAD", RowFate.CONVERTED),
+    ("cannot reference converted lead", RowFate.CONVERTED),
+    ("ENTITY_IS_DELETED", RowFate.GONE),
+    ("INVALID_CROSS_REFERENCE_KEY", RowFate.GONE),
+    ("NOT_FOUND", RowFate.GONE),
+    ("REQUEST_RUNNING_TOO_LONG", RowFate.SPLIT),
+    ("TOO_MANY_APEX_REQUESTS", RowFate.SPLIT),
+    ("LimitException", RowFate.SPLIT),
+    ("Apex CPU time limit", RowFate.SPLIT),
+    ("Too many SOQL queries", RowFate.SPLIT),
+    ("Too many DML", RowFate.SPLIT),
+    ("ENTITY_IS_LOCKED", RowFate.LATER),
+    ("ALL_OR_NONE_OPERATION_ROLLED_BACK", RowFate.LATER),
+)
+
+_OWN_WORDS: Final = {
+    "STRING_TOO_LONG": "The value is longer than the field.",
+    "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": "The value is not one of the field's choices.",
+    "NUMBER_OUTSIDE_VALID_RANGE": "The number does not fit the field.",
+    "DUPLICATES_DETECTED": "A duplicate rule refuses the record.",
+    "INSUFFICIENT_ACCESS_OR_READONLY": "The running user may not edit this record or field.",
+    "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY": "The running user may not edit a record this one refers to.",
+    "INVALID_FIELD_FOR_INSERT_UPDATE": "The field is not open to the running user's edits.",
+    "INVALID_CROSS_REFERENCE_KEY": "No such record, or none that the running user may see.",
+    "CANNOT_UPDATE_CONVERTED_LEAD": "The lead has been converted.",
+    "ENTITY_IS_DELETED": "The record has been deleted or merged.",
+    "ENTITY_IS_LOCKED": "The record is locked by an approval.",
+    "UNABLE_TO_LOCK_ROW": "The record or its account was locked by other work at every try.",
+}
+_RULE_CODES: Final = frozenset(
+    {
+        "FIELD_CUSTOM_VALIDATION_EXCEPTION",
+        "FIELD_FILTER_VALIDATION_EXCEPTION",
+        "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+        "REQUIRED_FIELD_MISSING",
+    }
+)
+
+
+def fate_of(problem: Problem) -> RowFate:
+    """What a row's error asks for, found by searching its code and its message."""
+    text = f"{problem.code} {problem.message}".lower()
+    return next((fate for words, fate in _FATES if words.lower() in text), RowFate.REFUSED)
+
+
+def words_for(problem: Problem) -> str:
+    """The sentence shown for a row's error: ours where Salesforce might quote a value, else the rule's own, masked."""
+    if problem.code in _OWN_WORDS:
+        return _OWN_WORDS[problem.code]
+    return mask(problem.message) if problem.code in _RULE_CODES else "Salesforce refused the row."
+
+
+def parse_bulk_error(text: str) -> Problem:
+    """An ``sf__Error`` cell, ``CODE:message:fields --``; the last part is ``--`` when no field is named."""
+    code, _, rest = text.partition(":")
+    message, _, fields = rest.rpartition(":")
+    field = fields.removesuffix("--").strip().split(",")[0]
+    return Problem(code.strip(), message or rest, field)

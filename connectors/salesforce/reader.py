@@ -1,0 +1,171 @@
+"""Reads what changed of one object, window by window, by REST or by Bulk API 2.0 as the number of rows asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from connectors.errors import SplitBatch, Unreachable
+from connectors.salesforce import bulk, soql
+from connectors.salesforce.errors import CRM, BulkRefused, LocatorExpired, NotThere
+from connectors.salesforce.values import text_table
+from connectors.salesforce.windows import STAMP, Position, Window, next_window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    import pyarrow as pa
+
+    from connectors.clock import Clock
+    from connectors.salesforce.client import Client
+
+log = structlog.get_logger(__name__)
+
+RESTARTS: Final = 5
+"""How often a slice is read again after its cursor was lost without getting any further."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to read of one object. `all_rows` includes deleted rows and archived activities.
+
+    `name` tells several queries of one object apart in a cursor.
+    """
+
+    sobject: str
+    fields: tuple[str, ...]
+    conditions: tuple[str, ...] = ()
+    all_rows: bool = False
+    name: str = ""
+
+    @property
+    def key(self) -> str:
+        """Under which the query's position is kept."""
+        return self.name or self.sobject
+
+    def select(self, window: Window, *, ordered: bool = False) -> str:
+        """The rows of `window`; ordered by stamp for a walk that may have to be taken up in the middle."""
+        order = [STAMP, "Id"] if ordered else []
+        return soql.select(self.fields, self.sobject, [*window.conditions(), *self.conditions], order_by=order)
+
+    def count(self, window: Window) -> str:
+        """How many rows `window` has."""
+        return soql.count(self.sobject, [*window.conditions(), *self.conditions])
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Rows as text columns, and the position that is true once they are stored. `total` is the pull's, so far."""
+
+    rows: pa.Table
+    position: Position
+    total: int
+
+
+class Reader:
+    """Reads queries of one organisation. `now` is the server's time when the pull began: nothing later is read."""
+
+    def __init__(self, client: Client, clock: Clock, now: datetime, *, bulk_above: int, look_back_s: int) -> None:
+        self._client = client
+        self._clock = clock
+        self._now = now
+        self._bulk_above = bulk_above
+        self._look_back_s = look_back_s
+
+    def changed(self, query: Query, position: Position) -> Iterator[Slice]:
+        """Everything that changed since `position`; the last slice, maybe empty, carries the end of the pull.
+
+        A window whose query runs too long is halved, and both halves are read. Raises Unreachable when a single
+        second is still too long.
+        """
+        total = 0
+        if position.job and position.end:
+            for piece in self._resumed(query, position, position.end):
+                position = piece.position
+                yield piece
+        waiting = [next_window(position, self._now, self._look_back_s)]
+        while waiting:
+            window = waiting.pop()
+            try:
+                rows = self._client.count(query.count(window), all_rows=query.all_rows)
+                total += rows
+                for piece in self._window(query, window, rows, position):
+                    position = piece.position
+                    yield Slice(piece.rows, position, total)
+            except SplitBatch:
+                halves = window.halves()
+                if halves is None:
+                    raise Unreachable(
+                        f"the changes of {query.sobject} within one second take Salesforce too long to find.",
+                        crm=CRM,
+                        remedy="Give the running user 'View All' on the object, or ask Salesforce for a custom index.",
+                    ) from None
+                log.info("window halved", crm=CRM, sobject=query.sobject, start=soql.moment(window.start))
+                waiting.extend(reversed(halves))
+
+    def _window(self, query: Query, window: Window, rows: int, position: Position) -> Iterator[Slice]:
+        if rows > self._bulk_above:
+            try:
+                job = bulk.start_query(self._client, query.select(window), all_rows=query.all_rows)
+            except BulkRefused:
+                log.info("not readable in bulk", crm=CRM, sobject=query.sobject)
+            else:
+                bulk.finish_query(self._client, job, self._clock)
+                yield from self._job(query, job, "", window.end, position)
+                return
+        if rows:
+            yield from self._walk(query, window, position)
+        else:
+            yield Slice(text_table([], query.fields), position.advanced(window.end), 0)
+
+    def _job(self, query: Query, job: str, locator: str, end: datetime, position: Position) -> Iterator[Slice]:
+        here = position.inside(job, locator, end)
+        for page in bulk.result_pages(self._client, job, locator):
+            if page.last:
+                here = position.inside(job, page.locator, end) if page.locator else position.advanced(end)
+            rows = page.rows if page.rows.num_rows else text_table([], query.fields)
+            yield Slice(rows, here, 0)
+
+    def _resumed(self, query: Query, position: Position, end: datetime) -> Iterator[Slice]:
+        """The rest of a job that another process began; nothing when it is gone, and the window is read anew."""
+        start = Position(position.until)
+        try:
+            yield from self._job(query, position.job, position.locator, end, start)
+        except NotThere:
+            log.info("Bulk job is gone, its window is read anew", crm=CRM, sobject=query.sobject)
+            yield Slice(text_table([], query.fields), start, 0)
+
+    def _walk(self, query: Query, window: Window, position: Position) -> Iterator[Slice]:
+        """The window by REST, in order of change, so that each page moves the position on."""
+        restarts = 0
+        reached = window.start
+        while True:
+            start = reached
+            try:
+                walk = query.select(Window(start, window.end), ordered=True)
+                for records, _ in self._client.query_pages(walk, all_rows=query.all_rows):
+                    rows = text_table(records, query.fields)
+                    if records:
+                        reached = _whole_second(str(records[-1][STAMP]))
+                        position = position.advanced(reached)
+                    yield Slice(rows, position, 0)
+            except LocatorExpired:
+                restarts = restarts + 1 if reached == start else 0
+                if restarts > RESTARTS:
+                    raise Unreachable(
+                        f"the query of {query.sobject} loses its cursor at every try.",
+                        crm=CRM,
+                        remedy="Run again later.",
+                    ) from None
+            else:
+                yield Slice(text_table([], query.fields), position.advanced(window.end), 0)
+                return
+
+
+def _whole_second(stamp: str) -> datetime:
+    from datetime import UTC, datetime
+
+    return datetime.fromisoformat(stamp).astimezone(UTC).replace(microsecond=0)

@@ -1,0 +1,105 @@
+"""What is gone: deleted, merged and converted records, and activities that no longer are any.
+
+Deleted rows are seen by queryAll while they are in the recycle bin; deletion moves their stamp.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from connectors.salesforce import activities
+from connectors.salesforce.reader import Query
+from connectors.salesforce.shapes import Removal, removals
+from connectors.salesforce.values import column
+from connectors.salesforce.windows import STAMP
+from scoring.facts import Kind, Removed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
+
+    Shape = Callable[[pa.Table], pa.Table]
+
+
+def _deleted(sobject: str, *fields: str) -> Query:
+    return Query(sobject, ("Id", *fields, STAMP), ("IsDeleted = true",), all_rows=True, name=f"{sobject} deleted")
+
+
+RECORDS: Final = (
+    (Kind.LEAD, _deleted("Lead", "MasterRecordId")),
+    (Kind.CONTACT, _deleted("Contact", "MasterRecordId")),
+    (Kind.ACCOUNT, _deleted("Account", "MasterRecordId")),
+    (Kind.DEAL, _deleted("Opportunity")),
+)
+CONVERTED: Final = Query(
+    "Lead", ("Id", "ConvertedContactId", STAMP), ("IsConverted = true", "IsDeleted = false"), name="Lead converted"
+)
+ACTIVITIES: Final = tuple(_deleted(sobject) for sobject in activities.SUFFIXES)
+
+# Live rows that may have been an activity and are none any more: a task reopened, a response withdrawn.
+UNDONE_TASKS: Final = Query(
+    "Task", activities.TASK_FIELDS, ("IsClosed = false", "WhoId != null"), all_rows=True, name="Task open"
+)
+UNDONE_RESPONSES: Final = Query(
+    "CampaignMember", activities.MEMBER_FIELDS, ("HasResponded = false",), name="CampaignMember silent"
+)
+
+
+def of_records(kind: Kind) -> Shape:
+    """Rows of deleted records as removals; the loser of a merge names the winner."""
+
+    def shape(raw: pa.Table) -> pa.Table:
+        rows = _rows(raw, "Id", "MasterRecordId", STAMP)
+        return removals(
+            [
+                Removal(kind.value, record_id, Removed.MERGED if master else Removed.DELETED, master, stamp)
+                for record_id, master, stamp in rows
+            ]
+        )
+
+    return shape
+
+
+def of_conversions(raw: pa.Table) -> pa.Table:
+    """Rows of converted leads as removals; the contact is where the person lives on."""
+    rows = _rows(raw, "Id", "ConvertedContactId", STAMP)
+    return removals(
+        [Removal(Kind.LEAD.value, record_id, Removed.CONVERTED, contact, stamp) for record_id, contact, stamp in rows]
+    )
+
+
+def of_activities(sobject: str) -> Shape:
+    """Rows of deleted activity records as removals of all that they may have been delivered as."""
+    suffixes = activities.SUFFIXES[sobject]
+
+    def shape(raw: pa.Table) -> pa.Table:
+        return removals(
+            [
+                Removal(Kind.ACTIVITY.value, record_id + suffix, Removed.DELETED, None, stamp)
+                for record_id, stamp in _rows(raw, "Id", STAMP)
+                for suffix in suffixes
+            ]
+        )
+
+    return shape
+
+
+def of_undone(as_activities: Shape) -> Shape:
+    """Rows that `as_activities` makes nothing of, as removals of what they may have been before."""
+
+    def shape(raw: pa.Table) -> pa.Table:
+        still = set(as_activities(raw)["activity_id"].to_pylist())
+        return removals(
+            [
+                Removal(Kind.ACTIVITY.value, record_id, Removed.DELETED, None, stamp)
+                for record_id, stamp in _rows(raw, "Id", STAMP)
+                if record_id not in still
+            ]
+        )
+
+    return shape
+
+
+def _rows(raw: pa.Table, *names: str) -> zip[Any]:
+    return zip(*(column(raw, name).to_pylist() for name in names), strict=True)

@@ -1,0 +1,249 @@
+"""The streams: which objects each one reads, and how their rows become facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from connectors.base import Batch, Stream
+from connectors.errors import ConnectorBug
+from connectors.salesforce import activities, removals, shapes, soql
+from connectors.salesforce.fields import CRM, WRITTEN, Mapped, hidden, mapped, need_object, visible
+from connectors.salesforce.reader import Query, Reader
+from connectors.salesforce.values import ids, text_table
+from connectors.salesforce.windows import Position, dump, load
+from scoring.facts import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
+
+    import pyarrow as pa
+
+    from config.settings import AttributeSetting, SalesforceSettings
+    from connectors.clock import Clock
+    from connectors.salesforce.client import Client
+
+STREAMS: Final = (
+    Stream("accounts", Table.ACCOUNTS),
+    Stream("records.lead", Table.RECORDS),
+    Stream("records.contact", Table.RECORDS),
+    Stream("deals", Table.DEALS, optional=True),
+    Stream("activities.tasks", Table.ACTIVITIES),
+    Stream("activities.events", Table.ACTIVITIES),
+    Stream("activities.campaign_members", Table.ACTIVITIES, optional=True),
+    Stream("activities.email_messages", Table.ACTIVITIES, optional=True),
+    Stream("removals", Table.REMOVALS),
+)
+
+LEAD_FIELDS: Final = (
+    "Id", "Email", "OwnerId", "Status", "CreatedDate", "SystemModstamp", "IsConverted", "ConvertedContactId",
+)  # fmt: skip
+CONTACT_FIELDS: Final = ("Id", "Email", "AccountId", "OwnerId", "CreatedDate", "SystemModstamp")
+ACCOUNT_FIELDS: Final = ("Id", "Website", "SystemModstamp")
+DEAL_FIELDS: Final = (
+    "Id", "AccountId", "Amount", "CurrencyIsoCode", "StageName", "IsClosed", "IsWon", "CreatedDate", "CloseDate",
+    "SystemModstamp",
+)  # fmt: skip
+SOMETIMES: Final = frozenset({"CurrencyIsoCode"})
+"""Fields that only some organisations have (several currencies)."""
+
+LIVE: Final = "IsDeleted = false"
+OF_SOMEBODY: Final = "WhoId != null"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every stream needs: the way to Salesforce, what to read, and the server's time when the pull began."""
+
+    client: Client
+    settings: SalesforceSettings
+    types: Mapping[str, str]
+    mapping: Mapping[str, AttributeSetting]
+    clock: Clock
+    now: datetime
+
+    def reader(self) -> Reader:
+        """A reader up to `now`."""
+        return Reader(
+            self.client,
+            self.clock,
+            self.now,
+            bulk_above=self.settings.bulk_above,
+            look_back_s=self.settings.look_back_s,
+        )
+
+    def fields(self, sobject: str) -> dict[str, Any]:
+        """The object's fields, or AuthStop."""
+        return need_object(sobject, self.client.describe(sobject))
+
+
+def pull(context: Context, stream: str, cursor: str | None) -> Iterator[Batch]:
+    """Batches of `stream` since `cursor`."""
+    positions = load(cursor, stream)
+    if stream == "removals":
+        yield from _removals(context, positions)
+        return
+    source = _SOURCES.get(stream)
+    if source is None:
+        raise ConnectorBug(f"there is no stream {stream}.", crm=CRM)
+    yield from source(context, positions)
+
+
+def _standard(fields: Mapping[str, Any], sobject: str, wanted: tuple[str, ...]) -> list[str]:
+    """The fields that a stream cannot do without; ConfigProblem names the first that is hidden."""
+    for name in wanted:
+        if name not in fields and name not in SOMETIMES:
+            raise hidden(sobject, name, f"reading {sobject}")
+    return [name for name in wanted if name in fields]
+
+
+def _batches(
+    context: Context,
+    table: Table,
+    query: Query,
+    positions: dict[str, Position],
+    shape: Callable[[pa.Table], pa.Table],
+) -> Iterator[Batch]:
+    """One object read to its end, each slice a batch."""
+    for piece in context.reader().changed(query, positions.get(query.key, Position())):
+        positions[query.key] = piece.position
+        yield Batch(table, shape(piece.rows), dump(positions), piece.total)
+
+
+def _attribute_query(
+    context: Context, sobject: str, standard: tuple[str, ...], *, with_observed: bool
+) -> tuple[Query, list[Mapped], dict[str, Any]]:
+    fields = context.fields(sobject)
+    wanted = visible(sobject, mapped(sobject, context.mapping, context.types), fields)
+    names = _standard(fields, sobject, standard) + [item.field for item in wanted]
+    if with_observed:
+        names += [name for name in WRITTEN.values() if name in fields]
+    return Query(sobject, tuple(dict.fromkeys(names))), wanted, fields
+
+
+def _people(sobject: str, kind: str, standard: tuple[str, ...]) -> Callable[..., Iterator[Batch]]:
+    def read(context: Context, positions: dict[str, Position]) -> Iterator[Batch]:
+        query, wanted, fields = _attribute_query(context, sobject, standard, with_observed=True)
+
+        def shape(raw: pa.Table) -> pa.Table:
+            return shapes.people(raw, kind, wanted, fields, context.types)
+
+        yield from _batches(context, Table.RECORDS, query, positions, shape)
+
+    return read
+
+
+def _accounts(context: Context, positions: dict[str, Position]) -> Iterator[Batch]:
+    query, wanted, fields = _attribute_query(context, "Account", ACCOUNT_FIELDS, with_observed=False)
+
+    def shape(raw: pa.Table) -> pa.Table:
+        return shapes.accounts(raw, wanted, fields, context.types)
+
+    yield from _batches(context, Table.ACCOUNTS, query, positions, shape)
+
+
+def _deals(context: Context, positions: dict[str, Position]) -> Iterator[Batch]:
+    """Opportunities that changed, then those of which only a contact role changed."""
+    names = tuple(_standard(context.fields("Opportunity"), "Opportunity", DEAL_FIELDS))
+    query = Query("Opportunity", names)
+    roles = Query("OpportunityContactRole", ("Id", "OpportunityId", "SystemModstamp"), all_rows=True)
+    positions.setdefault(roles.key, Position(context.now))  # a first read gets all roles with their opportunities
+
+    def shape(raw: pa.Table) -> pa.Table:
+        return shapes.deals(raw, _roles(context, ids(raw["Id"].to_pylist())))
+
+    def touched(raw: pa.Table) -> pa.Table:
+        deals = ids(raw["OpportunityId"].to_pylist())
+        found = [row for text in soql.by_ids(names, "Opportunity", deals) for row in context.client.rows(text)]
+        return shape(text_table(found, names))
+
+    yield from _batches(context, Table.DEALS, query, positions, shape)
+    yield from _batches(context, Table.DEALS, roles, positions, touched)
+
+
+def _roles(context: Context, deals: list[str]) -> dict[str, list[str]]:
+    """Contacts with a role, by opportunity, the primary one first."""
+    found: dict[str, list[str]] = {}
+    fields = ("OpportunityId", "ContactId", "IsPrimary")
+    for text in soql.by_ids(fields, "OpportunityContactRole", deals, field="OpportunityId"):
+        for row in context.client.rows(text):
+            contacts = found.setdefault(row["OpportunityId"], [])
+            contacts.insert(0 if row["IsPrimary"] else len(contacts), row["ContactId"])
+    return {deal: ids(contacts) for deal, contacts in found.items()}
+
+
+# --- activities ------------------------------------------------------------------------------------------------
+
+# Deleted rows are the removals' business; archived ones are shown to queryAll alone.
+TASKS: Final = Query("Task", activities.TASK_FIELDS, (LIVE, OF_SOMEBODY), all_rows=True)
+EVENTS: Final = Query("Event", activities.EVENT_FIELDS, (LIVE, OF_SOMEBODY, "IsChild = false"), all_rows=True)
+MEMBERS: Final = Query("CampaignMember", activities.MEMBER_FIELDS)
+EMAILS: Final = Query("EmailMessage", activities.EMAIL_FIELDS)
+
+
+def shape_of(context: Context, query: Query) -> Callable[[pa.Table], pa.Table]:
+    """How rows of an activity query become activities."""
+    if query.sobject == "Task":
+        apart = context.client.describe("EmailMessage") is not None
+        return lambda raw: activities.tasks(raw, context.now, emails_apart=apart)
+    if query.sobject == "Event":
+        return lambda raw: activities.events(raw, context.now)
+    if query.sobject == "CampaignMember":
+        campaigns = _Campaigns(context.client)
+        return lambda raw: activities.members(raw, context.now, campaigns.of(raw))
+    return lambda raw: activities.emails(raw, context.now)
+
+
+class _Campaigns:
+    """Name and type of campaigns, asked for once each."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._known: dict[str, dict[str, Any]] = {}
+
+    def of(self, raw: pa.Table) -> dict[str, dict[str, Any]]:
+        new = [each for each in ids(raw["CampaignId"].to_pylist()) if each not in self._known]
+        for text in soql.by_ids(("Id", "Name", "Type"), "Campaign", new):
+            self._known |= {row["Id"]: row for row in self._client.rows(text, all_rows=True)}
+        return self._known
+
+
+def _activities(query: Query) -> Callable[..., Iterator[Batch]]:
+    def read(context: Context, positions: dict[str, Position]) -> Iterator[Batch]:
+        _standard(context.fields(query.sobject), query.sobject, query.fields)
+        yield from _batches(context, Table.ACTIVITIES, query, positions, shape_of(context, query))
+
+    return read
+
+
+_SOURCES: Final[dict[str, Callable[..., Iterator[Batch]]]] = {
+    "records.lead": _people("Lead", "lead", LEAD_FIELDS),
+    "records.contact": _people("Contact", "contact", CONTACT_FIELDS),
+    "accounts": _accounts,
+    "deals": _deals,
+    "activities.tasks": _activities(TASKS),
+    "activities.events": _activities(EVENTS),
+    "activities.campaign_members": _activities(MEMBERS),
+    "activities.email_messages": _activities(EMAILS),
+}
+
+
+# --- removals --------------------------------------------------------------------------------------------------
+
+
+def _removals(context: Context, positions: dict[str, Position]) -> Iterator[Batch]:
+    """Deleted, merged and converted records, and activities that are activities no more."""
+
+    def read(query: Query, shape: Callable[[pa.Table], pa.Table]) -> Iterator[Batch]:
+        if context.client.describe(query.sobject) is not None:  # an object that is not there loses nothing
+            yield from _batches(context, Table.REMOVALS, query, positions, shape)
+
+    for kind, query in removals.RECORDS:
+        yield from read(query, removals.of_records(kind))
+    yield from read(removals.CONVERTED, removals.of_conversions)
+    for query in removals.ACTIVITIES:
+        yield from read(query, removals.of_activities(query.sobject))
+    for query in (removals.UNDONE_TASKS, removals.UNDONE_RESPONSES):
+        positions.setdefault(query.key, Position(context.now))  # what was never delivered need not be taken back
+        yield from read(query, removals.of_undone(shape_of(context, query)))
