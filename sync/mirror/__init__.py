@@ -1,0 +1,10 @@
+"""The columnar copy of the CRMs' facts: DuckDB, one file, rebuilt from the CRMs whenever it is lost.
+
+store.py     opens the file for a batch and lets it go
+tables.py    what stands in it
+load.py      a batch and its cursor, in one transaction
+activities.py, counters.py, removals.py   how those facts are stored
+views.py     the relations the engine reads
+plan.py      desired against observed, and what the CRM acknowledged
+summary.py   figures for the end-of-run record
+"""

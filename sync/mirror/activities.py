@@ -1,0 +1,89 @@
+"""Activities in star form: two dictionaries (whose it is, what it was) and a narrow table of facts.
+
+Rules are decided once per signature, of which there are thousands, instead of once per event, of which there are
+millions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sync.mirror import normal
+
+if TYPE_CHECKING:
+    import duckdb
+
+# \x1f cannot stand in any of the parts, so different signatures never share a text.
+_SIGNATURE_TEXT: Final = ", '\x1f', ".join(("type", "url", "asset", "campaign", "user_agent"))
+_SIGNATURE_KEY: Final = f"md5_number_lower(concat({_SIGNATURE_TEXT}))"
+_OWNER_KEY: Final = "md5_number_lower(concat(crm, coalesce(' id ' || record_id, ' mail ' || email)))"
+
+_SAME_FACT: Final = " AND ".join(
+    f"seen.{column} IS NOT DISTINCT FROM known.{column}"
+    for column in ("owner", "signature", "occurred_at", "count", "duration_s", "since_send_s", "flagged_machine")
+)
+
+
+def activity_key(crm: str, activity_id: str) -> str:
+    """SQL for the number under which an activity is stored; arguments are SQL expressions."""
+    return f"md5_number_lower({crm} || ':' || {activity_id})"
+
+
+def store(connection: duckdb.DuckDBPyConnection, source: str) -> None:
+    """Upsert the activities of relation `source` (columns of `Table.ACTIVITIES` and ``arrival``).
+
+    An activity that is read again keeps the time at which it was first seen. Rows that belong to nobody (neither a
+    record nor a valid address), and rows without type or time, cannot move a score and are left out.
+    """
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE incoming AS
+        SELECT *, {_OWNER_KEY} AS owner_key, {_SIGNATURE_KEY} AS signature_key
+        FROM (
+            SELECT {activity_key("crm", "activity_id")} AS activity, crm, nullif(record_id, '') AS record_id,
+                {normal.email("email")} AS email, type, {normal.url("url")} AS url, nullif(asset, '') AS asset,
+                nullif(campaign, '') AS campaign, nullif(user_agent, '') AS user_agent, occurred_at, seen_at,
+                coalesce(count, 1)::INTEGER AS count, duration_s, since_send_s, flagged_machine
+            FROM {source}
+            QUALIFY row_number() OVER (PARTITION BY crm, activity_id ORDER BY arrival DESC) = 1
+        )
+        WHERE coalesce(record_id, email) IS NOT NULL AND type IS NOT NULL AND occurred_at IS NOT NULL
+    """)
+    connection.execute("""
+        INSERT INTO store.owners
+        SELECT (SELECT coalesce(max(owner), 0) FROM store.owners) + row_number() OVER (ORDER BY owner_key),
+            owner_key, any_value(crm), any_value(record_id),
+            CASE WHEN any_value(record_id) IS NULL THEN any_value(email) END
+        FROM incoming WHERE owner_key NOT IN (SELECT key FROM store.owners) GROUP BY owner_key
+    """)
+    connection.execute("""
+        INSERT INTO store.signatures
+        SELECT (SELECT coalesce(max(signature), 0) FROM store.signatures) + row_number() OVER (ORDER BY signature_key),
+            signature_key, any_value(type), any_value(url), any_value(asset), any_value(campaign), any_value(user_agent)
+        FROM incoming WHERE signature_key NOT IN (SELECT key FROM store.signatures) GROUP BY signature_key
+    """)
+    connection.execute("""
+        CREATE OR REPLACE TEMP TABLE seen AS
+        SELECT activity, owner, signature, occurred_at, seen_at, count, duration_s, since_send_s, flagged_machine
+        FROM incoming
+        JOIN store.owners ON owners.key = owner_key
+        JOIN store.signatures ON signatures.key = signature_key
+    """)
+    _replace_changed(connection)
+    connection.execute("DROP TABLE incoming; DROP TABLE seen;")
+
+
+def _replace_changed(connection: duckdb.DuckDBPyConnection) -> None:
+    """Put `seen` in place of what is stored, touching only what is new or different."""
+    connection.execute("""
+        CREATE OR REPLACE TEMP TABLE known AS
+        SELECT * FROM store.facts WHERE activity IN (SELECT activity FROM seen)
+    """)
+    if connection.execute("SELECT count(*) FROM known").fetchall()[0][0]:
+        connection.execute(f"DELETE FROM seen USING known WHERE seen.activity = known.activity AND {_SAME_FACT}")
+        connection.execute("UPDATE seen SET seen_at = known.seen_at FROM known WHERE seen.activity = known.activity")
+        connection.execute("""
+            DELETE FROM store.facts
+            WHERE activity IN (SELECT activity FROM seen INTERSECT SELECT activity FROM known)
+        """)
+    connection.execute("INSERT INTO store.facts SELECT * FROM seen")
+    connection.execute("DROP TABLE known")

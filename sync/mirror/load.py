@@ -1,0 +1,161 @@
+"""Batches and their cursor into the mirror, in one transaction. Every write is an upsert."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+
+from connectors.errors import ConnectorBug
+from scoring.facts import ATTRIBUTE_PREFIX, KEYS, Table
+from sync.mirror import activities, counters, removals
+from sync.mirror.store import transaction
+from sync.mirror.tables import quoted, typed_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    import duckdb
+
+    from config.attributes import AttributeType
+    from connectors.base import Batch
+
+
+# A merge must be known before the counters that it moved from one record to another.
+_ORDER: Final = (Table.ACCOUNTS, Table.RECORDS, Table.REMOVALS, Table.COUNTERS, Table.ACTIVITIES, Table.DEALS)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a commit stored: rows delivered, and per attribute how many values were not of its type."""
+
+    rows: int
+    not_castable: dict[str, int] = field(default_factory=dict)
+
+
+def load(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    crm: str,
+    stream: str,
+    batches: Sequence[Batch],
+    types: Mapping[str, AttributeType],
+    now: datetime,
+    fence: int,
+) -> Loaded:
+    """Store consecutive batches of one stream and the last one's cursor, all or nothing.
+
+    `now` is aware UTC; `fence` is the lease's number. Raises `ConnectorBug` for rows without a key, `LeaseLost` when a
+    later holder of the lease has written.
+    """
+    rows = 0
+    not_castable: dict[str, int] = {}
+    with transaction(connection, fence):
+        for table, arrow in _joined(batches):
+            rows += arrow.num_rows
+            _require_keys(crm, stream, table, arrow)
+            connection.register("batch", arrow)
+            try:
+                if table is Table.ACTIVITIES:
+                    activities.store(connection, "batch")
+                elif table is Table.COUNTERS:
+                    counters.store(connection)
+                elif table is Table.REMOVALS:
+                    removals.store(connection)
+                else:
+                    _upsert(connection, table, types, not_castable)
+            finally:
+                connection.unregister("batch")
+        _move_cursor(connection, crm, stream, batches[-1].cursor, rows, now)
+    return Loaded(rows, not_castable)
+
+
+def _joined(batches: Sequence[Batch]) -> list[tuple[Table, pa.Table]]:
+    """The batches of each table as one, each row with its number of arrival (later rows win), in `_ORDER`."""
+    joined = []
+    for table in _ORDER:
+        parts = [batch.rows for batch in batches if batch.table is table and batch.rows.num_rows]
+        if parts:
+            rows = pa.concat_tables(parts)
+            joined.append((table, rows.append_column("arrival", pa.array(range(rows.num_rows), pa.int64()))))
+    return joined
+
+
+def _require_keys(crm: str, stream: str, table: Table, rows: pa.Table) -> None:
+    for column in KEYS[table]:
+        if rows.column(column).null_count:
+            raise ConnectorBug(
+                f"{rows.column(column).null_count} rows of {stream} came without {column}.",
+                crm=crm,
+                remedy="Nothing of that batch was stored; report this as a bug of the connector.",
+            )
+
+
+def _upsert(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    types: Mapping[str, AttributeType],
+    not_castable: dict[str, int],
+) -> None:
+    """Records, accounts and deals: delete by key, insert. Of several versions in a batch the last one counts.
+
+    A version older than the stored one (a page that was late) is dropped, so is a record that was erased.
+    """
+    columns = typed_columns(table, types)
+    key = ", ".join(KEYS[table])
+    casts = [f"{_cast(name, sql_type)} AS {quoted(name)}" for name, sql_type in columns.items()]
+    _count_bad_casts(connection, columns, not_castable)
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE incoming AS SELECT {', '.join(casts)} FROM batch "
+        f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY arrival DESC) = 1"
+    )
+    connection.execute(
+        f"DELETE FROM incoming USING store.{table} stored WHERE {_same_key('incoming', 'stored', KEYS[table])} "
+        "AND incoming.modified_at < stored.modified_at"
+    )
+    if table is Table.RECORDS:
+        removals.keep_erased_out(connection)
+    connection.execute(f"DELETE FROM store.{table} WHERE ({key}) IN (SELECT {key} FROM incoming)")
+    names = ", ".join(map(quoted, columns))
+    connection.execute(f"INSERT INTO store.{table} ({names}) SELECT {names} FROM incoming")
+    connection.execute("DROP TABLE incoming")
+
+
+def _cast(name: str, sql_type: str) -> str:
+    column = quoted(name)
+    if not name.startswith(ATTRIBUTE_PREFIX) or sql_type == "VARCHAR":
+        return column
+    if sql_type == "TIMESTAMP":  # through the zoned type, which heeds an offset; the session's zone is UTC
+        return f"TRY_CAST(TRY_CAST({column} AS TIMESTAMPTZ) AS TIMESTAMP)"
+    return f"TRY_CAST({column} AS {sql_type})"
+
+
+def _count_bad_casts(
+    connection: duckdb.DuckDBPyConnection, columns: Mapping[str, str], not_castable: dict[str, int]
+) -> None:
+    cast = [name for name, sql in columns.items() if name.startswith(ATTRIBUTE_PREFIX) and sql != "VARCHAR"]
+    if not cast:
+        return
+    counts = ", ".join(f"count(*) FILTER (trim({quoted(n)}) <> '' AND {_cast(n, columns[n])} IS NULL)" for n in cast)
+    for name, count in zip(cast, connection.execute(f"SELECT {counts} FROM batch").fetchall()[0], strict=True):
+        if count:
+            attribute = name.removeprefix(ATTRIBUTE_PREFIX)
+            not_castable[attribute] = not_castable.get(attribute, 0) + count
+
+
+def _same_key(left: str, right: str, key: Sequence[str]) -> str:
+    return " AND ".join(f"{left}.{column} = {right}.{column}" for column in key)
+
+
+def _move_cursor(
+    connection: duckdb.DuckDBPyConnection, crm: str, stream: str, cursor: str, rows: int, now: datetime
+) -> None:
+    stored = connection.execute(
+        "DELETE FROM store.cursors WHERE crm = ? AND stream = ? RETURNING rows", [crm, stream]
+    ).fetchall()
+    total = rows + sum(count for (count,) in stored)
+    connection.execute(
+        "INSERT INTO store.cursors VALUES (?, ?, ?, ?, ?)", [crm, stream, cursor, total, now.replace(tzinfo=None)]
+    )

@@ -1,0 +1,178 @@
+"""Desired against observed, in the mirror: the table ``store.plan`` and what the CRM acknowledged of it.
+
+One row per record that is to be written: crm, tag (1..n within the CRM, in the order of sending), kind, record_id,
+account_id, crossing (rating or stage changes), why (the fields that call for the write), values_hash, refused (the
+same values were refused before), and per output field ``desired.<name>`` and ``write.<name>`` (whether it differs).
+
+Which differences call for a write is said in `sync.changes`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+
+from scoring.facts import OBSERVED_PREFIX, OUTPUT_FIELDS, OutputField
+from sync.mirror.removals import bury
+from sync.mirror.store import transaction
+from sync.mirror.tables import quoted
+from sync.mirror.views import insert
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    import duckdb
+
+RefusedRow = tuple[str, str, str]
+"""crm, record id, hash of the values that were refused."""
+
+_REFUSED: Final = pa.schema([("crm", pa.string()), ("record_id", pa.string()), ("values_hash", pa.string())])
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """Counts of one CRM: live records of scored people, and how many of them are to be written."""
+
+    crm: str
+    records: int
+    planned: int
+    refused: int  # of the planned, those whose same values were refused before
+
+    @property
+    def unchanged(self) -> int:
+        """Records that hold what they should hold."""
+        return self.records - self.planned
+
+
+def differs(field: OutputField) -> str:
+    """SQL: the record does not hold the desired value (as the field's type sees it)."""
+    raw = f"nullif(trim({quoted(OBSERVED_PREFIX + field.name)}), '')"
+    desired = quoted("desired." + field.name)
+    return f"({_typed(raw, field)} IS DISTINCT FROM {desired} OR ({desired} IS NULL AND {raw} IS NOT NULL))"
+
+
+def moved(field: OutputField, least: int) -> str:
+    """SQL: a number was set, cleared, or moved by at least `least`."""
+    raw = f"nullif(trim({quoted(OBSERVED_PREFIX + field.name)}), '')"
+    distance = f"abs({_typed(raw, field)} - {quoted('desired.' + field.name)})"
+    return f"({differs(field)} AND coalesce({distance} >= {least}, true))"
+
+
+def healed(field: OutputField) -> str:
+    """SQL: the field is empty and should not be."""
+    raw = f"nullif(trim({quoted(OBSERVED_PREFIX + field.name)}), '')"
+    return f"({raw} IS NULL AND {quoted('desired.' + field.name)} IS NOT NULL)"
+
+
+def make(
+    connection: duckdb.DuckDBPyConnection, *, triggers: dict[str, str], refused: Iterable[Sequence[RefusedRow]]
+) -> list[Planned]:
+    """Make ``store.plan`` from ``scores`` and ``members``; counts per CRM.
+
+    `triggers` gives per output field the condition under which it calls for a write; `refused` comes in chunks.
+    """
+    _load_refused(connection, refused)
+    desired = ", ".join(f"{_desired(field)} AS {quoted('desired.' + field.name)}" for field in OUTPUT_FIELDS)
+    observed = ", ".join(quoted(OBSERVED_PREFIX + field.name) for field in OUTPUT_FIELDS)
+    writes = ", ".join(f"{differs(field)} AS {quoted('write.' + field.name)}" for field in OUTPUT_FIELDS)
+    why = ", ".join(f"CASE WHEN {condition} THEN '{name}' END" for name, condition in triggers.items())
+    texts = ", ".join(f"coalesce({quoted('desired.' + field.name)}::VARCHAR, '\x1f')" for field in OUTPUT_FIELDS)
+    with transaction(connection):
+        connection.execute(f"""
+            CREATE OR REPLACE TABLE store.plan AS
+            WITH compared AS (
+                SELECT crm, kind, record_id, members.account_id, person, {desired}, {observed}
+                FROM members JOIN store.records USING (crm, record_id, kind) JOIN scores USING (person)
+            ), reasoned AS (
+                SELECT * EXCLUDE ({observed}), {writes}, nullif(concat_ws(', ', {why}), '') AS why,
+                    md5(concat_ws('\x1e', {texts})) AS values_hash
+                FROM compared
+            )
+            SELECT crm, row_number() OVER (
+                    PARTITION BY crm ORDER BY "write.rating" OR "write.stage" DESC, account_id, record_id) AS tag,
+                "write.rating" OR "write.stage" AS crossing, refusals.record_id IS NOT NULL AS refused, reasoned.*
+                    EXCLUDE (crm)
+            FROM reasoned LEFT JOIN refusals USING (crm, record_id, values_hash)
+            WHERE why IS NOT NULL
+        """)
+    counts = connection.execute("""
+        SELECT crm, count(*), count(tag), count(tag) FILTER (refused)
+        FROM members JOIN scores USING (person)
+        LEFT JOIN (SELECT crm, record_id, tag, refused FROM store.plan) USING (crm, record_id) GROUP BY crm ORDER BY crm
+    """).fetchall()
+    return [Planned(*row) for row in counts]
+
+
+def read(connection: duckdb.DuckDBPyConnection, crm: str, first: int, last: int) -> list[dict[str, object]]:
+    """Rows of the plan with tags `first` to `last`, in the order of sending, as column name -> value."""
+    relation = connection.sql(
+        f"SELECT * EXCLUDE (crm) FROM store.plan WHERE crm = '{crm}' AND tag BETWEEN {first} AND {last} ORDER BY tag"
+    )
+    rows: list[dict[str, object]] = relation.to_arrow_table().to_pylist()
+    return rows
+
+
+def acknowledge(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    crm: str,
+    accepted: Sequence[int],
+    gone: Sequence[tuple[str, str, str, str | None]],
+    now: datetime,
+    fence: int,
+) -> None:
+    """Note what the CRM holds now: `accepted` tags of the plan, and records that are `gone`.
+
+    `gone` has (kind, record id, why, successor id). All in one transaction; raises `LeaseLost`.
+    """
+    values = ", ".join(
+        f"{quoted(OBSERVED_PREFIX + field.name)} = CASE WHEN {quoted('write.' + field.name)} "
+        f"THEN {quoted('desired.' + field.name)}::VARCHAR ELSE {quoted(OBSERVED_PREFIX + field.name)} END"
+        for field in OUTPUT_FIELDS
+    )
+    with transaction(connection, fence):
+        if accepted:
+            connection.register("accepted", pa.table({"tag": pa.array(accepted, pa.int64())}))
+            connection.execute(
+                f"UPDATE store.records SET {values} FROM (SELECT * FROM store.plan JOIN accepted USING (tag) "
+                "WHERE crm = $crm) written WHERE records.crm = $crm AND records.record_id = written.record_id",
+                {"crm": crm},
+            )
+            connection.unregister("accepted")
+        if gone:
+            at = now.replace(tzinfo=None)
+            connection.execute("CREATE OR REPLACE TEMP TABLE found_gone AS FROM store.removals LIMIT 0")
+            connection.executemany(
+                "INSERT INTO found_gone BY NAME SELECT ? AS crm, ? AS kind, ? AS record_id, ? AS removed, "
+                "? AS successor_id, ? AS removed_at",
+                [[crm, kind, record_id, why, successor, at] for kind, record_id, why, successor in gone],
+            )
+            bury(connection, "found_gone")
+            connection.execute("DROP TABLE found_gone")
+
+
+def _load_refused(connection: duckdb.DuckDBPyConnection, refused: Iterable[Sequence[RefusedRow]]) -> None:
+    connection.execute("CREATE OR REPLACE TEMP TABLE refusals (crm VARCHAR, record_id VARCHAR, values_hash VARCHAR)")
+    for chunk in refused:
+        insert(connection, "refusals", _REFUSED, chunk)
+
+
+def _desired(field: OutputField) -> str:
+    column = f"scores.{field.name}"
+    return {
+        "integer": f"{column}::BIGINT",
+        "text": f"nullif(trim({column}), '')",
+        "date": f"{column}::DATE",
+    }[field.type]
+
+
+def _typed(raw: str, field: OutputField) -> str:
+    """SQL: an observed text as the field's type; null when it is none."""
+    return {
+        "integer": f"TRY_CAST({raw} AS DOUBLE)",
+        "text": raw,
+        "date": f"TRY_CAST(TRY_CAST({raw} AS TIMESTAMPTZ) AS DATE)",
+    }[field.type]

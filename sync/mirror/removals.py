@@ -1,0 +1,78 @@
+"""Removals: what the CRM deleted, merged, converted or erased."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sync.mirror import normal
+from sync.mirror.activities import activity_key
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def store(connection: duckdb.DuckDBPyConnection) -> None:
+    """Apply the removals of relation `batch`.
+
+    People: a tombstone with the survivor's id, and the record is marked, so that identity can follow it. Accounts,
+    deals and activities go. Of an erased person nothing stays but the tombstone.
+    """
+    connection.execute("""
+        CREATE OR REPLACE TEMP TABLE gone AS SELECT * EXCLUDE (arrival) FROM batch
+        QUALIFY row_number() OVER (PARTITION BY crm, kind, record_id ORDER BY arrival DESC) = 1
+    """)
+    bury(connection, "gone")
+    connection.execute(f"""
+        DELETE FROM store.accounts WHERE (crm, account_id) IN (SELECT crm, record_id FROM gone WHERE kind = 'account');
+        DELETE FROM store.deals WHERE (crm, deal_id) IN (SELECT crm, record_id FROM gone WHERE kind = 'deal');
+        DELETE FROM store.facts WHERE activity IN (
+            SELECT {activity_key("crm", "record_id")} FROM gone WHERE kind = 'activity');
+        DROP TABLE gone;
+    """)
+
+
+def bury(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
+    """Mark the person records of `relation` (columns of `Table.REMOVALS`) as removed."""
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE buried AS
+        SELECT * FROM {relation} WHERE kind IN ('contact', 'lead')
+            AND (crm, kind, record_id) NOT IN (
+                SELECT crm, kind, record_id FROM store.removals WHERE removed = 'erased');
+        DELETE FROM store.removals WHERE (crm, kind, record_id) IN (SELECT crm, kind, record_id FROM buried);
+        INSERT INTO store.removals BY NAME SELECT * FROM buried;
+        UPDATE store.records SET removed = buried.removed FROM buried
+            WHERE records.crm = buried.crm AND records.record_id = buried.record_id;
+    """)
+    _erase(connection)
+    connection.execute("DROP TABLE buried")
+
+
+def keep_erased_out(connection: duckdb.DuckDBPyConnection) -> None:
+    """Drop erased people from `incoming`; a record that the CRM shows live again loses its tombstone otherwise."""
+    connection.execute("""
+        DELETE FROM incoming WHERE (crm, record_id) IN (
+            SELECT crm, record_id FROM store.removals WHERE removed = 'erased' AND kind IN ('contact', 'lead'));
+        DELETE FROM store.removals WHERE kind IN ('contact', 'lead') AND (crm, record_id) IN (
+            SELECT crm, record_id FROM incoming WHERE removed IS NULL);
+    """)
+
+
+def _erase(connection: duckdb.DuckDBPyConnection) -> None:
+    """Remove all that is known of people who were erased, their address included."""
+    if not connection.execute("SELECT count(*) FROM buried WHERE removed = 'erased'").fetchall()[0][0]:
+        return
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE erased AS
+        SELECT owner FROM store.owners
+        WHERE (crm, record_id) IN (SELECT crm, record_id FROM buried WHERE removed = 'erased')
+            OR (crm, email) IN (
+                SELECT records.crm, {normal.email("records.email")} FROM store.records
+                JOIN buried USING (crm, record_id) WHERE buried.removed = 'erased');
+        DELETE FROM store.facts WHERE owner IN (SELECT owner FROM erased);
+        DELETE FROM store.owners WHERE owner IN (SELECT owner FROM erased);
+        DELETE FROM store.records WHERE (crm, record_id) IN (
+            SELECT crm, record_id FROM buried WHERE removed = 'erased');
+        DELETE FROM store.counters WHERE (crm, record_id) IN (
+            SELECT crm, record_id FROM buried WHERE removed = 'erased');
+        DROP TABLE erased;
+    """)

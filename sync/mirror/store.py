@@ -1,0 +1,174 @@
+"""The mirror's file: opened for a batch, then let go, so that others have their turn."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import duckdb
+import orjson
+
+from scoring.facts import ATTRIBUTE_PREFIX, Table
+from sync.errors import LeaseLost, MirrorBusy, StateUnusable
+from sync.mirror.tables import SCHEMA_VERSION, create_all, quoted, typed_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from config.attributes import AttributeType
+    from connectors.clock import Clock
+
+LOCK_WAIT_S: Final = 120.0
+"""How long another process may keep the file before we give up; scoring a million people takes seconds."""
+
+_POLL_S: Final = 0.1
+_DELETE_IT: Final = "It holds only copies of what the CRMs hold: delete it, and the next run pulls everything anew."
+
+
+class Mirror:
+    """Where the facts are. Every `open` is one turn with the file; DuckDB lets one process in at a time."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        types: Mapping[str, AttributeType],
+        mapping: str,
+        memory_limit_mb: int,
+        clock: Clock,
+        threads: int | None = None,
+        lock_wait_s: float = LOCK_WAIT_S,
+    ) -> None:
+        """`types` gives the attribute columns; `mapping` is any text that changes when attributes are mapped anew."""
+        self.path = path
+        self.types = dict(types)
+        self._layout: dict[str, Any] = {"version": SCHEMA_VERSION, "types": self.types, "mapping": mapping}
+        self._config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": f"{memory_limit_mb}MB",
+            "threads": threads or min(4, os.cpu_count() or 1),
+            "preserve_insertion_order": False,
+            "python_enable_replacements": False,  # a table that is missing must not be found among our variables
+        }
+        self._clock = clock
+        self._lock_wait_s = lock_wait_s
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection with all tables in place.
+
+        Raises `MirrorBusy` when another process keeps the file locked, `StateUnusable` when it is damaged or of a
+        newer version.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        connection = self._connect()
+        try:
+            connection.execute("SET TimeZone = 'UTC'")
+            self._prepare(connection)
+            yield connection
+        finally:
+            connection.close()
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        deadline = self._clock.monotonic() + self._lock_wait_s
+        while True:
+            try:
+                return duckdb.connect(str(self.path), config=self._config)
+            except duckdb.Error as error:
+                text = str(error)
+                if "Could not set lock" not in text:
+                    reason = text.splitlines()[0].rstrip(".")
+                    raise StateUnusable(
+                        f"The mirror {self.path} cannot be read: {reason}.", remedy=_DELETE_IT
+                    ) from error
+                if self._clock.monotonic() >= deadline:
+                    holder = re.search(r"PID (\d+)", text)
+                    who = f"process {holder[1]}" if holder else "another process"
+                    raise MirrorBusy(
+                        f"{who} has kept the mirror {self.path} open for {self._lock_wait_s:.0f} s.",
+                        remedy="Wait for it or end it, then run again.",
+                    ) from error
+            self._clock.sleep(_POLL_S)
+
+    def _prepare(self, connection: duckdb.DuckDBPyConnection) -> None:
+        stored = _stored_layout(connection)
+        if stored == self._layout:
+            return
+        if stored is not None and stored["version"] > SCHEMA_VERSION:
+            raise StateUnusable(f"The mirror {self.path} was written by a newer Leadgrade.", remedy=_DELETE_IT)
+        with transaction(connection):
+            if stored is None or stored["version"] < SCHEMA_VERSION:
+                connection.execute(create_all(self.types))
+            else:
+                self._remap(connection)
+            set_meta(connection, "layout", orjson.dumps(self._layout).decode())
+
+    def _remap(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Make room for the attributes as they are mapped now, and have the streams that carry them read afresh."""
+        for table in (Table.RECORDS, Table.ACCOUNTS):
+            wanted = typed_columns(table, self.types)
+            present = dict(
+                connection.execute(
+                    "SELECT column_name, data_type FROM duckdb_columns() "
+                    "WHERE schema_name = 'store' AND table_name = ?",
+                    [table],
+                ).fetchall()
+            )
+            for name, sql_type in list(present.items()):
+                if name.startswith(ATTRIBUTE_PREFIX) and wanted.get(name) != sql_type:
+                    connection.execute(f"ALTER TABLE store.{table} DROP COLUMN {quoted(name)}")
+                    del present[name]
+            for name in wanted.keys() - present.keys():
+                connection.execute(f"ALTER TABLE store.{table} ADD COLUMN {quoted(name)} {wanted[name]}")
+        connection.execute("DELETE FROM store.cursors WHERE split_part(stream, '.', 1) IN ('records', 'accounts')")
+
+
+@contextlib.contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection, fence: int | None = None) -> Iterator[None]:
+    """All or nothing. With `fence`, refused when a later holder of the lease has written already (`LeaseLost`)."""
+    connection.execute("BEGIN")
+    try:
+        if fence is not None:
+            _pass_fence(connection, fence)
+        yield
+    except BaseException:
+        with contextlib.suppress(duckdb.Error):  # a failed COMMIT has rolled back by itself
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _pass_fence(connection: duckdb.DuckDBPyConnection, fence: int) -> None:
+    last = int(meta(connection, "fence") or 0)
+    if last > fence:
+        raise LeaseLost("Another process has taken over the mirror.", remedy="Nothing is lost; it goes on from here.")
+    if last < fence:
+        set_meta(connection, "fence", str(fence))
+
+
+def meta(connection: duckdb.DuckDBPyConnection, key: str) -> str | None:
+    """A remark of the mirror about itself."""
+    found = connection.execute("SELECT value FROM store.meta WHERE key = ?", [key]).fetchall()
+    return found[0][0] if found else None
+
+
+def set_meta(connection: duckdb.DuckDBPyConnection, key: str, value: str | None) -> None:
+    """Set a remark; None removes it."""
+    connection.execute("DELETE FROM store.meta WHERE key = ?", [key])
+    if value is not None:
+        connection.execute("INSERT INTO store.meta VALUES (?, ?)", [key, value])
+
+
+def cursors(connection: duckdb.DuckDBPyConnection, crm: str) -> dict[str, str]:
+    """Stream -> cursor up to which its rows are stored."""
+    return dict(connection.execute("SELECT stream, cursor FROM store.cursors WHERE crm = ?", [crm]).fetchall())
+
+
+def _stored_layout(connection: duckdb.DuckDBPyConnection) -> dict[str, Any] | None:
+    try:
+        text = meta(connection, "layout")
+    except duckdb.CatalogException:
+        return None
+    return None if text is None else orjson.loads(text)

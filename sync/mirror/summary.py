@@ -1,0 +1,79 @@
+"""Figures for the end-of-run record, from the relations of `sync.mirror.views` and the engine's ``scores``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from sync.report import Conversion, TopPerson
+
+if TYPE_CHECKING:
+    import duckdb
+
+CUSTOMER_STAGES: Final = ("customer", "evangelist")
+"""Record stages of people who have bought, in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """How many people there are, and how many of those already rated would change rating or stage."""
+
+    people: int
+    in_both: int
+    rated: int
+    changing: int
+
+
+def crowd(connection: duckdb.DuckDBPyConnection) -> Crowd:
+    """Count the people; needs ``store.plan`` of this run. First ratings are no changes."""
+    people, in_both = connection.execute("""
+        SELECT count(*), count(*) FILTER (crms > 1)
+        FROM (SELECT count(DISTINCT crm) AS crms FROM members GROUP BY person)
+    """).fetchall()[0]
+    rated, changing = connection.execute("""
+        SELECT count(DISTINCT person), count(DISTINCT person) FILTER (
+            coalesce("write.rating", false) OR (coalesce("write.stage", false) AND trim("observed.stage") <> ''))
+        FROM members JOIN store.records USING (crm, record_id)
+        LEFT JOIN (SELECT crm, record_id, "write.rating", "write.stage" FROM store.plan) USING (crm, record_id)
+        WHERE trim("observed.rating") <> ''
+    """).fetchall()[0]
+    return Crowd(people, in_both, rated, changing)
+
+
+def top(connection: duckdb.DuckDBPyConnection, count: int = 10) -> list[TopPerson]:
+    """The best-rated people; equals are ordered by engagement, fit, then record id."""
+    rows = connection.execute(f"""
+        WITH best AS (
+            SELECT * FROM scores WHERE rating IS NOT NULL
+            ORDER BY rating_rank, engagement_score DESC, fit_score DESC, person LIMIT {count}
+        )
+        SELECT list(crm || ':' || record_id ORDER BY place), any_value(rating), any_value(stage), any_value(trend),
+            any_value(fit_score), any_value(engagement_score), any_value(reasons)
+        FROM best JOIN members USING (person)
+        GROUP BY person
+        ORDER BY any_value(rating_rank), any_value(engagement_score) DESC, any_value(fit_score) DESC, person
+    """).fetchall()
+    return [
+        TopPerson(
+            records=records, rating=rating, stage=stage, trend=trend, fit_score=fit, engagement_score=engagement,
+            reasons=reasons,
+        )
+        for records, rating, stage, trend, fit, engagement, reasons in rows
+    ]  # fmt: skip
+
+
+def conversions(connection: duckdb.DuckDBPyConnection) -> list[Conversion]:
+    """Per rating, best first, how many people are customers, won a deal or were converted from a lead."""
+    stages = ", ".join(f"'{stage}'" for stage in CUSTOMER_STAGES)
+    rows = connection.execute(f"""
+        WITH converted AS (
+            SELECT person FROM identities JOIN store.records USING (crm, record_id)
+            WHERE removed = 'converted' OR (removed IS NULL AND lower(trim(records.stage)) IN ({stages}))
+            UNION SELECT person FROM identities JOIN store.removals USING (crm, record_id) WHERE removed = 'converted'
+            UNION SELECT person FROM deals WHERE is_won
+        )
+        SELECT rating, count(*), count(converted.person)
+        FROM scores LEFT JOIN converted USING (person)
+        WHERE rating IS NOT NULL GROUP BY rating ORDER BY min(rating_rank), rating
+    """).fetchall()
+    return [Conversion(rating=rating, people=people, converted=converted) for rating, people, converted in rows]

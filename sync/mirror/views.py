@@ -1,0 +1,180 @@
+"""The relations the engine reads, built in one connection once identity has said who is who.
+
+Needs the temporary table ``identities(crm, record_id, person)`` of `sync.identity.resolve`. Makes, beside
+``signatures``, the temporary relations
+
+members(person, crm, kind, record_id, account_id, place)   live records; place 1 is the one whose values count first
+people(person, email, email_domain, created_at, "attr.*")   one row per person with a live record
+activities(person, signature, occurred_at, seen_at, count, duration_s, since_send_s, flagged_machine)
+deals(person, amount, is_won, is_closed, created_at, closed_at, product)
+previous_stages(person, stage, since)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+
+from scoring.facts import ATTRIBUTE_PREFIX
+from sync.mirror import normal
+from sync.mirror.tables import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    import duckdb
+
+    from config.attributes import AttributeType
+
+StageRow = tuple[str, str, str, "datetime"]
+"""crm, record id, stage and since when (naive UTC): what the journal knows of the stages we gave."""
+
+_STAGES: Final = pa.schema(
+    [
+        ("crm", pa.string()),
+        ("record_id", pa.string()),
+        ("stage", pa.string()),
+        ("since", pa.timestamp("us")),
+    ]
+)
+
+
+def build(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    types: Mapping[str, AttributeType],
+    precedence: Sequence[str],
+    stages: Iterable[Sequence[StageRow]] = (),
+) -> None:
+    """Make the relations. `precedence` names CRMs, the one whose values count first; `stages` come in chunks."""
+    _members(connection, precedence)
+    _people(connection, types)
+    _activities(connection)
+    _deals(connection)
+    _previous_stages(connection, stages)
+
+
+def _members(connection: duckdb.DuckDBPyConnection, precedence: Sequence[str]) -> None:
+    """Live records by person. The order never heeds modification times: our own writes would turn it over."""
+    rank = " ".join(f"WHEN '{crm}' THEN {number}" for number, crm in enumerate(precedence))
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE members AS
+        SELECT person, crm, kind, record_id, account_id, row_number() OVER (
+            PARTITION BY person ORDER BY CASE crm {rank} ELSE {len(precedence)} END, crm, kind, created_at, record_id
+        )::INTEGER AS place
+        FROM store.records JOIN identities USING (crm, record_id) WHERE removed IS NULL
+    """)
+
+
+def _people(connection: duckdb.DuckDBPyConnection, types: Mapping[str, AttributeType]) -> None:
+    """Per person the first known value of each attribute; a company's from its account before the record itself.
+
+    Most people have one record, and theirs need no grouping.
+    """
+    accounts = {name for name in types if name.startswith("company.")}
+    values = {
+        quoted(ATTRIBUTE_PREFIX + name): (
+            f"coalesce(accounts.{quoted(ATTRIBUTE_PREFIX + name)}, records.{quoted(ATTRIBUTE_PREFIX + name)})"
+            if name in accounts
+            else f"records.{quoted(ATTRIBUTE_PREFIX + name)}"
+        )
+        for name in types
+    }
+    columns = "".join(f", {value} AS {name}" for name, value in values.items())
+    firsts = "".join(f", arg_min({name}, place) AS {name}" for name in values)
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP VIEW profiles AS
+        SELECT person, place, {normal.email("records.email")} AS email, records.created_at {columns}
+        FROM members JOIN store.records USING (crm, record_id)
+        LEFT JOIN store.accounts ON accounts.crm = members.crm AND accounts.account_id = members.account_id
+    """)
+    names = "".join(f", {name}" for name in values)
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE people AS
+        WITH several AS (SELECT DISTINCT person FROM members WHERE place > 1),
+        one_row AS (
+            SELECT person, email, created_at {names} FROM profiles WHERE person NOT IN (FROM several)
+            UNION ALL
+            SELECT person, arg_min(email, place), min(created_at) {firsts} FROM profiles
+            WHERE person IN (FROM several) GROUP BY person
+        )
+        SELECT person, email, regexp_extract(email, '@(.*)$', 1) AS email_domain, created_at {names} FROM one_row
+    """)
+
+
+def _activities(connection: duckdb.DuckDBPyConnection) -> None:
+    """Whose each activity is: by record (merged and converted ones count for the survivor), else by address."""
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE owners_now AS
+        WITH by_record AS (
+            SELECT owner, person FROM store.owners JOIN identities USING (crm, record_id)
+        ), mailboxes AS (
+            SELECT email, min(person) AS person FROM (
+                SELECT {normal.email("email")} AS email, person
+                FROM store.records JOIN identities USING (crm, record_id)
+            ) WHERE email IS NOT NULL GROUP BY email HAVING count(DISTINCT person) = 1
+        ), by_address AS (
+            SELECT owner, person FROM store.owners JOIN mailboxes USING (email)
+        )
+        SELECT owner, person FROM (FROM by_record UNION ALL FROM by_address)
+        WHERE person IN (SELECT person FROM members)
+    """)
+    connection.execute("""
+        CREATE OR REPLACE TEMP VIEW activities AS
+        SELECT person, signature, occurred_at, seen_at, count, duration_s, since_send_s, flagged_machine
+        FROM store.facts JOIN owners_now USING (owner)
+    """)
+    connection.execute("""
+        CREATE OR REPLACE TEMP VIEW signatures AS
+        SELECT signature, type, url, asset, campaign, user_agent FROM store.signatures
+    """)
+
+
+def _deals(connection: duckdb.DuckDBPyConnection) -> None:
+    """Deals of the people who take part in them; a deal that names only an account says nothing of any one person."""
+    connection.execute("""
+        CREATE OR REPLACE TEMP TABLE deals AS
+        WITH parties AS (
+            SELECT DISTINCT crm, deal_id, person
+            FROM (SELECT crm, deal_id, unnest(record_ids) AS record_id FROM store.deals)
+            JOIN identities USING (crm, record_id)
+            WHERE person IN (SELECT person FROM members)
+        )
+        SELECT person, amount, is_won, is_closed, created_at, closed_at, product
+        FROM parties JOIN store.deals USING (crm, deal_id)
+    """)
+
+
+def _previous_stages(connection: duckdb.DuckDBPyConnection, stages: Iterable[Sequence[StageRow]]) -> None:
+    """The stage a person was given last: from the journal, else as the CRM shows it in our field."""
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE given_stages (crm VARCHAR, record_id VARCHAR, stage VARCHAR, since TIMESTAMP)"
+    )
+    for chunk in stages:
+        insert(connection, "given_stages", _STAGES, chunk)
+    connection.execute("""
+        CREATE OR REPLACE TEMP TABLE previous_stages AS
+        SELECT person, stage, since FROM (
+            SELECT person, place, stage, since FROM given_stages JOIN members USING (crm, record_id)
+            UNION ALL
+            SELECT person, place, nullif(trim("observed.stage"), ''), NULL
+            FROM store.records JOIN members USING (crm, record_id)
+        )
+        WHERE stage IS NOT NULL
+        QUALIFY row_number() OVER (PARTITION BY person ORDER BY since DESC NULLS LAST, place) = 1
+    """)
+    connection.execute("DROP TABLE given_stages")
+
+
+def insert(
+    connection: duckdb.DuckDBPyConnection, table: str, schema: pa.Schema, rows: Sequence[Sequence[object]]
+) -> None:
+    """Add rows from Python to a table whose columns are those of `schema`."""
+    if not rows:
+        return
+    columns = [pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), schema, strict=True)]
+    connection.register("added", pa.table(columns, schema=schema))
+    connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM added")
+    connection.unregister("added")
