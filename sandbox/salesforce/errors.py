@@ -52,8 +52,9 @@ def no_such_column(field: str, sobject: str) -> ApiError:
         400,
         "INVALID_FIELD",
         f"\nSELECT {field} FROM {sobject}\n       ^\nERROR at Row:1:Column:8\n"
-        f"No such column '{field}' on entity '{sobject}'. If you are attempting to use a custom field, be sure to append "
-        "the '__c' after the custom field name. Please reference your WSDL or the describe call for the appropriate names.",
+        f"No such column '{field}' on entity '{sobject}'. If you are attempting to use a custom field, be sure to "
+        "append the '__c' after the custom field name. Please reference your WSDL or the describe call for the "
+        "appropriate names.",
     )
 
 

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["complete", "convert", "delete", "merge", "moment", "note_activity"]
 
 _HISTORY: Final = {  # object -> (child object, field): what follows a record into a merge, and dies with it
-    "Lead": [("Task", "WhoId"), ("Event", "WhoId"), ("CampaignMember", "LeadId"), ("EmailMessageRelation", "RelationId")],
+    "Lead": [
+        ("Task", "WhoId"),
+        ("Event", "WhoId"),
+        ("CampaignMember", "LeadId"),
+        ("EmailMessageRelation", "RelationId"),
+    ],
     "Contact": [
         ("Task", "WhoId"),
         ("Event", "WhoId"),
@@ -117,7 +122,9 @@ def convert(org: Org, lead_id: str, *, account_id: str | None, with_opportunity:
         raise ValueError("only a live, unconverted lead can be converted")
     owner = lead["OwnerId"]
     if account_id is None:
-        carried = {name: lead.get(name) for name in ("Website", "Industry", "AnnualRevenue", "NumberOfEmployees", "Phone")}
+        carried = {
+            name: lead.get(name) for name in ("Website", "Industry", "AnnualRevenue", "NumberOfEmployees", "Phone")
+        }
         carried |= {f"Billing{part}": lead.get(part) for part in ("Street", "City", "State", "PostalCode", "Country")}
         carried |= {"Name": lead.get("Company"), "OwnerId": owner}
         account_id = org.insert("Account", carried, created=at)

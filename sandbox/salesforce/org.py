@@ -61,16 +61,18 @@ class Org:
 
         self.validation_rules: list[ValidationRule] = []
         self.duplicate_ids: set[str] = set()  # records an alerting duplicate rule fires for
+        self.may_customize = True  # whether the integration user may make custom fields
         self.conversion_fields: dict[str, str] = {}  # custom lead field -> contact field carried over at conversion
         self.hidden_fields: set[tuple[str, str]] = set()
         self.read_only_fields: set[tuple[str, str]] = set()
         self.limits = Limits(shared)
 
+        self.admin_id = "005000000000001AAA"  # the automated process that sets the org up
         now = self.now()
         self.tables["Organization"].put(self._row("Organization", org_id, {
             "Name": "Sandbox Industries", "OrganizationType": "Enterprise Edition", "InstanceName": "SBX1",
             "IsSandbox": True, "DefaultLocaleSidKey": "en_US", "TimeZoneSidKey": "UTC",
-        }, now, now, "005000000000001AAA"))  # fmt: skip
+        }, now, now, self.admin_id))  # fmt: skip
         self.admin_id = self._user("admin", "Ada", "Admin", now)
         self.integration_user_id = self._user("integration", "Leadgrade", "Integration", now)
         self.assignment_user_id = self._user("queue", "Assignment", "Rule", now)
@@ -139,7 +141,7 @@ class Org:
         """
         with self.lock:
             record_id = self.new_id(sobject)
-            by = by or getattr(self, "admin_id", record_id)
+            by = by or self.admin_id
             row = self._row(sobject, record_id, fields, created, modified or created, by)
             if sobject in _OWNED:
                 row.setdefault("OwnerId", by)
@@ -228,15 +230,26 @@ class Org:
         """
         if not name.endswith("__c"):
             raise ValueError(f"{name}: a custom field's name ends with __c")
-        default = False if type == "boolean" else None
-        length = more.pop("length", 255 if type in {"string", "picklist", "url", "email", "phone"} else 0)
         calculated = more.get("calculated", False)
         more.setdefault("updateable", not calculated)
         more.setdefault("createable", not calculated)
+        more.setdefault("length", 255 if type in {"string", "picklist", "url", "email", "phone"} else 0)
+        more.setdefault("default", False if type == "boolean" else None)
         with self.lock:
-            self.schema[sobject].add(Field(name, type, length, custom=True, default=default, **more))
+            self.add_custom_field(sobject, Field(name, type, custom=True, **more), None, by=self.admin_id)
             if visible:
                 self.grant(sobject, name)
+
+    def add_custom_field(self, sobject: str, field: Field, metadata: Mapping[str, Any] | None, *, by: str) -> str:
+        """Add a custom field that nobody may see yet; the id of its definition."""
+        with self.lock:
+            self.schema[sobject].add(field)
+            record_id = self.insert("CustomField", {
+                "DeveloperName": field.name.removesuffix("__c"), "TableEnumOrId": sobject,
+                "FullName": f"{sobject}.{field.name}",
+            }, created=self.now(), by=by, committed=True)  # fmt: skip
+            self.tables["CustomField"][record_id]["Metadata"] = metadata
+            return record_id
 
     def grant(self, sobject: str, name: str, *, edit: bool = True) -> None:
         """Let the integration user read (and edit) a custom field."""
@@ -250,6 +263,29 @@ class Org:
         for name, spec in relation_objects().items():
             self.schema[name] = spec
             self.tables[name] = Table(spec.fields)
+
+    def start_session(self, user_id: str) -> str:
+        """A new session's token."""
+        token = f"{self.org_id[:15]}!AQ{self.random.getrandbits(256):064x}"
+        self.sessions[token] = (user_id, self.now() + self.session_life)
+        return token
+
+    def end_session(self, token: str) -> None:
+        """End a session, if there is one."""
+        self.sessions.pop(token, None)
+
+    def user_of_session(self, token: str) -> str | None:
+        """Who holds a session; using it prolongs it. None when it has ended."""
+        user_id, end = self.sessions.get(token, (None, self.now()))
+        if user_id is None or end < self.now():
+            self.end_session(token)
+            return None
+        self.sessions[token] = (user_id, self.now() + self.session_life)
+        return user_id
+
+    def user_named(self, username: str) -> str | None:
+        """The id of the user with that name."""
+        return next((row["Id"] for row in self.tables["User"].values() if row["Username"] == username), None)
 
     def children(self, sobject: str, field: str, parent_id: str) -> list[Row]:
         """Live rows of `sobject` whose reference `field` points to `parent_id`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from sandbox.salesforce.schema import (
     Field,
@@ -40,6 +40,10 @@ STAGES: Final = (
 
 def _full_name(row: Row) -> str | None:
     return " ".join(part for part in (row.get("FirstName"), row.get("LastName")) if part) or None
+
+
+def _member(row: Row) -> str | None:
+    return row.get("ContactId") or row.get("LeadId")
 
 
 def _person() -> list[Field]:
@@ -210,13 +214,12 @@ def _campaign() -> list[Field]:
 
 
 def _campaign_member() -> list[Field]:
-    person: Any = lambda row: row.get("ContactId") or row.get("LeadId")  # noqa: E731 - the shape of `computed`
     return [
         *system_fields(owner=False),
         ref("CampaignId", "Campaign", nillable=False),
         ref("LeadId", "Lead"),
         ref("ContactId", "Contact"),
-        kept(Field("LeadOrContactId", "reference", 18, refers_to=("Contact", "Lead"), computed=person)),
+        kept(Field("LeadOrContactId", "reference", 18, refers_to=("Contact", "Lead"), computed=_member)),
         pick("Status", "Sent", "Responded", "Registered", "Attended", length=40),
         kept(flag("HasResponded")),
         kept(Field("FirstRespondedDate", "date")),
@@ -235,7 +238,9 @@ def _email_message() -> list[Field]:
         Field("ToAddress", "textarea", 4000),
         Field("TextBody", "textarea", 32000),
         flag("Incoming"),
-        pick("Status", "0", "1", "2", "3", "4", "5", restricted=True, length=40),  # New Read Replied Sent Forwarded Draft
+        pick(
+            "Status", "0", "1", "2", "3", "4", "5", restricted=True, length=40
+        ),  # New Read Replied Sent Forwarded Draft
         Field("MessageDate", "datetime"),
         flag("IsTracked"),
         flag("IsBounced"),

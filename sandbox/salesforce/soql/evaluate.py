@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from sandbox.salesforce.org import Org
     from sandbox.salesforce.schema import Field, Row, SObject
-    from sandbox.salesforce.soql.syntax import Condition, Literal_, Order, Statement
+    from sandbox.salesforce.soql.syntax import Condition, Order, Statement, Written
 
 Getter = Callable[["Row"], Any]
 Test = Callable[["Row"], bool]
@@ -82,7 +82,7 @@ class Resolver:
     def _walk(self, spec: SObject, parts: list[str]) -> Column:
         if len(parts) == 1:
             field = self._field(spec, parts[0])
-            return Column((field.name,), self._getter(spec.name, field), field)
+            return Column((field.name,), self._getter(field), field)
         reference = spec.relationships.get(parts[0].lower())
         if reference is None or not self._org.access.can_read(self._user_id, spec.name, reference):
             raise ApiError(
@@ -91,7 +91,7 @@ class Resolver:
                 f"Didn't understand relationship '{parts[0]}' in field path. If you are attempting to use a custom "
                 "relationship, be sure to append the '__r' after the custom relationship name.",
             )
-        own = self._getter(spec.name, reference)
+        own = self._getter(reference)
         parents = {name: self._objects[name] for name in reference.refers_to if name in self._objects}
         if len(reference.refers_to) > 1 and parts[1].lower() == "type":
             return self._type_column(spec, reference, own)
@@ -125,13 +125,12 @@ class Resolver:
             raise no_such_column(name, spec.name)
         return field
 
-    def _getter(self, sobject: str, field: Field) -> Getter:
+    def _getter(self, field: Field) -> Getter:
         if field.computed is not None:
             return field.computed
         if field.name == "IsArchived":
-            return lambda row: self._org.is_archived(row)
+            return self._org.is_archived
         name, default = field.name, field.default
-        del sobject
         return lambda row: row.get(name, default)
 
 
@@ -181,9 +180,8 @@ def _compare(column: Column, comparison: Comparison) -> Test:
         return lambda row: normal(get(row)) in keys
     if wanted in {"!=", "NOT IN"}:
         return lambda row: normal(get(row)) not in keys
-    if values[0] is None or field.type in {"boolean", "id", "reference"}:
-        if field.type not in {"id", "reference"} or values[0] is None:
-            raise ApiError(400, "INVALID_FIELD", f"invalid operator on {field.type} field")
+    if values[0] is None or field.type == "boolean":
+        raise ApiError(400, "INVALID_FIELD", f"invalid operator on {field.type} field")
     compare, bound = _COMPARE[wanted], normal(values[0])
 
     def test(row: Row) -> bool:
@@ -201,7 +199,7 @@ def _normaliser(kind: str) -> Callable[[Any], Any]:
     return lambda value: value.casefold() if value is not None else None
 
 
-def _literal(field: Field, literal: Literal_, *, is_text: bool) -> Any:
+def _literal(field: Field, literal: Written, *, is_text: bool) -> Any:
     """The literal as the field keeps its values; raises INVALID_FIELD when its type does not fit."""
     if literal.kind == "null":
         return None
@@ -212,7 +210,8 @@ def _literal(field: Field, literal: Literal_, *, is_text: bool) -> Any:
         raise ApiError(
             400,
             "INVALID_FIELD",
-            f"value of filter criterion for field '{field.name}' must be of type {name} and {quoted} enclosed in quotes",
+            f"value of filter criterion for field '{field.name}' must be of type {name} and {quoted} enclosed in "
+            "quotes",
         )
     if literal.kind == "datetime":
         return stamp(datetime.fromisoformat(literal.value).astimezone(UTC))

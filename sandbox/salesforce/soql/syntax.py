@@ -27,7 +27,7 @@ _ORDERINGS: Final = frozenset({"<", "<=", ">", ">="})
 
 
 @dataclass(frozen=True, slots=True)
-class Literal_:
+class Written:
     """A value as written. `kind` is string, number, boolean, null, date or datetime."""
 
     kind: str
@@ -40,7 +40,7 @@ class Comparison:
 
     field: str
     operator: str
-    values: tuple[Literal_, ...]
+    values: tuple[Written, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ class _Parser:
             raise self._unexpected("expecting an operator")
         return Comparison(field, operator, (self._literal(),))
 
-    def _list(self) -> tuple[Literal_, ...]:
+    def _list(self) -> tuple[Written, ...]:
         self._expect("(")
         if self._is("SELECT"):
             raise malformed_query("unexpected token: 'SELECT' (semi-joins are not known here)")
@@ -207,20 +207,20 @@ class _Parser:
         self._expect(")")
         return tuple(values)
 
-    def _literal(self) -> Literal_:
+    def _literal(self) -> Written:
         kind, text = self._next()
         if kind == "text":
-            return Literal_("string", _unescape(text[1:-1]))
+            return Written("string", _unescape(text[1:-1]))
         if kind == "number":
-            return Literal_("number", float(text) if "." in text else int(text))
+            return Written("number", float(text) if "." in text else int(text))
         if kind == "date":
-            return Literal_("date", text)
+            return Written("date", text)
         if kind == "moment":
-            return Literal_("datetime", text)
+            return Written("datetime", text)
         if kind == "word" and text.lower() in {"true", "false"}:
-            return Literal_("boolean", text.lower() == "true")
+            return Written("boolean", text.lower() == "true")
         if kind == "word" and text.lower() == "null":
-            return Literal_("null", None)
+            return Written("null", None)
         self._at -= 1
         raise self._unexpected("expecting a value")
 

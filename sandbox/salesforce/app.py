@@ -1,0 +1,85 @@
+"""The Starlette application: HTTP in, `api.Call` through, HTTP out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route as Path
+
+from sandbox.salesforce import bulk_ingest, bulk_query, composite, oauth, query, setup, sobjects
+from sandbox.salesforce.api import NEWEST, OLDEST, Answer, Call, serve
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from sandbox.salesforce.org import Org
+
+ROUTES = [
+    *query.ROUTES,
+    *composite.ROUTES,
+    *bulk_query.ROUTES,
+    *bulk_ingest.ROUTES,
+    *setup.ROUTES,
+    *sobjects.ROUTES,
+]
+_RELEASES = ("Spring", "Summer", "Winter")
+
+
+def create_app(org: Org) -> Starlette:
+    """The application that serves one org. Raises CutConnection out of a call when told to (see `sandbox.core`)."""
+
+    async def data(request: Request) -> Response:
+        call = Call(
+            org,
+            request.method,
+            "/" + request.path_params["rest"],
+            dict(request.query_params),
+            {name.lower(): value for name, value in request.headers.items()},
+            await request.body(),
+            str(request.path_params["version"]),
+        )
+        return _response(serve(ROUTES, call))
+
+    async def versions(_request: Request) -> Response:
+        return _response(Answer([_version(number) for number in range(int(OLDEST), int(NEWEST) + 1)]))
+
+    async def token(request: Request) -> Response:
+        form = {name: str(value) for name, value in (await request.form()).items()}
+        return _response(oauth.token(org, request.headers, form, str(request.base_url).rstrip("/")))
+
+    async def revoke(request: Request) -> Response:
+        form = await request.form()
+        org.end_session(str(form.get("token", "")))
+        return Response(status_code=200)
+
+    methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+    return Starlette(
+        routes=[
+            Path("/services/oauth2/token", token, methods=["POST"]),
+            Path("/services/oauth2/revoke", revoke, methods=["POST"]),
+            Path("/services/data", versions, methods=["GET"]),
+            Path("/services/data/", versions, methods=["GET"]),
+            Path("/services/data/v{version:float}/{rest:path}", data, methods=methods),
+            Path("/services/data/v{version:float}", data, methods=methods),
+        ]
+    )
+
+
+def _version(number: int) -> dict[str, str]:
+    # 31.0 was Summer '14; three releases a year, Winter carrying the next year's number.
+    releases = number - 30
+    season = _RELEASES[releases % 3]
+    year = 14 + (releases + 1) // 3
+    return {"label": f"{season} '{year}", "url": f"/services/data/v{number}.0", "version": f"{number}.0"}
+
+
+def _response(answer: Answer) -> Response:
+    body = answer.body()
+    # Set here, because Starlette adds a charset to text types that are given to it as a media type.
+    content_type = {"Content-Type": answer.media_type} if body or answer.chunks is not None else {}
+    headers = {**answer.headers, **content_type}
+    if answer.chunks is not None:
+        return StreamingResponse(answer.chunks, answer.status, headers)
+    return Response(body, answer.status, headers)
