@@ -124,19 +124,10 @@ class Marketing:
             raise ValueError(f"HubSpot has no e-mail event type {type}")
         self._count += 1
         sent_ms = None if sent_at is None else times.to_ms(sent_at)
-        self.events.add(
-            EmailEvent(
-                self._count,
-                recipient.strip().lower(),
-                kind,
-                times.to_ms(created),
-                int(campaign_id),
-                url,
-                sent_ms,
-                user_agent,
-                filtered,
-            )  # fmt: skip
-        )
+        at = times.to_ms(created)
+        address = recipient.strip().lower()
+        campaign = int(campaign_id)
+        self.events.add(EmailEvent(self._count, address, kind, at, campaign, url, sent_ms, user_agent, filtered))
         return event_id(self._count)
 
     def add_form(self, guid: str, name: str, form_type: str, made: datetime) -> None:

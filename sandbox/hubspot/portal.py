@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.hubspot import definitions, pipelines, times, values
 from sandbox.hubspot.associations import Associations
+from sandbox.hubspot.catalogue import GROUPS
 from sandbox.hubspot.limits import Limits
 from sandbox.hubspot.marketing import Marketing
 from sandbox.hubspot.records import OBJECT_TYPES, Record, Store, object_type
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from sandbox.hubspot.definitions import Definition
 
 SCOPES: Final = frozenset({
-    "crm.objects.contacts.read", "crm.objects.contacts.write", "crm.schemas.contacts.read", "crm.schemas.contacts.write",
+    "crm.objects.contacts.read", "crm.objects.contacts.write", "crm.schemas.contacts.read",
+    "crm.schemas.contacts.write",
     "crm.objects.companies.read", "crm.objects.companies.write", "crm.schemas.companies.read",
     "crm.schemas.companies.write", "crm.objects.deals.read", "crm.objects.deals.write", "crm.schemas.deals.read",
     "crm.schemas.deals.write", "crm.objects.owners.read", "sales-email-read", "forms", "content",
@@ -31,7 +33,7 @@ DEFAULT_TOKEN: Final = "pat-sandbox-leadgrade"
 CLIENT_ID: Final = "sandbox-client"
 CLIENT_SECRET: Final = "sandbox-secret"
 REFRESH_TOKEN: Final = "sandbox-refresh"
-_SHARED_STAGE: Final = "lifecyclestage"
+_STAGE: Final = "lifecyclestage"
 
 
 @dataclass(slots=True)
@@ -69,7 +71,7 @@ class Portal:
         self.stores = {kind: Store(kind, first_id) for kind in OBJECT_TYPES}
         self.objects: dict[str, dict[str, Record]] = {kind: store.records for kind, store in self.stores.items()}
         self.properties: dict[str, dict[str, Definition]] = {kind: definitions.built_in(kind) for kind in OBJECT_TYPES}
-        self.groups: dict[str, dict[str, str]] = {kind: dict(definitions.GROUPS[kind]) for kind in OBJECT_TYPES}
+        self.groups: dict[str, dict[str, str]] = {kind: dict(GROUPS[kind]) for kind in OBJECT_TYPES}
         self.associations = Associations()
         self.marketing = Marketing()
         self.pipelines = pipelines.built_in()
@@ -260,7 +262,9 @@ class Portal:
         return str(number)
 
     def email_event(self, recipient: str, type: str, created: datetime, **details: Any) -> str:  # noqa: A002 - HubSpot's
-        """Add a marketing e-mail event: `campaign_id`, and `url`, `sent_at`, `user_agent`, `filtered` where known. Its id.
+        """Add a marketing e-mail event; its id.
+
+        `details`: `campaign_id`, and where known `url`, `sent_at`, `user_agent`, `filtered`.
 
         Types: SENT DELIVERED OPEN CLICK BOUNCE SPAMREPORT DROPPED DEFERRED STATUSCHANGE UNBOUNCE SUPPRESSED;
         UNSUBSCRIBED is a STATUSCHANGE to that status.
@@ -313,9 +317,9 @@ class Portal:
     ) -> dict[str, str]:
         """What HubSpot itself changes when these properties change."""
         follow: dict[str, str] = {}
-        stage = changes.get(_SHARED_STAGE)
+        stage = changes.get(_STAGE)
         if stage is not None and kind == "contacts":
-            for name in (f"hs_v2_date_entered_{stage}", f"hs_v2_date_exited_{held.get(_SHARED_STAGE)}"):
+            for name in (f"hs_v2_date_entered_{stage}", f"hs_v2_date_exited_{held.get(_STAGE)}"):
                 if name in self.properties[kind]:
                     follow[name] = times.to_iso(at)
         if kind == "deals" and "dealstage" in changes:

@@ -85,7 +85,7 @@ def _sort(body: dict[str, Any]) -> tuple[str, bool] | None:
 
 
 def _arrange(searcher: Searcher, found: list[Record], sort: tuple[str, bool] | None) -> None:
-    """Sort in place: empty values last; without a sort by creation, of which the page then keeps only the set (A, C)."""
+    """Sort in place: empty values last. Without a sort pages follow creation, but rows within a page do not (A, C)."""
     if sort is None:
         found.sort(key=lambda record: (times.to_ms(record.created), int(record.id)))
         return

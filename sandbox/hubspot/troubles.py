@@ -1,7 +1,7 @@
 """The switches of this server, beside the transport's (`sandbox.wire.TROUBLES`), and how they act on a call.
 
-Each is taken with the call's path, so that ``match`` can aim it; those that act on a change rather than a call are taken
-with the object type.
+Each is taken with the call's path, so that ``match`` can aim it; those that act on a change rather than a call are
+taken with the object type.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ TROUBLES: Final = {
     "search_lag": "a change stays invisible to search for `seconds` (40); taken at the change, with the object type",
     "search_order": "with `ids` text, ids are compared and sorted as text; with `shuffle` sorted results come unsorted",
     "search_past_window": "the upper bound of the modified time in a search is ignored",
-    "same_millisecond": "changes are stamped with one and the same millisecond; taken at the change, with the object type",
+    "same_millisecond": "changes are stamped with one and the same millisecond (that of the first, or the time `at`); "
+    "taken at the change, with the object type",
     "ignore_trace_ids": "trace ids do not save the good rows of a batch: one bad value refuses all",
     "restless": "property `name` of every record read has another value than at the last read",
     "deprecated": "answers carry a header that says this version of the API ends on `on` (2027-09-30)",
