@@ -42,8 +42,8 @@ def listing(rows: Sequence[dict[str, Any]], output: Output, *, title: str, empty
         console().print(empty)
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Iterable[Any]], *, to: Console | None = None) -> None:
-    """A table; numbers stand to the right, null is empty."""
+def table(title: str, columns: Sequence[str], rows: Iterable[Iterable[Any]], *, right: Sequence[str] = ()) -> None:
+    """A table; numbers and the columns named in `right` stand to the right, null is empty."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -51,12 +51,15 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Iterable[Any]], *, 
     cells = [list(row) for row in rows]
     drawn = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for number, column in enumerate(columns):
-        numeric = bool(cells) and all(isinstance(row[number], int | float | None) for row in cells)
-        drawn.add_column(column.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
+        kinds = {type(row[number]) for row in cells}
+        numeric = bool(kinds & {int, float}) and kinds <= {int, float, type(None)}
+        drawn.add_column(
+            column.replace("_", " "), justify="right" if numeric or column in right else "left", overflow="fold"
+        )
     for row in cells:
         # Text, not markup: a value in brackets is a value.
         drawn.add_row(*(Text(cell_text(value)) for value in row))
-    (to or console()).print(drawn)
+    console().print(drawn)
 
 
 def cell_text(value: Any) -> str:

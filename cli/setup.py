@@ -63,9 +63,9 @@ def schema(
     """
     import json
 
-    from config.model import Model
+    from config.model import json_schema
 
-    text = json.dumps(Model.model_json_schema(by_alias=True), indent=2) + "\n"
+    text = json.dumps(json_schema(), indent=2) + "\n"
     if write is None:
         sys.stdout.write(text)
     else:
