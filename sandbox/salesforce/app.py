@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.responses import Response, StreamingResponse
@@ -46,12 +47,12 @@ def create_app(org: Org) -> Starlette:
         return _response(Answer([_version(number) for number in range(int(OLDEST), int(NEWEST) + 1)]))
 
     async def token(request: Request) -> Response:
-        form = {name: str(value) for name, value in (await request.form()).items()}
+        form = _form(await request.body())
         return _response(oauth.token(org, request.headers, form, str(request.base_url).rstrip("/")))
 
     async def revoke(request: Request) -> Response:
-        form = await request.form()
-        org.end_session(str(form.get("token", "")))
+        form = _form(await request.body())
+        org.end_session(form.get("token", ""))
         return Response(status_code=200)
 
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -65,6 +66,10 @@ def create_app(org: Org) -> Starlette:
             Path("/services/data/v{version:float}", data, methods=methods),
         ]
     )
+
+
+def _form(body: bytes) -> dict[str, str]:
+    return dict(parse_qsl(body.decode()))
 
 
 def _version(number: int) -> dict[str, str]:
