@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 import structlog
@@ -12,19 +13,22 @@ from config.attributes import BUILT_IN
 from scoring.facts import ATTRIBUTE_PREFIX, OBSERVED_PREFIX, Removed, Table
 from tests.connectors.facts_of import Facts
 
+if TYPE_CHECKING:
+    from tests.connectors.rig import Rig
 
-def people(rig, count, **attributes):
+
+def people(rig: Rig, count: int, **attributes: str) -> list[str]:
     return [rig.person(number, job_title=f"Role {number}", **attributes) for number in range(count)]
 
 
-def test_identify_names_the_account_and_touches_nothing(rig):
+def test_identify_names_the_account_and_touches_nothing(rig: Rig) -> None:
     identity = rig.connector().identify()
     assert (identity.crm, identity.account_id) == (rig.crm, rig.account_id)
     assert abs(identity.server_time - rig.clock.now()) < timedelta(seconds=2)
     assert rig.journal.writes() == []
 
 
-def test_check_names_what_provision_then_creates(rig):
+def test_check_names_what_provision_then_creates(rig: Rig) -> None:
     connector = rig.connector()
     failed = [finding for finding in connector.check() if finding.level == "fail"]
     assert failed
@@ -34,7 +38,7 @@ def test_check_names_what_provision_then_creates(rig):
     assert [finding for finding in rig.connector().check() if finding.level == "fail"] == []
 
 
-def test_provisioning_dry_run_writes_nothing_and_provisioning_twice_writes_once(rig):
+def test_provisioning_dry_run_writes_nothing_and_provisioning_twice_writes_once(rig: Rig) -> None:
     connector = rig.connector()
     planned = connector.provision(dry_run=True)
     assert {step.status for step in planned} <= {"would create", "exists"}
@@ -49,7 +53,7 @@ def test_provisioning_dry_run_writes_nothing_and_provisioning_twice_writes_once(
     assert rig.journal.writes() == []
 
 
-def test_streams_have_distinct_names_and_an_unknown_one_is_refused(rig):
+def test_streams_have_distinct_names_and_an_unknown_one_is_refused(rig: Rig) -> None:
     connector = rig.connector()
     names = [stream.name for stream in connector.streams()]
     assert len(set(names)) == len(names)
@@ -58,7 +62,7 @@ def test_streams_have_distinct_names_and_an_unknown_one_is_refused(rig):
         list(connector.pull("nonsense", None))
 
 
-def test_a_full_pull_equals_the_crm(rig):
+def test_a_full_pull_equals_the_crm(rig: Rig) -> None:
     ids = people(rig, 450, first_name="Ünal", last_name='O\'Neil "x", 山田')
     rig.edit(ids[3], job_title="")
     rig.settle()
@@ -73,7 +77,7 @@ def test_a_full_pull_equals_the_crm(rig):
     assert row[OBSERVED_PREFIX + "rating"] is None
 
 
-def test_an_empty_crm_gives_cursors_to_go_on_from(rig):
+def test_an_empty_crm_gives_cursors_to_go_on_from(rig: Rig) -> None:
     facts = Facts().pull(rig.connector())
     assert facts.records() == {}
     rig.person(1)
@@ -81,7 +85,7 @@ def test_an_empty_crm_gives_cursors_to_go_on_from(rig):
     assert set(facts.pull(rig.connector()).column("email").values()) == {"person1@example.com"}
 
 
-def test_an_incremental_pull_sees_the_edits_and_only_them(rig):
+def test_an_incremental_pull_sees_the_edits_and_only_them(rig: Rig) -> None:
     ids = people(rig, 30)
     rig.settle()
     facts = Facts().pull(rig.connector())
@@ -97,7 +101,7 @@ def test_an_incremental_pull_sees_the_edits_and_only_them(rig):
     assert facts.column("email")[new] == "person99@example.com"
 
 
-def test_edits_made_while_a_pull_runs_come_with_the_next(rig):
+def test_edits_made_while_a_pull_runs_come_with_the_next(rig: Rig) -> None:
     ids = people(rig, 450)
     rig.settle()
     facts = Facts()
@@ -111,7 +115,7 @@ def test_edits_made_while_a_pull_runs_come_with_the_next(rig):
 
 
 @pytest.mark.parametrize("first", [True, False])
-def test_a_pull_can_be_resumed_from_every_batchs_cursor(rig, first):
+def test_a_pull_can_be_resumed_from_every_batchs_cursor(rig: Rig, first: bool) -> None:
     ids = people(rig, 450)
     rig.settle()
     start = Facts()
@@ -130,7 +134,7 @@ def test_a_pull_can_be_resumed_from_every_batchs_cursor(rig, first):
         assert facts.column("email") == rig.live(), stop
 
 
-def test_pulling_again_changes_no_key(rig):
+def test_pulling_again_changes_no_key(rig: Rig) -> None:
     ids = people(rig, 20)
     for number, record_id in enumerate(ids):
         rig.log_activity(record_id, number)
@@ -139,7 +143,7 @@ def test_pulling_again_changes_no_key(rig):
     assert once.comparable() == again.comparable()
 
 
-def test_activities_come_with_their_person_and_time(rig):
+def test_activities_come_with_their_person_and_time(rig: Rig) -> None:
     ids = people(rig, 3)
     rig.log_activity(ids[0], 1)
     rig.log_activity(ids[0], 2)
@@ -160,7 +164,7 @@ def test_activities_come_with_their_person_and_time(rig):
     assert len(facts.tables[Table.ACTIVITIES]) == before + 1
 
 
-def test_a_deletion_is_told_once(rig):
+def test_a_deletion_is_told_once(rig: Rig) -> None:
     ids = people(rig, 5)
     rig.settle()
     facts = Facts().pull(rig.connector())
@@ -176,7 +180,7 @@ def test_a_deletion_is_told_once(rig):
     assert facts.rows_in == before
 
 
-def test_a_merge_names_the_survivor(rig):
+def test_a_merge_names_the_survivor(rig: Rig) -> None:
     ids = people(rig, 5)
     rig.settle()
     facts = Facts().pull(rig.connector())
@@ -189,7 +193,7 @@ def test_a_merge_names_the_survivor(rig):
     assert facts.column("email").keys() == rig.live().keys()
 
 
-def test_a_token_may_expire_at_any_call(rig):
+def test_a_token_may_expire_at_any_call(rig: Rig) -> None:
     people(rig, 250)
     rig.settle()
     rig.journal.clear()
@@ -203,7 +207,7 @@ def test_a_token_may_expire_at_any_call(rig):
     assert connector.usage().calls >= calls - 1
 
 
-def test_limits_and_lost_connections_delay_a_pull_but_lose_nothing(rig):
+def test_limits_and_lost_connections_delay_a_pull_but_lose_nothing(rig: Rig) -> None:
     people(rig, 250)
     rig.settle()
     undisturbed = Facts().pull(rig.connector())
@@ -217,7 +221,7 @@ def test_limits_and_lost_connections_delay_a_pull_but_lose_nothing(rig):
     assert usage.waited_s > 0
 
 
-def test_no_log_line_holds_an_address_a_name_or_a_token(rig, caplog):
+def test_no_log_line_holds_an_address_a_name_or_a_token(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     ids = people(rig, 3, first_name="Canaryname")
     rig.settle()
     rig.limit(1)
@@ -237,7 +241,7 @@ def test_no_log_line_holds_an_address_a_name_or_a_token(rig, caplog):
         assert token not in text
 
 
-def test_types_and_order_of_columns_follow_the_mapping(rig):
+def test_types_and_order_of_columns_follow_the_mapping(rig: Rig) -> None:
     people(rig, 1)
     rig.settle()
     [batch] = [

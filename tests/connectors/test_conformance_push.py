@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,6 +11,10 @@ from connectors.base import CLEAR, Change, Status
 from connectors.errors import Unreachable
 from scoring.facts import OBSERVED_PREFIX, Removed
 from tests.connectors.facts_of import Facts
+
+if TYPE_CHECKING:
+    from connectors.base import Outcome
+    from tests.connectors.rig import Rig
 
 VALUES = {
     "fit_score": 75, "fit_grade": "A", "engagement_score": 0, "rating": "A1", "trend": "rising",
@@ -19,16 +24,16 @@ VALUES = {
 
 
 @pytest.fixture
-def ready(rig):
+def ready(rig: Rig) -> Rig:
     rig.connector().provision(dry_run=False)
     return rig
 
 
-def changes_for(rig, ids, **values):
+def changes_for(rig: Rig, ids: list[str], **values: Any) -> list[Change]:
     return [Change(rig.kind, record_id, values or VALUES, tag=number) for number, record_id in enumerate(ids)]
 
 
-def push(rig, changes, **settings):
+def push(rig: Rig, changes: list[Change], **settings: Any) -> dict[str, Outcome]:
     """Outcomes by record id, having checked that each change has exactly one."""
     outcomes = list(rig.connector(**settings).push(changes))
     assert Counter(outcome.record_id for outcome in outcomes) == Counter(change.record_id for change in changes)
@@ -37,11 +42,11 @@ def push(rig, changes, **settings):
     return {outcome.record_id: outcome for outcome in outcomes}
 
 
-def people(rig, count):
+def people(rig: Rig, count: int) -> list[str]:
     return [rig.person(number) for number in range(count)]
 
 
-def test_what_is_pushed_is_stored_and_comes_back_as_observed(ready):
+def test_what_is_pushed_is_stored_and_comes_back_as_observed(ready: Rig) -> None:
     ids = people(ready, 250)
     outcomes = push(ready, changes_for(ready, ids))
     assert {outcome.status for outcome in outcomes.values()} == {Status.ACCEPTED}
@@ -53,7 +58,7 @@ def test_what_is_pushed_is_stored_and_comes_back_as_observed(ready):
         assert records[ids[0]][OBSERVED_PREFIX + name] == str(value), name
 
 
-def test_set_clear_and_leave_are_three_different_things(ready):
+def test_set_clear_and_leave_are_three_different_things(ready: Rig) -> None:
     [record_id] = people(ready, 1)
     push(ready, changes_for(ready, [record_id]))
     push(ready, changes_for(ready, [record_id], rating="B2", trend=CLEAR, fit_score=CLEAR, valid_until=CLEAR))
@@ -65,7 +70,7 @@ def test_set_clear_and_leave_are_three_different_things(ready):
     assert ready.stored(record_id, "engagement_score") == "0"
 
 
-def test_rows_with_different_fields_share_a_batch(ready):
+def test_rows_with_different_fields_share_a_batch(ready: Rig) -> None:
     ids = people(ready, 3)
     changes = [
         Change(ready.kind, ids[0], {"rating": "A1"}),
@@ -78,7 +83,7 @@ def test_rows_with_different_fields_share_a_batch(ready):
     assert ready.stored(ids[2], "stage") == "lead"
 
 
-def test_accepted_rejected_and_gone_rows_in_one_batch(ready):
+def test_accepted_rejected_and_gone_rows_in_one_batch(ready: Rig) -> None:
     ids = people(ready, 60)
     ready.refuse(ids[5])
     ready.delete(ids[6])
@@ -102,14 +107,14 @@ def test_accepted_rejected_and_gone_rows_in_one_batch(ready):
     assert ready.stored(ids[5], "rating") is None
 
 
-def test_nothing_to_push_is_nothing_called(ready):
+def test_nothing_to_push_is_nothing_called(ready: Rig) -> None:
     ready.journal.clear()
     assert push(ready, []) == {}
     assert ready.journal.writes() == []
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_connection_cut_around_a_write_leaves_every_row_written(ready, when):
+def test_a_connection_cut_around_a_write_leaves_every_row_written(ready: Rig, when: str) -> None:
     ids = people(ready, 150)
     ready.cut(when)
     outcomes = push(ready, changes_for(ready, ids))
@@ -117,7 +122,7 @@ def test_a_connection_cut_around_a_write_leaves_every_row_written(ready, when):
     assert {ready.stored(record_id, "rating") for record_id in ids} == {"A1"}
 
 
-def test_limits_delay_a_push_but_lose_nothing(ready):
+def test_limits_delay_a_push_but_lose_nothing(ready: Rig) -> None:
     ids = people(ready, 150)
     connector = ready.connector()
     ready.limit(2)
@@ -127,7 +132,7 @@ def test_limits_delay_a_push_but_lose_nothing(ready):
     assert connector.usage().waited_s > 0
 
 
-def test_a_token_may_expire_at_any_call_of_a_push(ready):
+def test_a_token_may_expire_at_any_call_of_a_push(ready: Rig) -> None:
     ids = people(ready, 150)
     ready.journal.clear()
     push(ready, changes_for(ready, ids, fit_score=0))
@@ -139,14 +144,13 @@ def test_a_token_may_expire_at_any_call_of_a_push(ready):
         assert {ready.stored(record_id, "fit_score") for record_id in ids} == {str(at + 1)}
 
 
-def test_a_crm_that_stays_away_stops_the_push_with_state_known(ready):
+def test_a_crm_that_stays_away_stops_the_push_with_state_known(ready: Rig) -> None:
     ids = people(ready, 5)
     connector = ready.connector()
     connector.identify()
     ready.limit(10_000)
-    outcomes = []
+    outcomes: list[Outcome] = []
     with pytest.raises(Unreachable):
-        for outcome in connector.push(changes_for(ready, ids)):
-            outcomes.append(outcome)  # noqa: PERF402 - what came before the error is kept
+        outcomes.extend(connector.push(changes_for(ready, ids)))
     assert {outcome.status for outcome in outcomes} <= {Status.UNKNOWN}
     assert {ready.stored(record_id, "rating") for record_id in ids} == {None}

@@ -6,6 +6,7 @@ import json
 import threading
 from collections import deque
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
@@ -26,6 +27,9 @@ from connectors.door import (
 )
 from connectors.errors import AuthStop, LimitReached, OutcomeUnknown, Unreachable
 
+if TYPE_CHECKING:
+    from connectors.door import Verdict
+
 START = datetime(2026, 5, 1, tzinfo=UTC)
 OK = Response(200, {}, b'{"ok": true}')
 READ = Request("GET", "/things")
@@ -34,13 +38,13 @@ READ = Request("GET", "/things")
 class Script:
     """Answers (or errors, or calls) one after the other; remembers the tokens and times of the attempts."""
 
-    def __init__(self, clock, *steps):
+    def __init__(self, clock: FakeClock, *steps: Any) -> None:
         self.clock = clock
         self.steps = deque(steps)
         self.tokens = []
         self.times = []
 
-    def __call__(self, request, token):
+    def __call__(self, request: Request, token: str) -> Response:
         self.tokens.append(token)
         self.times.append(self.clock.monotonic())
         step = self.steps.popleft() if len(self.steps) > 1 else self.steps[0]
@@ -50,14 +54,14 @@ class Script:
 
 
 class Tokens:
-    def __init__(self, *tokens):
+    def __init__(self, *tokens: str) -> None:
         self.left = deque(tokens)
         self.renewed = []
 
-    def current(self):
+    def current(self) -> str:
         return self.left[0]
 
-    def renew(self, refused):
+    def renew(self, refused: str) -> str:
         self.renewed.append(refused)
         self.left.popleft()
         if not self.left:
@@ -65,7 +69,7 @@ class Tokens:
         return self.left[0]
 
 
-def judge(request, response):
+def judge(request: Request, response: Response) -> Verdict:
     match response.status:
         case 401:
             return Renew(AuthStop("refused.", crm="test"))
@@ -80,7 +84,9 @@ def judge(request, response):
     return Good()
 
 
-def door_of(script, tokens=None, *, limit=1000, window_s=10.0, deadline_s=300.0):
+def door_of(
+    script: Script, tokens: Any = None, *, limit: int = 1000, window_s: float = 10.0, deadline_s: float = 300.0
+) -> Door:
     clock = script.clock
     return Door(
         crm="test",
@@ -95,21 +101,21 @@ def door_of(script, tokens=None, *, limit=1000, window_s=10.0, deadline_s=300.0)
 
 
 @pytest.fixture
-def clock():
+def clock() -> FakeClock:
     return FakeClock(START)
 
 
-def answer(status, **headers):
+def answer(status: int, **headers: str) -> Response:
     return Response(status, {name.replace("_", "-"): value for name, value in headers.items()}, b"")
 
 
-def test_a_good_answer_is_given_back_at_once(clock):
+def test_a_good_answer_is_given_back_at_once(clock: FakeClock) -> None:
     script = Script(clock, OK)
     assert door_of(script).call(READ).json() == {"ok": True}
     assert clock.slept == []
 
 
-def test_backoff_doubles_with_jitter_and_is_drawn_once_per_attempt(clock):
+def test_backoff_doubles_with_jitter_and_is_drawn_once_per_attempt(clock: FakeClock) -> None:
     script = Script(clock, answer(503), answer(503), answer(503), OK)
     door = door_of(script)
     door.call(READ)
@@ -121,13 +127,13 @@ def test_backoff_doubles_with_jitter_and_is_drawn_once_per_attempt(clock):
     assert usage.waited_s == pytest.approx(sum(clock.slept))
 
 
-def test_what_the_server_asks_for_is_granted_in_full(clock):
+def test_what_the_server_asks_for_is_granted_in_full(clock: FakeClock) -> None:
     script = Script(clock, answer(429, retry_after="120"), OK)
     door_of(script).call(READ)
     assert 120 <= script.times[1] <= 120 + JITTER_S
 
 
-def test_a_wait_beyond_the_deadline_stops_the_run_at_once_instead_of_being_shortened(clock):
+def test_a_wait_beyond_the_deadline_stops_the_run_at_once_instead_of_being_shortened(clock: FakeClock) -> None:
     script = Script(clock, answer(429, retry_after="3600"), OK)
     with pytest.raises(Unreachable, match="asked for 3600 s"):
         door_of(script).call(READ)
@@ -135,14 +141,14 @@ def test_a_wait_beyond_the_deadline_stops_the_run_at_once_instead_of_being_short
     assert len(script.times) == 1
 
 
-def test_a_zero_wait_asked_by_the_server_cannot_spin_for_ever(clock):
+def test_a_zero_wait_asked_by_the_server_cannot_spin_for_ever(clock: FakeClock) -> None:
     script = Script(clock, answer(429, retry_after="0"))
     with pytest.raises(Unreachable):
         door_of(script, deadline_s=30.0).call(READ)
     assert clock.monotonic() <= 30.0
 
 
-def test_the_deadline_ends_endless_trouble_and_says_what_the_trouble_was(clock):
+def test_the_deadline_ends_endless_trouble_and_says_what_the_trouble_was(clock: FakeClock) -> None:
     script = Script(clock, TransportError("timeout"))
     with pytest.raises(Unreachable, match=r"GET /things .* within 300 s \(last: timeout\)"):
         door_of(script).call(READ)
@@ -150,7 +156,7 @@ def test_the_deadline_ends_endless_trouble_and_says_what_the_trouble_was(clock):
     assert len(script.times) > 5
 
 
-def test_one_refused_token_means_one_renewal_and_one_more_try(clock):
+def test_one_refused_token_means_one_renewal_and_one_more_try(clock: FakeClock) -> None:
     tokens = Tokens("old", "new")
     script = Script(clock, answer(401), OK)
     door_of(script, tokens).call(READ)
@@ -159,26 +165,26 @@ def test_one_refused_token_means_one_renewal_and_one_more_try(clock):
     assert clock.slept == []
 
 
-def test_a_second_refusal_stops_for_auth(clock):
+def test_a_second_refusal_stops_for_auth(clock: FakeClock) -> None:
     script = Script(clock, answer(401))
     with pytest.raises(AuthStop, match="refused"):
         door_of(script, Tokens("old", "new", "newer")).call(READ)
     assert script.tokens == ["old", "new"]
 
 
-def test_a_fixed_token_cannot_be_renewed(clock):
+def test_a_fixed_token_cannot_be_renewed(clock: FakeClock) -> None:
     script = Script(clock, answer(401))
     with pytest.raises(AuthStop, match="was refused"):
         door_of(script, FixedToken("t", "test")).call(READ)
     assert len(script.tokens) == 1
 
 
-def test_every_retry_takes_a_fresh_token(clock):
+def test_every_retry_takes_a_fresh_token(clock: FakeClock) -> None:
     tokens = Tokens("t1", "t2")
     script = Script(clock, answer(503), OK)
     send = script.__call__
 
-    def expire_between(request, token):
+    def expire_between(request: Request, token: str) -> Response:
         try:
             return send(request, token)
         finally:
@@ -191,13 +197,13 @@ def test_every_retry_takes_a_fresh_token(clock):
     assert script.tokens == ["t1", "t2"]
 
 
-def test_trouble_at_the_token_endpoint_is_tried_again(clock):
+def test_trouble_at_the_token_endpoint_is_tried_again(clock: FakeClock) -> None:
     class Flaky(Tokens):
-        def __init__(self):
+        def __init__(self) -> None:
             super().__init__("t1")
             self.troubles = 2
 
-        def current(self):
+        def current(self) -> str:
             if self.troubles:
                 self.troubles -= 1
                 raise TransportError("token endpoint: status 502", sent=False)
@@ -211,7 +217,7 @@ def test_trouble_at_the_token_endpoint_is_tried_again(clock):
 
 
 @pytest.mark.parametrize("trouble", [TransportError("connection lost"), answer(502)])
-def test_a_request_that_must_not_be_repeated_ends_unknown_when_it_may_have_arrived(clock, trouble):
+def test_what_must_not_be_repeated_ends_unknown_when_it_may_have_arrived(clock: FakeClock, trouble: Any) -> None:
     script = Script(clock, trouble, OK)
     with pytest.raises(OutcomeUnknown):
         door_of(script).call(Request("POST", "/things", repeatable=False))
@@ -219,13 +225,13 @@ def test_a_request_that_must_not_be_repeated_ends_unknown_when_it_may_have_arriv
 
 
 @pytest.mark.parametrize("trouble", [TransportError("no connection", sent=False), answer(503)])
-def test_a_request_that_did_not_arrive_is_sent_again_even_when_not_repeatable(clock, trouble):
+def test_a_request_that_did_not_arrive_is_sent_again_even_when_not_repeatable(clock: FakeClock, trouble: Any) -> None:
     script = Script(clock, trouble, OK)
     door_of(script).call(Request("POST", "/things", repeatable=False))
     assert len(script.times) == 2
 
 
-def test_a_used_up_day_ends_the_run_without_a_retry(clock):
+def test_a_used_up_day_ends_the_run_without_a_retry(clock: FakeClock) -> None:
     script = Script(clock, answer(403))
     with pytest.raises(LimitReached):
         door_of(script).call(READ)
@@ -233,7 +239,7 @@ def test_a_used_up_day_ends_the_run_without_a_retry(clock):
 
 
 @pytest.mark.parametrize(("limit", "window_s"), [(1, 1.0), (5, 1.0), (19, 10.0)])
-def test_no_window_holds_more_calls_than_the_budget(clock, limit, window_s):
+def test_no_window_holds_more_calls_than_the_budget(clock: FakeClock, limit: int, window_s: float) -> None:
     script = Script(clock, OK)
     door = door_of(script, limit=limit, window_s=window_s)
     for _ in range(4 * limit):
@@ -244,14 +250,14 @@ def test_no_window_holds_more_calls_than_the_budget(clock, limit, window_s):
     assert times[-1] <= 4 * window_s + 1
 
 
-def test_a_retry_pays_its_budget_again(clock):
+def test_a_retry_pays_its_budget_again(clock: FakeClock) -> None:
     script = Script(clock, answer(503), OK)
     door = door_of(script, limit=1, window_s=10.0)
     door.call(READ)
     assert script.times[1] >= 10.0
 
 
-def test_a_429_pauses_all_who_share_the_budget(clock):
+def test_a_429_pauses_all_who_share_the_budget(clock: FakeClock) -> None:
     budget = Budget(100, 10.0, clock)
     first = Script(clock, answer(429, retry_after="10"), OK)
     door = door_of(first)
@@ -263,11 +269,11 @@ def test_a_429_pauses_all_who_share_the_budget(clock):
     assert clock.monotonic() - before >= 5.0
 
 
-def test_a_budget_shared_by_threads_is_not_overspent(clock):
+def test_a_budget_shared_by_threads_is_not_overspent(clock: FakeClock) -> None:
     budget = Budget(10, 10.0, clock)
     taken = []
 
-    def work():
+    def work() -> None:
         for _ in range(5):
             budget.acquire()
             taken.append(clock.monotonic())
@@ -281,7 +287,7 @@ def test_a_budget_shared_by_threads_is_not_overspent(clock):
     assert clock.monotonic() >= 30.0 - 1e-6
 
 
-def test_logs_and_errors_hold_neither_token_nor_parameters_nor_labelled_paths(clock):
+def test_logs_and_errors_hold_neither_token_nor_parameters_nor_labelled_paths(clock: FakeClock) -> None:
     secret, address = "pat-canary-123", "canary@example.com"
     request = Request(
         "GET", f"/contacts/{address}", params={"email": address}, json={"email": address}, label="contact"
@@ -297,5 +303,5 @@ def test_logs_and_errors_hold_neither_token_nor_parameters_nor_labelled_paths(cl
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"", b"\xff\xfe", b'{"cut": '])
-def test_what_is_not_json_reads_as_nothing(body):
+def test_what_is_not_json_reads_as_nothing(body: bytes) -> None:
     assert Response(200, {}, body).json() is None
