@@ -1,5 +1,6 @@
 """explain, status, rejects: what is known, without calling a CRM."""
 
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -22,9 +23,8 @@ def explain(
 
     Example: leadgrade explain ada@example.com
     """
-    from insights.explain import explain as explain_person
-
     from cli.explanation import show_explanation
+    from insights.explain import explain as explain_person
 
     given = context_of(context)
     settings = given.settings(credentials=False)
@@ -39,19 +39,35 @@ def status(context: typer.Context, output: AsOutput = Output.TABLE) -> None:
 
     Example: leadgrade status
     """
+    from cli.output import console, listing, show_json
     from insights.status import status as read_status
-
-    from cli.output import console, show_json, table
 
     given = context_of(context)
     found = read_status(given.settings(credentials=False), given.clock)
     if output is Output.JSON:
         show_json(found.as_json())
         return
-    for title, columns, rows in found.tables():
-        table(title, columns, rows)
-    for sentence in found.sentences():
-        console().print(sentence, soft_wrap=True)
+    runs = [{**asdict(run), "started_at": f"{run.started_at:%Y-%m-%d %H:%M:%S}"} for run in found.runs]
+    listing(runs, output, title="Last runs (UTC)", empty="Nothing has run yet. `leadgrade plan` is a good first step.")
+    streams = [
+        {"crm": each.crm, "stream": each.stream, "rows": each.rows, "lag": age(each.lag_s)} for each in found.streams
+    ]
+    listing(streams, output, title="Streams", empty="No stream has been read yet.")
+    facts = [
+        f"Running now: {found.running or 'nobody'}.",
+        f"Last success: {'never' if found.last_success_s is None else age(found.last_success_s) + ' ago'}.",
+        *(f"{crm}: {rows:,} rows stand refused; see `leadgrade rejects list`." for crm, rows in found.rejects.items()),
+    ]
+    for fact in facts:
+        console().print(fact, soft_wrap=True)
+
+
+def age(seconds: float) -> str:
+    """A span of time in its largest fitting unit: 45 s, 12 min, 3 h, 2 d."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
 
 
 class RejectsDo(StrEnum):
@@ -76,9 +92,8 @@ def rejects(
     import csv
     import sys
 
-    from insights.status import open_rejects
-
     from cli.output import listing
+    from insights.status import open_rejects
 
     given = context_of(context)
     rows = open_rejects(given.settings(credentials=False))

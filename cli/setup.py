@@ -90,7 +90,7 @@ def check(
     given = context_of(context)
     settings = given.settings()
     with connected(settings, given.clock) as connectors:
-        lines = check_all(settings, connectors, given.clock)
+        lines = check_all(settings, connectors)
     rows = [{"level": line.level, "where": line.where, "what": line.subject, "finding": line.text} for line in lines]
     listing(rows, output, title="Check", empty="")
     raise typer.Exit(exit_code(lines))

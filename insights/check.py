@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 from config.attributes import attribute_types
 from config.errors import ConfigError
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 
     from config.settings import Settings
     from connectors.base import Connector, Identity
-    from connectors.clock import Clock
-
-SKEW_S: Final = 60.0
-"""Clocks that differ by more make signed logins fail (Salesforce lets a JWT live 3 minutes) and cursors overlap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +36,11 @@ class Line:
         return f"{self.message} {self.remedy}".strip()
 
 
-def check_all(settings: Settings, connectors: Mapping[str, Connector], clock: Clock) -> list[Line]:
+def check_all(settings: Settings, connectors: Mapping[str, Connector]) -> list[Line]:
     """Everything, in the order in which a run would meet it. Never raises for what it finds."""
     lines = [*_model(settings), *_store(settings.store.path)]
     for crm, connector in connectors.items():
-        lines += _crm(settings, crm, connector, clock)
+        lines += _crm(settings, crm, connector)
     return lines
 
 
@@ -81,19 +77,19 @@ def _store(path: Path) -> Iterator[Line]:
         yield Line("fail", "store", str(path), "cannot be written.", "Change its rights, or store.path.", 2)
 
 
-def _crm(settings: Settings, crm: str, connector: Connector, clock: Clock) -> Iterator[Line]:
+def _crm(settings: Settings, crm: str, connector: Connector) -> Iterator[Line]:
     try:
         identity = connector.identify()
         confirm_account(settings, identity)
     except ConnectorError as error:
         yield Line("fail", crm, "account", error.message, error.remedy, error.exit_code)
         return
-    yield from _account(settings, identity, clock)
+    yield from _account(settings, identity)
     for found in connector.check():
         yield Line(found.level, crm, found.subject, found.message, found.remedy, 3 if found.level == "fail" else 0)
 
 
-def _account(settings: Settings, identity: Identity, clock: Clock) -> Iterator[Line]:
+def _account(settings: Settings, identity: Identity) -> Iterator[Line]:
     crm = identity.crm
     kind = "a sandbox" if identity.is_sandbox else "production"
     left = "" if identity.calls_left_today is None else f", {identity.calls_left_today:,} calls left today"
@@ -101,9 +97,3 @@ def _account(settings: Settings, identity: Identity, clock: Clock) -> Iterator[L
     key, value = pinned(settings, crm)
     if value is None:
         yield Line("warn", crm, key, "is not pinned.", f"Set {key.split('.')[1]}: {identity.account_id}.")
-    if identity.server_time is not None:
-        skew = abs((identity.server_time - clock.now()).total_seconds())
-        if skew > SKEW_S:
-            yield Line(
-                "warn", crm, "clock", f"differs from the server's by {skew:,.0f} s.", "Set this machine's clock."
-            )

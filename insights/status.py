@@ -1,0 +1,149 @@
+"""What the journal knows: last runs, how far each stream is read, who runs now, rows that stand refused.
+
+Only the journal is read, so this answers at once while a run goes on. No line holds a personal value.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sync.journal.book import Journal
+from sync.lease import holder_of
+from sync.report import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from config.settings import Settings
+    from connectors.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """One run. Without an end it is under way, or its process was killed."""
+
+    run_id: int
+    kind: str
+    started_at: datetime
+    seconds: float | None
+    exit_code: int | None
+    accepted: int | None
+    rejected: int | None
+    unchanged: int | None
+    model_version: str
+    failure: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLine:
+    """How far one stream is read: rows in all, and how long ago its last batch was stored."""
+
+    crm: str
+    stream: str
+    rows: int
+    stored_at: datetime
+    lag_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All of it."""
+
+    runs: list[RunLine] = field(default_factory=list)
+    streams: list[StreamLine] = field(default_factory=list)
+    running: str | None = None  # who holds the lease, in words
+    last_success_s: float | None = None  # age of the last sync, backfill or rescore that ended with 0 or 1
+    rejects: Mapping[str, int] = field(default_factory=dict)  # per CRM
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+
+def status(settings: Settings, clock: Clock) -> Status:
+    """Where things stand now. Raises StateUnusable when the journal is of a newer version."""
+    with opened_journal(settings) as journal:
+        if journal is None:
+            return Status()
+        now = clock.now()
+        runs = journal.last_runs(50)
+        holder = holder_of(journal)
+        return Status(
+            runs=[_run(row) for row in runs[:10]],
+            streams=[
+                StreamLine(
+                    crm=row["crm"],
+                    stream=row["stream"],
+                    rows=row["rows"],
+                    stored_at=row["stored_at"],
+                    lag_s=(now - row["stored_at"]).total_seconds(),
+                )
+                for row in journal.cursors()
+            ],
+            running=None if holder is None or holder[1] < now else str(holder[0]),
+            last_success_s=_last_success(runs, now),
+            rejects=journal.counts(),
+        )
+
+
+def open_rejects(settings: Settings) -> list[dict[str, Any]]:
+    """Rows that stand refused, newest first: where, why, and how often."""
+    with opened_journal(settings) as journal:
+        if journal is None:
+            return []
+        return [
+            {
+                "crm": row["crm"],
+                "kind": row["kind"],
+                "record_id": row["record_id"],
+                "reason": f"{row['code']}: {row['message']}" if row["message"] else row["code"],
+                "field": row["field"],
+                "attempts": row["attempts"],
+                "first_seen": row["first_seen"],
+                "last_seen": row["last_seen"],
+            }
+            for row in journal.rejects()
+        ]
+
+
+@contextlib.contextmanager
+def opened_journal(settings: Settings) -> Iterator[Journal | None]:
+    """The journal, or None while there is none: looking makes no file."""
+    store = settings.store
+    if store.journal_url is None and not (store.path / "journal.db").exists():
+        yield None
+        return
+    journal = Journal.in_folder(store.path, store.journal_url)
+    try:
+        yield journal
+    finally:
+        journal.close()
+
+
+def _run(row: Mapping[str, Any]) -> RunLine:
+    report = Report.model_validate_json(row["report"]) if row["report"] else None
+
+    def total(end: str) -> int | None:
+        return None if report is None else sum(getattr(part, end) for part in report.written)
+
+    return RunLine(
+        run_id=row["run_id"],
+        kind=row["kind"],
+        started_at=row["started_at"],
+        seconds=None if row["ended_at"] is None else (row["ended_at"] - row["started_at"]).total_seconds(),
+        exit_code=row["exit_code"],
+        accepted=total("accepted"),
+        rejected=total("rejected"),
+        unchanged=total("unchanged"),
+        model_version=row["model_version"],
+        failure="" if report is None or report.failure is None else report.failure.message,
+    )
+
+
+def _last_success(runs: list[Mapping[str, Any]], now: datetime) -> float | None:
+    ends = (row["ended_at"] for row in runs if row["exit_code"] in {0, 1} and row["kind"] != "plan")
+    last = next(ends, None)
+    return None if last is None else (now - last).total_seconds()
