@@ -39,6 +39,9 @@ CALLS_PER_S: Final = 50
 
 CHUNK_BYTES: Final = 1 << 20
 
+PAGE_ROWS: Final = 2_000
+"""Records of one page of a query that we ask for; the most that is given."""
+
 
 class _Adapter(HTTPAdapter):
     """Gives every call a timeout, and leads calls to `instead` where that is set. Never retries."""
@@ -186,12 +189,16 @@ class Client:
 
         `all_rows` also gives deleted rows and archived activities. Raises LocatorExpired when the cursor is gone.
         """
-        page = self.call("GET", "/queryAll" if all_rows else "/query", params={"q": soql})
+        page = self._query(soql, all_rows=all_rows)
         while True:
             yield page["records"], page["totalSize"]
             if page["done"]:
                 return
-            page = self.call("GET", page["nextRecordsUrl"], label="/query/<locator>")
+            page = self.call("GET", page["nextRecordsUrl"], headers=_paged(), label="/query/<locator>")
+
+    def _query(self, soql: str, *, all_rows: bool) -> Any:
+        path = "/queryAll" if all_rows else "/query"
+        return self.call("GET", path, params={"q": soql}, headers=_paged())
 
     def rows(self, soql: str, *, all_rows: bool = False) -> Iterator[dict[str, Any]]:
         """Records of a query whose answer is small."""
@@ -200,7 +207,7 @@ class Client:
 
     def count(self, soql: str, *, all_rows: bool = False) -> int:
         """The answer to a ``SELECT COUNT()``."""
-        page = self.call("GET", "/queryAll" if all_rows else "/query", params={"q": soql})
+        page = self._query(soql, all_rows=all_rows)
         if not isinstance(page, dict) or "totalSize" not in page:
             raise ConnectorBug("a count was answered without a total.", crm=CRM)
         return int(page["totalSize"])
@@ -238,6 +245,10 @@ def server_time(headers: Mapping[str, str]) -> datetime | None:
         return parsedate_to_datetime(headers["date"])
     except (KeyError, ValueError):
         return None
+
+
+def _paged() -> dict[str, str]:
+    return {"Sforce-Query-Options": f"batchSize={PAGE_ROWS}"}
 
 
 def _take(answer: requests.Response, path: Path | None) -> bytes:

@@ -195,7 +195,7 @@ def _judge_session(request: Request, text: str) -> Verdict:
 
 def _judge_limit(request: Request, text: str) -> Verdict:
     if "concurrent" in text.lower():
-        return Again("too many long calls at once", pause=True, after_s=5.0)
+        return Again("too many long calls at once")
     return LimitReached(
         f"{request}: the organisation's daily calls are used up.",
         crm=CRM,
@@ -255,6 +255,7 @@ _FATES: Final[tuple[tuple[str, RowFate], ...]] = (
 )
 
 _OWN_WORDS: Final = {
+    "INVALID_TYPE_ON_FIELD_IN_RECORD": "The value is not of the field's type.",
     "STRING_TOO_LONG": "The value is longer than the field.",
     "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": "The value is not one of the field's choices.",
     "NUMBER_OUTSIDE_VALID_RANGE": "The number does not fit the field.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -13,6 +14,7 @@ from connectors.errors import ConfigProblem, OutcomeUnknown, SplitBatch, Unreach
 from connectors.salesforce import bulk, soql
 from connectors.salesforce.errors import CRM, Problem, RowFate, fate_of, parse_bulk_error, problems_in, words_for
 from connectors.salesforce.fields import OUTPUT_OF, WRITTEN, need_object
+from connectors.salesforce.values import NUMBER_TYPES
 from scoring.facts import Removed
 
 if TYPE_CHECKING:
@@ -262,6 +264,8 @@ def _unfit(row: Row, fields: Mapping[str, Any]) -> Problem | None:
     """Why the field would refuse the value, as far as its description tells; values are never cut to fit."""
     for name, value in row.cells.items():
         described = fields[name]
+        if not _of_type(value, described["type"]):
+            return Problem("INVALID_TYPE_ON_FIELD_IN_RECORD", "", name)
         if isinstance(value, str) and 0 < described.get("length", 0) < len(value):
             return Problem("STRING_TOO_LONG", "", name)
         if value is not None and described.get("restrictedPicklist"):
@@ -269,6 +273,18 @@ def _unfit(row: Row, fields: Mapping[str, Any]) -> Problem | None:
             if str(value) not in choices:
                 return Problem("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "", name)
     return None
+
+
+def _of_type(value: str | int | None, described_type: str) -> bool:
+    """Whether the value can stand in the field: one that cannot would have the whole call refused."""
+    if value is None:
+        return True
+    if described_type in NUMBER_TYPES:
+        return isinstance(value, int)
+    try:
+        return described_type != "date" or bool(date.fromisoformat(str(value)))
+    except ValueError:
+        return False
 
 
 def _jobs(rows: Sequence[Row]) -> Iterator[tuple[list[str], list[list[str]], list[Row]]]:
