@@ -148,7 +148,7 @@ def plan(org: Org, user_id: str, statement: Statement, objects: dict[str, SObjec
             raise ApiError(400, "INVALID_FIELD", f"duplicate field selected: {path}")
         seen.add(column.path)
         columns.append(column)
-    order = tuple((resolver.column(spec, key.field, spec.name).get, key) for key in statement.order)
+    order = tuple((_sort_key(resolver.column(spec, key.field, spec.name)), key) for key in statement.order)
     return Plan(spec, tuple(columns), _compile(resolver, spec, statement.where), order, statement)
 
 
@@ -287,8 +287,14 @@ def select(org: Org, query: Plan, *, include_all: bool) -> list[Row]:
     return rows[start:] if query.statement.limit is None else rows[start : start + query.statement.limit]
 
 
+def _sort_key(column: Column) -> Getter:
+    """What rows are sorted by is what conditions compare: else paging by value would lose rows."""
+    normal, get = _normaliser(column.field.type), column.get
+    return lambda row: normal(get(row))
+
+
 def _sort(rows: list[Row], get: Getter, key: Order) -> None:
     known = [row for row in rows if get(row) is not None]
     unknown = [row for row in rows if get(row) is None]
-    known.sort(key=lambda row: get(row).casefold() if isinstance(get(row), str) else get(row), reverse=key.descending)
+    known.sort(key=get, reverse=key.descending)
     rows[:] = [*known, *unknown] if key.nulls_last else [*unknown, *known]
