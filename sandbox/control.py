@@ -4,7 +4,7 @@ GET    /_sandbox/summary     sizes, calls by CRM and status, troubles that are o
 GET    /_sandbox/journal     the latest calls; `?crm=`, `?writes=true`, `?limit=` (100)
 DELETE /_sandbox/journal     forgets them
 GET    /_sandbox/troubles    what can be turned on, and what is on
-POST   /_sandbox/troubles    {"name": ..., "times": 1, "match": "", "skip": 0, ...settings}; times null: until turned off
+POST   /_sandbox/troubles    {"name": ..., "times": 1, "match": "", "skip": 0, ...}; times null: until turned off
 DELETE /_sandbox/troubles    turns all off, or one (`?name=`)
 POST   /_sandbox/clock       {"advance_s": 3600}
 POST   /_sandbox/events      {"kind": "form_submission", ...} and the other kinds of `_EVENTS`
@@ -13,20 +13,21 @@ GET    /_sandbox/records     record pages (`sandbox.pages`)
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
-from sandbox.hubspot.app import TROUBLES as HUBSPOT_TROUBLES
+from sandbox.hubspot.troubles import TROUBLES as HUBSPOT_TROUBLES
 from sandbox.pages.app import hubspot_pages, salesforce_pages
-from sandbox.salesforce.app import TROUBLES as SALESFORCE_TROUBLES
+from sandbox.salesforce.troubles import TROUBLES as SALESFORCE_TROUBLES
 from sandbox.wire import SANDBOX_PREFIX
 from sandbox.wire import TROUBLES as WIRE_TROUBLES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import ASGIApp
@@ -73,20 +74,24 @@ class _Control:
             "salesforce": {name: len(rows) for name, rows in self._org.tables.items() if rows},
         }
         journal = self._shared.journal
-        return JSONResponse({
-            "now": self._shared.clock.now().isoformat(),
-            "records": sizes,
-            "calls": dict(journal.counts),
-            "writes": len(journal.writes()),
-            "troubles": self._shared.troubles.names(),
-            "limits": self._shared.limits,
-        })
+        return JSONResponse(
+            {
+                "now": self._shared.clock.now().isoformat(),
+                "records": sizes,
+                "calls": dict(journal.counts),
+                "writes": len(journal.writes()),
+                "troubles": self._shared.troubles.names(),
+                "limits": self._shared.limits,
+            }
+        )
 
     async def journal(self, request: Request) -> Response:
         crm, limit = request.query_params.get("crm"), _number(request.query_params.get("limit", "100"), "limit")
-        calls = self._shared.journal.writes(crm) if request.query_params.get("writes") == "true" else [
-            call for call in self._shared.journal if crm in {None, call.crm}
-        ]
+        calls = (
+            self._shared.journal.writes(crm)
+            if request.query_params.get("writes") == "true"
+            else [call for call in self._shared.journal if crm in {None, call.crm}]
+        )
         return JSONResponse([_as_json(call) for call in calls[-int(limit) :]])
 
     async def forget_journal(self, _request: Request) -> Response:
@@ -94,12 +99,14 @@ class _Control:
         return JSONResponse({})
 
     async def troubles(self, _request: Request) -> Response:
-        return JSONResponse({
-            "on": self._shared.troubles.names(),
-            "transport": WIRE_TROUBLES,
-            "hubspot": HUBSPOT_TROUBLES,
-            "salesforce": SALESFORCE_TROUBLES,
-        })
+        return JSONResponse(
+            {
+                "on": self._shared.troubles.names(),
+                "transport": WIRE_TROUBLES,
+                "hubspot": HUBSPOT_TROUBLES,
+                "salesforce": SALESFORCE_TROUBLES,
+            }
+        )
 
     async def set_trouble(self, request: Request) -> Response:
         wanted = await _body(request)

@@ -1,4 +1,4 @@
-"""What happens to every call before and after a server's own logic: journal, latency, Date header, transport troubles."""
+"""What happens to every call around a server's own logic: journal, latency, Date header, transport troubles."""
 
 from __future__ import annotations
 
@@ -157,11 +157,11 @@ class _Exchange:
                 return
             self._status = message["status"]
             headers = [(name, value) for name, value in message.get("headers", ()) if name.lower() != b"date"]
-            await self._send(message | {"headers": [*headers, (b"date", self._date())]})
+            await self._send({**message, "headers": [*headers, (b"date", self._date())]})
             return
         body: bytes = message.get("body", b"")
         if self.cut_after is not None and self._sent + len(body) >= self.cut_after:
-            await self._send(message | {"body": body[: self.cut_after - self._sent], "more_body": True})
+            await self._send({**message, "body": body[: self.cut_after - self._sent], "more_body": True})
             await self.cut()
             return
         self._sent += len(body)

@@ -44,7 +44,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def sandbox() -> Iterator[Callable[..., Sandbox]]:
     """A factory of running sandboxes: `sandbox(people=200, seed=7, now=NOW, limits=False)`.
 
-    Their clock stands still at `now` until a test moves it with `shared.clock.advance`. They are stopped after the test.
+    Their clock stands still at `now` until `shared.clock.advance` moves it. They are stopped after the test.
     """
     from sandbox.core import SandboxClock, Shared
     from sandbox.hubspot.portal import Portal

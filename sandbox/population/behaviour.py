@@ -144,7 +144,8 @@ class _Moments:
     momentum: float
 
     def draw(self, *, office_hours: bool = False) -> datetime:
-        at = self.end - (self.end - self.start) * self.rng.random() ** self.momentum
+        distance: float = self.rng.random() ** self.momentum
+        at = self.end - (self.end - self.start) * distance
         if office_hours:
             at = min(at.replace(hour=8 + self.rng.randrange(10)), self.end)
         return at.replace(microsecond=at.microsecond // 1000 * 1000)

@@ -144,7 +144,7 @@ def _draw_company(rng: random.Random, taken: set[str]) -> Company:
         domain=domain,
         industry=industry,
         employees=employees,
-        revenue=round(employees * rng.uniform(60_000, 260_000), -3),
+        revenue=round(employees * rng.uniform(60, 260)) * 1000,
         country=culture.country,
         city=rng.choice(culture.cities),
         scans_links=rng.random() < 0.12,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.population.behaviour import FORMS, SITE
 from sandbox.population.companies import OWN_DOMAIN, SELLERS
+from sandbox.population.people import deal_amount
 
 if TYPE_CHECKING:
     import random
@@ -167,11 +168,9 @@ class HubSpotWriter:
 
     def deal(self, contact_id: str, person: Person, stage: str, opened: datetime, closed: datetime | None) -> None:
         """Write a deal in `stage` of the default pipeline."""
-        size = person.company.employees if person.company is not None else 20
-        amount = round(2_000 + size**0.7 * self._rng.uniform(60, 260), -2)
         properties = {
             "dealname": f"{person.company.name if person.company is not None else 'Single seat'} - new business",
-            "amount": amount,
+            "amount": deal_amount(person, self._rng),
             "deal_currency_code": "USD",
             "pipeline": "default",
             "dealstage": stage,

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.population.companies import OWN_DOMAIN, SELLERS
+from sandbox.population.people import deal_amount
 
 if TYPE_CHECKING:
     import random
@@ -187,7 +188,7 @@ class SalesforceWriter:
             "AccountId": account_id,
             "Name": f"{name} - new business"[:120],
             "StageName": stage,
-            "Amount": self._amount(person),
+            "Amount": deal_amount(person, self._rng),
             "CloseDate": (closed or self._now + timedelta(days=45)).date(),
         }), created=opened, modified=closed or opened)  # fmt: skip
         role = {"OpportunityId": opportunity_id, "ContactId": contact_id, "Role": "Decision Maker", "IsPrimary": True}
@@ -198,18 +199,14 @@ class SalesforceWriter:
         account_id = self.account(person.company, person.created) if person.company is not None else None
         contact_id = self._org.convert(lead_id, account_id=account_id, with_opportunity=True, at=bought_at)
         opportunity_id = self._org.tables["Lead"][lead_id]["ConvertedOpportunityId"]
-        won = {"StageName": "Closed Won", "Amount": self._amount(person), "CloseDate": bought_at.date()}
+        won = {"StageName": "Closed Won", "Amount": deal_amount(person, self._rng), "CloseDate": bought_at.date()}
         self._org.update("Opportunity", opportunity_id, won, bought_at)
         return contact_id
-
-    def _amount(self, person: Person) -> float:
-        size = person.company.employees if person.company is not None else 20
-        return round(2_000 + size**0.7 * self._rng.uniform(60, 260), -2)
 
 
 def _task(record_id: str, touch: Touch) -> dict[str, Any]:
     done = touch.went_well or touch.kind != "task"
-    task = {
+    task: dict[str, Any] = {
         "WhoId": record_id,
         "Subject": "Call" if touch.kind == "call" else "Follow up",
         "Status": "Completed" if done else "Not Started",

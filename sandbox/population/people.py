@@ -197,3 +197,10 @@ def _unique(local: str, domain: str, taken: set[str]) -> str:
         address = f"{local}{number}@{domain}"
     taken.add(address)
     return address
+
+
+def deal_amount(person: Person, rng: random.Random) -> float:
+    """What a deal with the person is worth, US dollars: more for larger companies."""
+    size = person.company.employees if person.company is not None else 20
+    per_seat: float = rng.uniform(60, 260)
+    return float(round((2_000 + size**0.7 * per_seat) / 100) * 100)

@@ -1,0 +1,1 @@
+"""Record pages: what a person who works in the CRM would see of the synced fields."""
