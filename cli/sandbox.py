@@ -33,10 +33,9 @@ def sandbox(
 
     Example: leadgrade sandbox --people 5000
     """
-    from sandbox.leadlist import fill
-
     from sandbox.core import Shared
     from sandbox.hubspot.portal import Portal
+    from sandbox.leadlist import LeadListProblem, fill
     from sandbox.population import populate
     from sandbox.salesforce.org import Org
     from sandbox.server import serve
@@ -46,7 +45,10 @@ def sandbox(
     shared = Shared(limits=not no_limits)
     portal, org = Portal(shared), Org(shared)
     if people_from is not None and mapping is not None:
-        fill(portal, org, people_from, mapping, seed=seed, now=shared.clock.now())
+        try:
+            fill(portal, org, people_from, mapping, seed=seed, now=shared.clock.now())
+        except LeadListProblem as problem:
+            raise typer.BadParameter(str(problem)) from None
     else:
         populate(portal, org, people=people, seed=seed, now=shared.clock.now())
     try:

@@ -30,6 +30,8 @@ log = structlog.get_logger(__name__)
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 60.0
+STRANGER_S = 20.0
+"""A server that no connection has ever reached is given up so soon: a wrong address is likelier than trouble."""
 DEADLINE_S = 300.0
 """A call that has no good answer after this long, its next wait included, is given up: the run stops and goes on later.
 What a server asks for is granted in full or not at all, never shortened."""
@@ -226,6 +228,7 @@ class Door:
         self._budgets = budgets
         self._clock = clock
         self._deadline_s = deadline_s
+        self._met = False  # whether anybody was ever there
         self._random = random.Random(seed)
         self._lock = threading.Lock()
         self._calls = 0
@@ -241,7 +244,7 @@ class Door:
         start = self._clock.monotonic()
 
         def stop(state: tenacity.RetryCallState) -> bool:
-            return self._clock.monotonic() - start + state.upcoming_sleep > self._deadline_s
+            return self._clock.monotonic() - start + state.upcoming_sleep > self._patience_s()
 
         def note(state: tenacity.RetryCallState) -> None:
             reason = str(state.outcome.exception()) if state.outcome else ""
@@ -264,9 +267,11 @@ class Door:
             asked = last.verdict.after_s
             wish = f"; it asked for {asked:.0f} s of patience" if asked else ""
             raise Unreachable(
-                f"{request} got no usable answer within {self._deadline_s:.0f} s (last: {last}{wish}).",
+                f"{request} got no usable answer within {self._patience_s():.0f} s (last: {last}{wish}).",
                 crm=self._crm,
-                remedy="Nothing was lost; run again when the CRM can be reached.",
+                remedy="Nothing was lost; run again when the CRM can be reached."
+                if self._met
+                else "Check the address in the settings, and the network.",
             ) from None
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
@@ -299,11 +304,14 @@ class Door:
             case ConnectorError():
                 raise verdict
 
-    @staticmethod
-    def _token(source: Callable[[], str]) -> str:
+    def _patience_s(self) -> float:
+        return self._deadline_s if self._met else min(self._deadline_s, STRANGER_S)
+
+    def _token(self, source: Callable[[], str]) -> str:
         try:
             return source()
         except TransportError as error:
+            self._met = self._met or error.sent
             raise _Retry(Again(error.reason)) from None
 
     def _attempt(self, request: Request, token: str) -> tuple[Verdict, Response]:
@@ -314,7 +322,9 @@ class Door:
         try:
             response = self._send(request, token)
         except TransportError as error:
+            self._met = self._met or error.sent
             return Again(error.reason, maybe_done=error.sent), _NO_ANSWER
+        self._met = True
         return self._judge(request, response), response
 
     def _unknown(self, request: Request, reason: str) -> OutcomeUnknown:

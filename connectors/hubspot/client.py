@@ -89,9 +89,9 @@ def _lower(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, urllib3.exceptions.TimeoutError):
-        return "timeout"
-    return "no connection" if isinstance(error, NOT_SENT) else "connection lost"
+    if isinstance(error, NOT_SENT):  # a refused connection is a kind of timeout to urllib3
+        return "no connection"
+    return "timeout" if isinstance(error, urllib3.exceptions.TimeoutError) else "connection lost"
 
 
 class Client:

@@ -38,7 +38,7 @@ def test_no_line_holds_a_secret_or_an_address(log_format: LogFormat, capsys: pyt
     logs.set_up(log_format, 2)
     logs.strike_out([TOKEN, "s3cret-canary", ""])
     log = structlog.get_logger()
-    log.info(f"a line about {EMAIL}", who=EMAIL, nested={"token": TOKEN, "in": [f"x{EMAIL}x", "s3cret-canary"]})
+    log.info("line about %s", EMAIL, who=EMAIL, nested={"token": TOKEN, "in": [f"x{EMAIL}x", "s3cret-canary"]})
     log.warning(
         "header", authorization="Bearer another-canary-token", url="/contacts/grace%40navy.example?idProperty=email"
     )

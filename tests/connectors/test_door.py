@@ -15,6 +15,7 @@ from connectors.clock import FakeClock
 from connectors.door import (
     FIRST_WAIT_S,
     JITTER_S,
+    STRANGER_S,
     Again,
     Budget,
     Door,
@@ -154,6 +155,22 @@ def test_the_deadline_ends_endless_trouble_and_says_what_the_trouble_was(clock: 
         door_of(script).call(READ)
     assert clock.monotonic() <= 300.0
     assert len(script.times) > 5
+
+
+def test_a_server_that_was_never_reached_is_given_up_soon_and_the_address_is_doubted(clock: FakeClock) -> None:
+    script = Script(clock, TransportError("no connection", sent=False))
+    with pytest.raises(Unreachable, match=r"within 20 s .* Check the address"):
+        door_of(script).call(READ)
+    assert clock.monotonic() <= STRANGER_S
+
+
+def test_a_server_that_was_reached_once_is_waited_for(clock: FakeClock) -> None:
+    script = Script(clock, OK, TransportError("no connection", sent=False))
+    door = door_of(script)
+    door.call(READ)
+    with pytest.raises(Unreachable, match="within 300 s"):
+        door.call(READ)
+    assert clock.monotonic() > STRANGER_S
 
 
 def test_one_refused_token_means_one_renewal_and_one_more_try(clock: FakeClock) -> None:
