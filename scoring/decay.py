@@ -1,0 +1,45 @@
+"""What a rule's points are worth at each age, in whole micro-points.
+
+Rounded once per rule and age, halves away from zero, so that no sum depends on its order or on the engine that adds
+it up. Ages are whole UTC days.
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from config.model_values import Decay
+
+
+def micro_at(points: int, decay: Decay, age: int) -> int:
+    """`points` (in micro-points) of an event that is `age` days old."""
+    size = abs(points)
+    if decay.half_life is not None:
+        left = _halved(size, age, decay.half_life)
+    elif decay.linear is not None:
+        left = _share(size, max(0, decay.linear - age), decay.linear)
+    elif decay.steps is not None:
+        reached = [share for start, share in sorted(decay.steps.items()) if start <= age]
+        # Six decimals of a share are plenty, and make it a whole fraction.
+        left = _share(size, round(reached[-1] * 1_000_000), 1_000_000) if reached else size
+    else:
+        left = size
+    return left if points >= 0 else -left
+
+
+def _share(size: int, part: int, whole: int) -> int:
+    return int((2 * size * part + whole) // (2 * whole))
+
+
+def _halved(size: int, age: int, half_life: int) -> int:
+    if age % half_life == 0:
+        return _share(size, 1, 2 ** (age // half_life))
+    exact = size * 2.0 ** (-age / half_life)
+    # Where floating point cannot tell on which side of a half the value lies, forty digits can.
+    if abs(exact - math.floor(exact) - 0.5) > 1e-4:
+        return math.floor(exact + 0.5)
+    with localcontext(prec=40):
+        return int((size * Decimal(2) ** (Decimal(-age) / half_life)).quantize(Decimal(1), ROUND_HALF_UP))

@@ -1,0 +1,240 @@
+"""Engagement: what they do, added up per person and rule, capped, and made a score.
+
+The same steps serve every moment asked for: now, the day the trend compares with, and days to come. Only where the
+events come from differs (`now_sums`, `future_sums`). Order of the steps: points of each event at its age; the
+rule's count; its cap; the group's limits; inactivity; floor 0, ceiling 100, rounding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from config.model_values import micro
+from scoring import sql
+from scoring.events import MachineTest, Moment, duration_test, put
+from scoring.plan import NO_CAP
+
+if TYPE_CHECKING:
+    from scoring.plan import Plan
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Where a tally stands: the suffix of its tables, the columns that name a row, and the SQL of its day.
+
+    Tables: `contributions` (keys, rule, nominal, decayed, capped, occurrences, set_aside, last_at), `group_caps`
+    (keys, grp, micro), `inactivity` (keys, micro, last_at), `engagement` (keys, raw, score), each with the suffix.
+    """
+
+    suffix: str
+    keys: tuple[str, ...]
+    day: str
+
+    def table(self, name: str) -> str:
+        """The name of one of its tables."""
+        return name + self.suffix
+
+    def columns(self, alias: str = "") -> str:
+        """The key columns, as a list for SELECT or GROUP BY."""
+        return ", ".join(f"{alias}.{key}" if alias else key for key in self.keys)
+
+    def joined(self, left: str, right: str) -> str:
+        """The condition that joins two relations by the keys."""
+        return " AND ".join(f"{left}.{key} = {right}.{key}" for key in self.keys)
+
+
+def tabulate_terms(con: Any, plan: Plan) -> None:
+    """Create `rule_terms` and `group_limits`: what the model says of each rule and group, in micro-points."""
+    terms = plan.terms
+    columns = {
+        "rule": pa.array([term.number for term in terms], pa.int32()),
+        "name": pa.array([term.rule.name for term in terms], pa.string()),
+        "mode": pa.array([term.mode for term in terms], pa.string()),
+        "needed": pa.array([term.needed for term in terms], pa.int32()),
+        "points": pa.array([float(term.points) for term in terms], pa.float64()),
+        "cap": pa.array([float(term.cap) for term in terms], pa.float64()),
+        "grp": pa.array([term.group for term in terms], pa.int32()),
+        "over": pa.array([term.window for term in terms], pa.int32()),
+    }
+    put(con, "rule_terms", pa.table(columns))
+    groups = plan.model.engagement.groups
+    limits = {
+        "grp": pa.array(range(len(groups)), pa.int32()),
+        "name": pa.array(list(groups), pa.string()),
+        "highest": pa.array([micro(group.max) if group.max is not None else NO_CAP for group in groups.values()]),
+        "lowest": pa.array([micro(group.min) if group.min is not None else -NO_CAP for group in groups.values()]),
+    }
+    put(con, "group_limits", pa.table(limits))
+
+
+def note_lives(con: Any, plan: Plan, moment: Moment, machines: MachineTest, suffix: str = "") -> None:
+    """Create `life_signs` (person, last_at) and `blockers` (person, rule, last_day), as known at `moment`.
+
+    A life sign is an activity of their own, not done to them and not a machine's. Blockers are the next steps that
+    keep a stagnation rule from applying.
+    """
+    until = sql.instant(moment.until)
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE life_signs{suffix} AS
+        SELECT a.person, MAX(a.occurred_at) AS last_at
+        FROM activities a JOIN living_signatures ls ON ls.signature = a.signature {machines.join}
+        WHERE {bool(plan.model.engagement.inactivity)} AND a.occurred_at <= {until} AND NOT {machines.verdict("ls")}
+        GROUP BY a.person
+        """
+    )
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE blockers{suffix} AS
+        SELECT a.person, bs.rule, CAST(MAX(a.occurred_at) AS DATE) AS last_day
+        FROM activities a JOIN blocker_signatures bs ON bs.signature = a.signature
+        WHERE a.occurred_at <= {until}
+        GROUP BY a.person, bs.rule
+        """
+    )
+
+
+def _bucket(plan: Plan, instant: str, per: str) -> str:
+    """SQL: the calendar window that an event falls in; 0 for rules whose cap has none."""
+    if not plan.has_windowed_caps:
+        return "0"
+    day = sql.days_between(sql.MONDAY, f"CAST({instant} AS DATE)")
+    return f"CASE WHEN {per} = 0 THEN 0 ELSE {day} // {per} END"
+
+
+def events_sql(plan: Plan, moment: Moment, machines: MachineTest, span: int) -> str:
+    """SELECT of (person, rule, bucket, n, micro, set_aside, occurred_at): every event that a rule counts."""
+    aside = f"rs.spares AND {machines.verdict('rs')}" if _spares(plan) else "FALSE"
+    join = machines.join if _spares(plan) else ""
+    return f"""
+        SELECT a.person, rs.rule, {_bucket(plan, "a.occurred_at", "rs.per")} AS bucket,
+               CAST(a.count AS DOUBLE) AS n, ra.micro, {aside} AS set_aside, a.occurred_at
+        FROM activities a
+        JOIN rule_signatures rs ON rs.signature = a.signature
+        JOIN rule_ages ra ON ra.key = rs.rule * {span} + {moment.age("a.occurred_at")}
+        {join}
+        WHERE a.occurred_at <= {sql.instant(moment.until)}{duration_test(plan)}"""
+
+
+def _spares(plan: Plan) -> bool:
+    return any(term.spares_machines for term in plan.terms)
+
+
+def now_sums(plan: Plan, moment: Moment, machines: MachineTest, span: int) -> str:
+    """SELECT of sums per person, rule and bucket, from the events themselves."""
+    events = events_sql(plan, moment, machines, span)
+    if not _spares(plan):
+        return f"""
+            SELECT person, rule, bucket, SUM(n * micro) AS micro, SUM(n) AS n, CAST(0 AS DOUBLE) AS set_aside,
+                   MIN(micro) AS lowest, MAX(micro) AS highest, MAX(occurred_at) AS last_at
+            FROM ({events}) GROUP BY person, rule, bucket"""
+    return f"""
+        SELECT person, rule, bucket,
+               SUM(CASE WHEN set_aside THEN 0 ELSE n * micro END) AS micro,
+               SUM(CASE WHEN set_aside THEN 0 ELSE n END) AS n,
+               SUM(CASE WHEN set_aside THEN n ELSE 0 END) AS set_aside,
+               MIN(CASE WHEN set_aside THEN NULL ELSE micro END) AS lowest,
+               MAX(CASE WHEN set_aside THEN NULL ELSE micro END) AS highest,
+               MAX(CASE WHEN set_aside THEN NULL ELSE occurred_at END) AS last_at
+        FROM ({events}) GROUP BY person, rule, bucket"""
+
+
+def tally(con: Any, plan: Plan, at: Tally, sums: str, *, lives: str = "") -> None:
+    """Create the tables of `at` from `sums` (keys, rule, bucket, micro, n, set_aside, lowest, highest, last_at).
+
+    `lives` is the suffix of the `life_signs` and `blockers` that apply.
+    """
+    keys = at.columns()
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE {at.table("contributions")} AS
+        SELECT {at.columns("m")}, m.rule,
+               CAST(m.nominal AS BIGINT) AS nominal, CAST(m.decayed AS BIGINT) AS decayed,
+               CAST(CASE WHEN m.decayed > m.cap THEN m.cap WHEN m.decayed < -m.cap THEN -m.cap
+                         ELSE m.decayed END AS BIGINT) AS capped,
+               CAST(m.n AS BIGINT) AS occurrences, CAST(m.set_aside AS BIGINT) AS set_aside, m.last_at
+        FROM ({_counted(plan, at, sums, lives)}) m
+        WHERE m.nominal <> 0 OR m.set_aside > 0
+        """
+        if not plan.has_windowed_caps
+        else f"""
+        CREATE OR REPLACE TEMP TABLE {at.table("contributions")} AS
+        SELECT {keys}, rule,
+               CAST(SUM(nominal) AS BIGINT) AS nominal, CAST(SUM(decayed) AS BIGINT) AS decayed,
+               CAST(SUM(CASE WHEN decayed > cap THEN cap WHEN decayed < -cap THEN -cap ELSE decayed END) AS BIGINT)
+                   AS capped,
+               CAST(SUM(n) AS BIGINT) AS occurrences, CAST(SUM(set_aside) AS BIGINT) AS set_aside,
+               MAX(last_at) AS last_at
+        FROM ({_counted(plan, at, sums, lives)})
+        WHERE nominal <> 0 OR set_aside > 0
+        GROUP BY {keys}, rule
+        """
+    )
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE {at.table("group_caps")} AS
+        SELECT {keys}, grp, CASE WHEN micro > highest THEN highest - micro ELSE lowest - micro END AS micro
+        FROM (SELECT {at.columns("c")}, t.grp, CAST(SUM(c.capped) AS BIGINT) AS micro
+              FROM {at.table("contributions")} c JOIN rule_terms t ON t.rule = c.rule
+              WHERE t.grp IS NOT NULL GROUP BY {at.columns("c")}, t.grp) s
+        JOIN group_limits USING (grp)
+        WHERE micro > highest OR micro < lowest
+        """
+    )
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {at.table('inactivity')} AS {_inactivity(plan, at, lives)}")
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE {at.table("engagement")} AS
+        SELECT {keys}, raw, {sql.whole_points(sql.clamped("raw"))} AS score
+        FROM (SELECT {keys}, CAST(SUM(micro) AS BIGINT) AS raw
+              FROM (SELECT {keys}, capped AS micro FROM {at.table("contributions")}
+                    UNION ALL SELECT {keys}, micro FROM {at.table("group_caps")}
+                    UNION ALL SELECT {keys}, micro FROM {at.table("inactivity")})
+              GROUP BY {keys})
+        """
+    )
+
+
+def _counted(plan: Plan, at: Tally, sums: str, lives: str) -> str:
+    """SELECT of what the rules' ways of counting make of the sums: nominal and decayed micro-points."""
+    strays = any(term.mode == "stagnates" for term in plan.terms)
+    blocked = "b.person IS NOT NULL" if strays else "FALSE"
+    join = (
+        f"LEFT JOIN blockers{lives} b ON b.person = q.person AND b.rule = q.rule "
+        f"AND {sql.days_between('b.last_day', at.day.format(alias='q'))} < t.over"
+        if strays
+        else ""
+    )
+    least = "CASE WHEN t.points > 0 THEN q.lowest ELSE q.highest END"  # the oldest event is worth least
+    most = "CASE WHEN t.points > 0 THEN q.highest ELSE q.lowest END"
+    return f"""
+        SELECT {at.columns("q")}, q.rule, q.bucket, t.cap, q.n, q.set_aside, q.last_at,
+               CASE WHEN q.n = 0 THEN 0
+                    WHEN t.mode = 'every' THEN q.n * t.points
+                    WHEN t.mode = 'first' THEN t.points
+                    WHEN q.n < t.needed THEN 0
+                    WHEN t.mode = 'stagnates' AND {blocked} THEN 0
+                    ELSE t.points END AS nominal,
+               CASE WHEN q.n = 0 THEN 0
+                    WHEN t.mode = 'every' THEN q.micro
+                    WHEN t.mode = 'first' THEN {least}
+                    WHEN q.n < t.needed THEN 0
+                    WHEN t.mode = 'stagnates' AND {blocked} THEN 0
+                    ELSE {most} END AS decayed
+        FROM ({sums}) q JOIN rule_terms t ON t.rule = q.rule {join}"""
+
+
+def _inactivity(plan: Plan, at: Tally, lives: str) -> str:
+    """SELECT of (keys, micro, last_at) of those who have been silent long enough."""
+    steps = sorted(plan.model.engagement.inactivity.items(), reverse=True)
+    source = f"life_signs{lives} l" + (" JOIN asked k ON k.person = l.person" if "day" in at.keys else "")
+    keys = "l.person, k.day" if "day" in at.keys else "l.person"
+    idle = sql.days_between("CAST(l.last_at AS DATE)", at.day.format(alias="k"))
+    cases = " ".join(f"WHEN idle >= {days} THEN {micro(points)}" for days, points in steps)
+    return f"""
+        SELECT {at.columns()}, CAST({f"CASE {cases} END" if cases else "0"} AS BIGINT) AS micro, last_at
+        FROM (SELECT {keys}, l.last_at, {idle} AS idle FROM {source})
+        WHERE {f"idle >= {steps[-1][0]}" if steps else "FALSE"}"""

@@ -1,0 +1,163 @@
+"""The engine: facts + model + as-of time -> ledger and scores, in one DuckDB connection.
+
+Reads `people`, `activities`, `signatures` and `previous_stages`; leaves the TEMP view `ledger` and the TEMP table
+`scores`, one row per person. A pure function: the same facts, model and day give the same rows, whatever the order,
+the number of threads or the time of the run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from scoring import sql
+from scoring.crossing import find_valid_until
+from scoring.engagement import Tally, note_lives, now_sums, tabulate_terms, tally
+from scoring.events import MachineTest, Moment, find_bursts, match_signatures, tabulate_ages
+from scoring.fit import outcomes_sql
+from scoring.ledger import create_ledger
+from scoring.plan import Plan
+from scoring.reasons import create_reasons
+from scoring.stages import (
+    disqualified,
+    grade_index,
+    level_index,
+    not_scored,
+    rating_rank,
+    rating_text,
+    stage_before_index,
+    stage_index,
+    tabulate_ratings,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from config.model import Model
+
+NOW: Final = ""
+THEN: Final = "_then"
+
+
+def score(con: Any, model: Model, as_of: datetime, *, attributes: Mapping[str, str]) -> None:
+    """Score everybody in `people` as of `as_of` (aware, UTC).
+
+    `attributes` maps each mapped attribute to its type, as `config.attributes.attribute_types` gives them. Creates
+    `ledger` and `scores` (their columns: docs/model.md, "What comes out"); nothing is set on the connection.
+    """
+    plan, moment = Plan(model), Moment.of(as_of)
+    match_signatures(con, plan)
+    tabulate_terms(con, plan)
+    tabulate_ratings(con, model)
+    span = tabulate_ages(con, plan, moment)
+    machines = MachineTest(find_bursts(con, plan, moment))
+
+    _fit(con, model, moment, attributes)
+    _engagement(con, plan, moment, machines, span, NOW)
+    if model.trend is not None:
+        _engagement(con, plan, moment.earlier(model.trend.over), machines, span, THEN)
+    _standings(con, model, moment)
+    create_reasons(con, plan)
+    find_valid_until(con, plan, moment, machines, span, attributes)
+    create_ledger(con, model)
+    _scores(con, model)
+
+
+def _fit(con: Any, model: Model, moment: Moment, attributes: Mapping[str, str]) -> None:
+    outcomes = outcomes_sql(model, attributes, people="people p", keys="p.person", day=sql.day(moment.day))
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE fit_outcomes AS
+        SELECT *, {sql.whole_points(sql.clamped("micro"))} AS fit_score,
+               {sql.whole_points(sql.clamped("best"))} AS best_score,
+               {sql.whole_points(sql.clamped("worst"))} AS worst_score
+        FROM ({outcomes})
+        """
+    )
+
+
+def _engagement(con: Any, plan: Plan, moment: Moment, machines: MachineTest, span: int, suffix: str) -> None:
+    note_lives(con, plan, moment, machines, suffix)
+    at = Tally(suffix, ("person",), sql.day(moment.day))
+    tally(con, plan, at, now_sums(plan, moment, machines, span), lives=suffix)
+
+
+def _standings(con: Any, model: Model, moment: Moment) -> None:
+    """Create `standings`: grade, level, rating, trend and stage of each person, as places and ranks."""
+    then = (
+        "LEFT JOIN engagement_then t ON t.person = f.person"
+        if model.trend is not None
+        else "LEFT JOIN (SELECT "
+        "CAST(NULL AS BIGINT) AS person, CAST(NULL AS INTEGER) AS score) t ON t.person = f.person"
+    )
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE standings AS
+        SELECT q.* EXCLUDE (since, fell), {rating_text(model)} AS rating, {rating_rank(model)} AS rating_rank,
+               {stage_index(model, sql.day(moment.day))} AS stage_rank
+        FROM (
+            SELECT *, {level_index(model, "engagement_score")} AS level,
+                   {grade_index(model, "fit_score", "is_known")} AS grade,
+                   {stage_before_index(model)} AS before
+            FROM (
+                SELECT f.*, COALESCE(e.score, 0) AS engagement_score, COALESCE(t.score, 0) AS score_then,
+                       ps.stage AS stage_before, ps.since, ps.fell
+                FROM fit_outcomes f
+                LEFT JOIN engagement e ON e.person = f.person
+                {then}
+                LEFT JOIN previous_stages ps ON ps.person = f.person
+            )
+        ) q
+        JOIN ratings rt ON rt.grade_place = COALESCE(q.grade, -1) AND rt.level_place = q.level
+        """
+    )
+
+
+def _trend(model: Model) -> str:
+    if model.trend is None:
+        return "CAST(NULL AS VARCHAR)"
+    change = "engagement_score - score_then"
+    return (
+        f"CASE WHEN {change} >= {sql.number(model.trend.rising)} THEN 'rising' "
+        f"WHEN {change} <= {sql.number(model.trend.cooling)} THEN 'cooling' ELSE 'steady' END"
+    )
+
+
+def _scores(con: Any, model: Model) -> None:
+    grades, levels = list(model.fit.grades), list(model.engagement.levels)
+    order = model.lifecycle.order if model.lifecycle is not None else ()
+    gates = [gate.name for gate in model.gates]
+    # An unknown fit still has a range: what any value could make of it.
+    columns = {
+        "fit_score": "s.fit_score",
+        "fit_grade": f"COALESCE({sql.labels('s.grade', grades)}, '?')",
+        "grade_best": sql.labels(grade_index(model, "s.best_score"), grades),
+        "grade_worst": sql.labels(grade_index(model, "s.worst_score"), grades),
+        "engagement_score": "CAST(s.engagement_score AS INTEGER)",
+        "level": sql.labels("s.level", levels),
+        "rating": "s.rating",
+        "rating_rank": "CAST(s.rating_rank AS INTEGER)",
+        "trend": _trend(model),
+        "stage": sql.labels("s.stage_rank", order) if order else "CAST(NULL AS VARCHAR)",
+        "stage_rank": "CAST(s.stage_rank AS INTEGER)",
+        "stage_before": "s.stage_before",
+        "stage_move": "CASE WHEN s.stage_rank > s.before THEN 'up' WHEN s.stage_rank < s.before THEN 'down' END",
+        "reasons": f"CASE WHEN {disqualified(model)} THEN 'Disqualified: ' || g.gate_name ELSE r.reasons END",
+        "next_fact": "s.next_fact",
+        "valid_until": "v.valid_until",
+        "model_version": sql.text(model.version),
+    }
+    kept = ", ".join(
+        f"CASE WHEN {not_scored(model)} THEN NULL ELSE {value} END AS {name}" for name, value in columns.items()
+    )
+    gate_name = sql.labels("gate", gates) if gates else "CAST(NULL AS VARCHAR)"
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE scores AS
+        SELECT s.person, g.gate_name AS gate, {kept}
+        FROM standings s
+        JOIN (SELECT person AS of_person, {gate_name} AS gate_name FROM standings) g ON g.of_person = s.person
+        LEFT JOIN reasons r ON r.person = s.person
+        LEFT JOIN valid_until v ON v.person = s.person
+        """
+    )

@@ -1,0 +1,88 @@
+"""The ledger: one line per person, axis, rule and kind, summing to the scores exactly.
+
+The physical tables are wide (a column per criterion, a row per person and activity rule); this view tells them as
+lines. Kinds: ``points`` (match, or undecayed points of activities), ``otherwise`` (mismatch), ``unknown`` (a
+criterion nobody knows the answer to; 0), ``decay``, ``cap``, ``machine`` (events set aside; 0), ``group_cap``,
+``inactivity``, ``floor``, ``ceiling``, ``rounding``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from config.model_values import MICRO, micro
+from scoring import sql
+from scoring.stages import not_scored
+
+if TYPE_CHECKING:
+    from config.model import Model
+
+_NEVER = "CAST(NULL AS TIMESTAMP)"
+_NO_LINE = (
+    "SELECT person, '' AS axis, '' AS rule, '' AS kind, 0 AS micro, 0 AS occurrences, "
+    f"{_NEVER} AS last_at FROM fit_outcomes WHERE FALSE"
+)
+"""Names the columns of the union."""
+
+
+def create_ledger(con: Any, model: Model) -> None:
+    """Create the TEMP view `ledger` (person, axis, rule, kind, micro, occurrences, last_at)."""
+    lines = [_NO_LINE, *_fit_lines(model), *_settling_lines("fit", "fit_outcomes", "micro", "fit_score")]
+    lines += _engagement_lines()
+    lines += _settling_lines("engagement", "engagement", "raw", "score")
+    unscored = f"SELECT person FROM fit_outcomes WHERE {not_scored(model)}"
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP VIEW ledger AS
+        SELECT person, axis, rule, kind, CAST(micro AS BIGINT) AS micro, CAST(occurrences AS BIGINT) AS occurrences,
+               last_at
+        FROM ({" UNION ALL ".join(lines)})
+        WHERE person NOT IN ({unscored})
+        """
+    )
+
+
+def _fit_lines(model: Model) -> list[str]:
+    lines = []
+    for number, criterion in enumerate(model.fit.criteria):
+        column = f"o{number}"
+        mismatch = f"WHEN {column} = {micro(criterion.otherwise)} THEN 'otherwise'" if criterion.bands is None else ""
+        lines.append(
+            f"SELECT person, 'fit' AS axis, {sql.text(criterion.name)} AS rule, "
+            f"CASE WHEN {column} IS NULL THEN 'unknown' {mismatch} ELSE 'points' END AS kind, "
+            f"COALESCE({column}, 0) AS micro, CASE WHEN {column} IS NULL THEN 0 ELSE 1 END AS occurrences, "
+            f"{_NEVER} AS last_at FROM fit_outcomes WHERE {column} IS NULL OR {column} <> 0"
+        )
+    return lines
+
+
+def _engagement_lines() -> list[str]:
+    changes = {
+        "points": ("c.nominal", "c.occurrences", "c.last_at", "c.nominal <> 0"),
+        "decay": ("c.decayed - c.nominal", "c.occurrences", "c.last_at", "c.decayed <> c.nominal"),
+        "cap": ("c.capped - c.decayed", "c.occurrences", "c.last_at", "c.capped <> c.decayed"),
+        "machine": ("0", "c.set_aside", _NEVER, "c.set_aside > 0"),
+    }
+    lines = [
+        f"SELECT c.person, 'engagement', t.name, '{kind}', {micro}, {occurrences}, {last_at} "
+        f"FROM contributions c JOIN rule_terms t ON t.rule = c.rule WHERE {test}"
+        for kind, (micro, occurrences, last_at, test) in changes.items()
+    ]
+    groups = "group_caps g JOIN group_limits l ON l.grp = g.grp"
+    lines.append(f"SELECT g.person, 'engagement', l.name, 'group_cap', g.micro, 0, {_NEVER} FROM {groups}")
+    lines.append("SELECT person, 'engagement', 'inactivity', 'inactivity', micro, 1, last_at FROM inactivity")
+    return lines
+
+
+def _settling_lines(axis: str, table: str, raw: str, score: str) -> list[str]:
+    """What makes a sum of points a score: floor, ceiling, rounding."""
+    top = 100 * MICRO
+    kinds = {
+        "floor": (f"-{raw}", f"{raw} < 0"),
+        "ceiling": (f"{top} - {raw}", f"{raw} > {top}"),
+        "rounding": (f"{score} * {MICRO} - {raw}", f"{raw} BETWEEN 0 AND {top} AND {score} * {MICRO} <> {raw}"),
+    }
+    return [
+        f"SELECT person, '{axis}', '{kind}', '{kind}', {change}, 0, {_NEVER} FROM {table} WHERE {test}"
+        for kind, (change, test) in kinds.items()
+    ]

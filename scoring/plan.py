@@ -1,0 +1,105 @@
+"""The model's activity rules as the engine runs them: numbered, their defaults filled in, points as micro-points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from config.model_values import NO_DECAY, micro
+from scoring.decay import micro_at
+
+if TYPE_CHECKING:
+    from config.model import Model
+    from config.model_sections import ActivityRule
+    from config.model_values import Decay
+
+NO_CAP: Final = 2**52
+"""Micro-points that no sum reaches, yet exact in a DOUBLE."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """One activity rule. `number` is its place in the model; `group` that of its group.
+
+    `mode` is every, first, at_least or stagnates; the last two ask for `needed` events. `cap` applies to each
+    calendar window of `per` days, or to the whole when that is 0. Events count while younger than `window` days.
+    """
+
+    number: int
+    rule: ActivityRule
+    points: int
+    mode: str
+    needed: int
+    cap: int
+    per: int
+    group: int | None
+    window: int | None
+    decay: Decay
+
+    @property
+    def spares_machines(self) -> bool:
+        """Whether events of machines are set aside."""
+        return self.rule.unless == "machine"
+
+    @property
+    def may_rise(self) -> bool:
+        """Whether what it gives can grow while nothing happens."""
+        if self.mode == "stagnates":
+            return True  # the penalty lifts, or a next step leaves the window
+        fades = self.window is not None or not self.decay.is_none
+        if self.points < 0:
+            return fades
+        # When the first event leaves the window, a younger one takes its place.
+        return self.mode == "first" and self.window is not None and not self.decay.is_none
+
+    def worth(self, age: int) -> int:
+        """Micro-points of one event at `age` days; 0 outside the window."""
+        return micro_at(self.points, self.decay, age) if self.window is None or age < self.window else 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The model with its terms."""
+
+    model: Model
+
+    @cached_property
+    def terms(self) -> tuple[Term, ...]:
+        """The activity rules, in the order of the model."""
+        groups = list(self.model.engagement.groups)
+        return tuple(
+            _term(number, rule, self.model.engagement.decay, groups)
+            for number, rule in enumerate(self.model.engagement.rules)
+        )
+
+    @cached_property
+    def has_windowed_caps(self) -> bool:
+        """Whether some cap applies to calendar windows."""
+        return any(term.per for term in self.terms)
+
+    @cached_property
+    def asks_for_machines(self) -> bool:
+        """Whether it matters if an event was a machine's."""
+        return bool(self.model.engagement.inactivity) or any(term.spares_machines for term in self.terms)
+
+    @cached_property
+    def fit_moves(self) -> bool:
+        """Whether gates or criteria can change as time passes."""
+        conditions = [gate.when for gate in self.model.gates]
+        conditions += [criterion.when for criterion in self.model.fit.criteria if criterion.when is not None]
+        return any(when.is_relative for when in conditions)
+
+
+def _term(number: int, rule: ActivityRule, default: Decay, groups: list[str]) -> Term:
+    cap = NO_CAP if rule.at_most is None else micro(rule.at_most.points)
+    per = 0 if rule.at_most is None else rule.at_most.per or 0
+    group = None if rule.group is None else groups.index(rule.group)
+    points = micro(rule.points)
+    if rule.stagnates is not None:
+        needed, window = rule.stagnates.at_least, rule.stagnates.over
+        return Term(number, rule, points, "stagnates", needed, cap, per, group, window, NO_DECAY)
+    decay = default if rule.decay is None else rule.decay
+    return Term(
+        number, rule, points, rule.count.mode, rule.count.at_least, cap, per, group, rule.within, decay
+    )  # fmt: skip
