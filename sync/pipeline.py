@@ -2,19 +2,56 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import orjson
+import structlog
+
+from config.attributes import attribute_types
+from config.errors import ConfigError
+from connectors.errors import ConnectorError
+from connectors.registry import confirm_account
+from scoring import engine, golden
+from sync import apply, changes, guards, identity, lease
+from sync.errors import SyncError
+from sync.journal.book import Journal
+from sync.mirror import summary, views
+from sync.mirror.store import Mirror, restart, restarted
+from sync.progress import Progress, Silent, Step
+from sync.pull import pull
+from sync.report import (
+    Calls,
+    Conversion,
+    Failure,
+    Pulled,
+    Report,
+    RunKind,
+    StepTime,
+    TopPerson,
+)
+from sync.session import Session
+from sync.stop import Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    import duckdb
 
     from config.model import Model
-
     from config.settings import Settings
     from connectors.base import Connector
     from connectors.clock import Clock
-    from sync.progress import Progress
-    from sync.report import Report, RunKind
-    from sync.stop import Stop
+
+log = structlog.get_logger()
+
+MIRROR_FILE: Final = "mirror.duckdb"
+DRY_RUN: Final = "dry run"
+STOPPED_BY_GUARD: Final = "stopped by a guard"
+NOT_IN_USE: Final = "CRM not in use"
 
 
 def run(
@@ -41,4 +78,248 @@ def run(
     signal) is told by ``report.failure`` and ``report.exit_code``, with the counts so far. Raised: `Busy` when another
     process runs, `StateUnusable` when journal or mirror are of a newer version, and bugs.
     """
-    raise NotImplementedError
+    journal = open_journal(settings)
+    try:
+        with lease.held(journal, clock) as held:
+            session = Session(
+                mirror=open_mirror(settings, clock),
+                journal=journal,
+                lease=held,
+                clock=clock,
+                stop=stop or Stop(),
+                progress=progress or Silent(),
+            )
+            order = _Order(
+                kind=kind,
+                writes=not dry_run and kind != "plan" and settings.writes.enabled,
+                dry_run=dry_run,
+                approve=approve,
+                limit=limit,
+            )
+            return _run(order, settings, model, connectors, session)
+    finally:
+        journal.close()
+
+
+def open_journal(settings: Settings) -> Journal:
+    """The journal that the settings name. Close it after use."""
+    return Journal.in_folder(settings.store.path, settings.store.journal_url)
+
+
+def open_mirror(settings: Settings, clock: Clock) -> Mirror:
+    """The mirror that the settings name; its file is touched only inside ``open()``."""
+    mapping = {name: setting.model_dump(mode="json") for name, setting in settings.attributes.items()}
+    return Mirror(
+        settings.store.path / MIRROR_FILE,
+        types=attribute_types(settings),
+        mapping=orjson.dumps(mapping, option=orjson.OPT_SORT_KEYS).decode(),
+        memory_limit_mb=settings.store.memory_limit_mb,
+        clock=clock,
+    )
+
+
+def gather(connection: duckdb.DuckDBPyConnection, *, settings: Settings, journal: Journal) -> None:
+    """Group the mirror's records into people and make the relations of `sync.mirror.views`, in this connection."""
+    identity.resolve(connection)
+    views.build(connection, types=attribute_types(settings), precedence=settings.precedence, stages=journal.stages())
+
+
+def score_all(
+    connection: duckdb.DuckDBPyConnection, *, settings: Settings, model: Model, as_of: datetime, journal: Journal
+) -> None:
+    """`gather`, then the engine's ``ledger`` and ``scores`` of everybody as of an aware UTC time."""
+    gather(connection, settings=settings, journal=journal)
+    engine.score(connection, model, as_of, attributes=attribute_types(settings))
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    kind: RunKind
+    writes: bool
+    dry_run: bool
+    approve: bool
+    limit: int | None
+
+
+@dataclass(slots=True)
+class _Draft:
+    """The end-of-run record while it is written."""
+
+    run_id: int
+    started_at: datetime
+    accounts: dict[str, str] = field(default_factory=dict)
+    pulled: list[Pulled] = field(default_factory=list)
+    not_castable: Counter[str] = field(default_factory=Counter)
+    crowd: summary.Crowd = field(default_factory=lambda: summary.Crowd(0, 0, 0, 0))
+    tallies: dict[str, apply.Tally] = field(default_factory=dict)
+    rest: str = apply.NOT_REACHED  # why rows that were planned and not sent were not sent
+    top: list[TopPerson] = field(default_factory=list)
+    conversions: list[Conversion] = field(default_factory=list)
+    steps: list[StepTime] = field(default_factory=list)
+    failure: Failure | None = None
+
+
+def _run(
+    order: _Order, settings: Settings, model: Model, connectors: Mapping[str, Connector], session: Session
+) -> Report:
+    began = session.clock.monotonic()
+    started_at = session.clock.now()
+    run_id = session.journal.begin_run(
+        kind=order.kind,
+        started_at=started_at,
+        holder=str(session.lease.holder),
+        model_version=model.version,
+        model=model.model_dump_json(),
+    )
+    draft = _Draft(run_id, started_at)
+    events = log.bind(run=run_id, kind=order.kind)
+    events.info("run started", model=model.version, dry_run=order.dry_run)
+
+    def finish() -> Report:
+        report = _report(draft, order, model, connectors, session.clock.monotonic() - began)
+        session.journal.end_run(report, session.clock.now())
+        events.info("run ended", exit_code=report.exit_code, seconds=round(report.duration_s, 1))
+        return report
+
+    try:
+        _work(order, settings, model, connectors, session, draft)
+    except (SyncError, ConnectorError, ConfigError) as error:
+        draft.failure = Failure(kind=type(error).__name__, message=str(error), exit_code=error.exit_code)
+    except Exception as error:
+        # The text of an unforeseen error may hold anything, so only its kind is kept.
+        draft.failure = Failure(kind=type(error).__name__, message="An unforeseen error; a bug.", exit_code=70)
+        finish()
+        raise
+    return finish()
+
+
+def _work(
+    order: _Order,
+    settings: Settings,
+    model: Model,
+    connectors: Mapping[str, Connector],
+    session: Session,
+    draft: _Draft,
+) -> None:
+    guards.golden_examples(golden.run_examples(model))
+    identities = [connector.identify() for connector in connectors.values()]
+    for found in identities:
+        confirm_account(settings, found)
+        draft.accounts[found.crm] = found.account_id
+    with session.mirror.open() as connection:
+        for found in identities:
+            guards.same_account(connection, session.mirror, found)
+        if order.kind == "backfill":
+            restart(connection, session.clock.now())
+    if order.kind != "rescore":
+        for crm, connector in connectors.items():
+            with _timed(draft, session, "pull", crm) as rows:
+                for stream in pull(connector, session, draft.not_castable):
+                    draft.pulled.append(stream)
+                    rows[crm] += stream.rows
+    session.checkpoint()
+    _score_and_plan(settings, model, session, draft)
+    if order.writes:
+        _write(order, settings, connectors, session, draft)
+    else:
+        draft.rest = DRY_RUN
+    if order.kind == "backfill":
+        with session.mirror.open() as connection:
+            restarted(connection)
+
+
+def _score_and_plan(settings: Settings, model: Model, session: Session, draft: _Draft) -> None:
+    types = attribute_types(settings)
+    with session.mirror.open() as connection:
+        with _timed(draft, session, "identity") as rows:
+            gather(connection, settings=settings, journal=session.journal)
+            rows["people"] = connection.execute("SELECT count(*) FROM people").fetchall()[0][0]
+        with _timed(draft, session, "score") as rows:
+            engine.score(connection, model, session.clock.now(), attributes=types)
+            rows["people"] = connection.execute("SELECT count(*) FROM scores").fetchall()[0][0]
+        with _timed(draft, session, "plan") as rows:
+            planned = changes.make(connection, min_change=settings.writes.min_change, refused=session.journal.refused())
+            rows["records"] = sum(crm.records for crm in planned)
+        draft.tallies = {crm.crm: apply.Tally(crm) for crm in planned}
+        draft.crowd = summary.crowd(connection)
+        draft.top = summary.top(connection)
+        draft.conversions = summary.conversions(connection)
+    session.checkpoint()
+
+
+def _write(
+    order: _Order, settings: Settings, connectors: Mapping[str, Connector], session: Session, draft: _Draft
+) -> None:
+    """Send the plan to every CRM. One that fails does not keep the others waiting; its error is raised at the end."""
+    draft.rest = STOPPED_BY_GUARD
+    guards.share_of_changes(draft.crowd, settings, approved=order.approve)
+    draft.rest = apply.NOT_REACHED
+    failed: ConnectorError | None = None
+    for crm, tally in draft.tallies.items():
+        if crm not in connectors:
+            tally.skipped[NOT_IN_USE] += tally.planned.planned
+            continue
+        with _timed(draft, session, "write", crm) as rows:
+            try:
+                apply.send(connectors[crm], tally, session, limit=order.limit)
+            except ConnectorError as error:
+                log.warning("writing stopped", crm=crm, error=type(error).__name__)
+                failed = failed or error
+            rows[crm] = tally.accepted
+    if failed:
+        raise failed
+
+
+@contextlib.contextmanager
+def _timed(draft: _Draft, session: Session, name: str, crm: str = "") -> Iterator[Counter[str]]:
+    """Time a step; whatever is counted inside is its rows. Pull and write tell their progress themselves."""
+    began = session.clock.monotonic()
+    rows: Counter[str] = Counter()
+    watched = Step(name) if name in {"identity", "score", "plan"} else None
+    if watched:
+        session.progress.start(watched)
+    try:
+        yield rows
+    finally:
+        if watched:
+            session.progress.finish(watched)
+        seconds = session.clock.monotonic() - began
+        draft.steps.append(StepTime(step=name, crm=crm, rows=rows.total(), seconds=seconds))
+        log.info("step done", step=name, crm=crm, rows=rows.total(), seconds=round(seconds, 2))
+
+
+def _report(
+    draft: _Draft, order: _Order, model: Model, connectors: Mapping[str, Connector], duration_s: float
+) -> Report:
+    usages = {crm: connector.usage() for crm, connector in connectors.items()}
+    return Report(
+        run_id=draft.run_id,
+        kind=order.kind,
+        started_at=draft.started_at,
+        duration_s=duration_s,
+        model_version=model.version,
+        dry_run=order.dry_run,
+        limit=order.limit,
+        accounts=draft.accounts,
+        pulled=draft.pulled,
+        not_castable=dict(draft.not_castable),
+        people=draft.crowd.people,
+        people_in_both=draft.crowd.in_both,
+        rated_before=draft.crowd.rated,
+        rated_changing=draft.crowd.changing,
+        written=[tally.written(draft.rest) for tally in draft.tallies.values()],
+        top=draft.top,
+        conversions=draft.conversions,
+        calls=[
+            Calls(
+                crm=crm,
+                calls=usage.calls,
+                retries=usage.retries,
+                waited_s=usage.waited_s,
+                retries_by_reason=dict(usage.by_reason),
+            )
+            for crm, usage in usages.items()
+        ],
+        steps=draft.steps,
+        failure=draft.failure,
+    )

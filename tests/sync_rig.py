@@ -69,7 +69,11 @@ def mirror_at(path: Path, **changes: Any) -> Mirror:
 
 
 def store(
-    connection: duckdb.DuckDBPyConnection, *batches: Batch, stream: str = "records", fence: int = 1, crm: str = "hubspot"
+    connection: duckdb.DuckDBPyConnection,
+    *batches: Batch,
+    stream: str = "records",
+    fence: int = 1,
+    crm: str = "hubspot",
 ) -> Loaded:
     """Load batches as one commit."""
     return load(connection, crm=crm, stream=stream, batches=batches, types=TYPES, now=NOW, fence=fence)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import duckdb
 
 # \x1f cannot stand in any of the parts, so different signatures never share a text.
-_SIGNATURE_TEXT: Final = ", '\x1f', ".join(("type", "url", "asset", "campaign", "user_agent"))
+_SIGNATURE_TEXT: Final = "type, '\x1f', url, '\x1f', asset, '\x1f', campaign, '\x1f', user_agent"
 _SIGNATURE_KEY: Final = f"md5_number_lower(concat({_SIGNATURE_TEXT}))"
 _OWNER_KEY: Final = "md5_number_lower(concat(crm, coalesce(' id ' || record_id, ' mail ' || email)))"
 

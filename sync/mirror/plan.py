@@ -10,7 +10,7 @@ Which differences call for a write is said in `sync.changes`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
@@ -106,12 +106,12 @@ def make(
     return [Planned(*row) for row in counts]
 
 
-def read(connection: duckdb.DuckDBPyConnection, crm: str, first: int, last: int) -> list[dict[str, object]]:
+def read(connection: duckdb.DuckDBPyConnection, crm: str, first: int, last: int) -> list[dict[str, Any]]:
     """Rows of the plan with tags `first` to `last`, in the order of sending, as column name -> value."""
     relation = connection.sql(
         f"SELECT * EXCLUDE (crm) FROM store.plan WHERE crm = '{crm}' AND tag BETWEEN {first} AND {last} ORDER BY tag"
     )
-    rows: list[dict[str, object]] = relation.to_arrow_table().to_pylist()
+    rows: list[dict[str, Any]] = relation.to_arrow_table().to_pylist()
     return rows
 
 

@@ -16,6 +16,7 @@ from sync.mirror.tables import SCHEMA_VERSION, create_all, quoted, typed_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from config.attributes import AttributeType
@@ -164,6 +165,19 @@ def set_meta(connection: duckdb.DuckDBPyConnection, key: str, value: str | None)
 def cursors(connection: duckdb.DuckDBPyConnection, crm: str) -> dict[str, str]:
     """Stream -> cursor up to which its rows are stored."""
     return dict(connection.execute("SELECT stream, cursor FROM store.cursors WHERE crm = ?", [crm]).fetchall())
+
+
+def restart(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
+    """Have every stream read from its beginning, unless that is under way already and was interrupted."""
+    if meta(connection, "backfill_since") is None:
+        with transaction(connection):
+            connection.execute("DELETE FROM store.cursors")
+            set_meta(connection, "backfill_since", now.isoformat())
+
+
+def restarted(connection: duckdb.DuckDBPyConnection) -> None:
+    """What `restart` began has come to its end."""
+    set_meta(connection, "backfill_since", None)
 
 
 def _stored_layout(connection: duckdb.DuckDBPyConnection) -> dict[str, Any] | None:

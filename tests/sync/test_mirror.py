@@ -9,17 +9,19 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pytest
+from sync_rig import TYPES, activity, ago, batch, mirror_at, record, store
+
 from connectors.errors import ConnectorBug
 from scoring.facts import Table
 from sync.errors import LeaseLost, MirrorBusy, StateUnusable
 from sync.mirror.store import cursors, set_meta
-from sync_rig import TYPES, activity, ago, batch, mirror_at, record, store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    import duckdb
 
 
 @pytest.fixture
@@ -32,30 +34,31 @@ def rows(con: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
     return sorted(con.execute(query).fetchall(), key=str)
 
 
+LATE_EVENING = "2026-01-02T23:00:00-02:00"
 FACTS = """SELECT o.crm, o.record_id, o.email, s.type, s.url, f.occurred_at, f.seen_at, f.count
     FROM store.facts f JOIN store.owners o USING (owner) JOIN store.signatures s USING (signature)"""
 
 
-def test_a_record_is_replaced_by_its_newer_version_and_never_by_an_older_one(con):
+def test_a_record_is_replaced_by_its_newer_version_and_never_by_an_older_one(con: duckdb.DuckDBPyConnection) -> None:
     store(con, batch(Table.RECORDS, [record("hubspot", "1", attr={"job_title": "CTO"}, modified_at=ago(3))]))
     store(con, batch(Table.RECORDS, [record("hubspot", "1", attr={"job_title": "CEO"}, modified_at=ago(2))]))
     store(con, batch(Table.RECORDS, [record("hubspot", "1", attr={"job_title": "old"}, modified_at=ago(9))]))
     assert rows(con, 'SELECT "attr.job_title" FROM store.records') == [("CEO",)]
 
 
-def test_of_several_versions_in_one_batch_the_last_counts(con):
+def test_of_several_versions_in_one_batch_the_last_counts(con: duckdb.DuckDBPyConnection) -> None:
     versions = [record("hubspot", "1", attr={"job_title": title}) for title in ("a", "b", "c")]
     store(con, batch(Table.RECORDS, versions[:1]), batch(Table.RECORDS, versions[1:]))
     assert rows(con, 'SELECT "attr.job_title" FROM store.records') == [("c",)]
 
 
-def test_values_are_cast_to_their_type_and_failures_are_counted(con):
+def test_values_are_cast_to_their_type_and_failures_are_counted(con: duckdb.DuckDBPyConnection) -> None:
     loaded = store(
         con,
         batch(
             Table.RECORDS,
             [
-                record("hubspot", "1", attr={"seats": "12.5", "unsubscribed": "true", "trial_ends": "2026-01-02T23:00:00-02:00"}),
+                record("hubspot", "1", attr={"seats": "12.5", "unsubscribed": "true", "trial_ends": LATE_EVENING}),
                 record("hubspot", "2", attr={"seats": "many", "unsubscribed": "perhaps", "trial_ends": "2026-13-01"}),
                 record("hubspot", "3", attr={"seats": "lots", "unsubscribed": None}),
             ],
@@ -63,14 +66,18 @@ def test_values_are_cast_to_their_type_and_failures_are_counted(con):
     )  # fmt: skip
     assert loaded.rows == 3
     assert loaded.not_castable == {"seats": 2, "unsubscribed": 1, "trial_ends": 1}
-    assert rows(con, 'SELECT record_id, "attr.seats", "attr.unsubscribed", "attr.trial_ends"::VARCHAR FROM store.records') == [
+    assert rows(
+        con, 'SELECT record_id, "attr.seats", "attr.unsubscribed", "attr.trial_ends"::VARCHAR FROM store.records'
+    ) == [
         ("1", 12.5, True, "2026-01-03 01:00:00"),
         ("2", None, None, None),
         ("3", None, None, None),
     ]
 
 
-def test_activities_read_again_change_nothing_and_keep_the_time_they_were_first_seen(con):
+def test_activities_read_again_change_nothing_and_keep_the_time_they_were_first_seen(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
     first = [activity("hubspot", str(n), "7", seen_at=ago(5)) for n in range(4)]
     store(con, batch(Table.ACTIVITIES, first))
     before = rows(con, FACTS)
@@ -80,25 +87,27 @@ def test_activities_read_again_change_nothing_and_keep_the_time_they_were_first_
     assert len(before) == 4
 
 
-def test_an_activity_that_the_crm_changed_is_replaced(con):
+def test_an_activity_that_the_crm_changed_is_replaced(con: duckdb.DuckDBPyConnection) -> None:
     store(con, batch(Table.ACTIVITIES, [activity("salesforce", "t", "7", type="call", seen_at=ago(5))]))
     store(con, batch(Table.ACTIVITIES, [activity("salesforce", "t", "8", type="meeting_held", occurred_at=ago(2))]))
     assert rows(con, FACTS) == [("salesforce", "8", None, "meeting_held", None, ago(2), ago(5), 1)]
 
 
-def test_pages_share_a_signature_whatever_their_query_string(con):
+def test_pages_share_a_signature_whatever_their_query_string(con: duckdb.DuckDBPyConnection) -> None:
     urls = ["https://Acme.example/Pricing/?utm=1", "https://acme.example/Pricing#plans", "https://acme.example/Pricing"]
     store(con, batch(Table.ACTIVITIES, [activity("hubspot", str(n), "7", url=url) for n, url in enumerate(urls)]))
     assert rows(con, "SELECT type, url FROM store.signatures") == [("page_view", "https://acme.example/Pricing")]
 
 
-def test_activities_of_nobody_are_left_out(con):
-    loaded = store(con, batch(Table.ACTIVITIES, [activity("hubspot", "1"), activity("hubspot", "2", email="no address")]))
+def test_activities_of_nobody_are_left_out(con: duckdb.DuckDBPyConnection) -> None:
+    loaded = store(
+        con, batch(Table.ACTIVITIES, [activity("hubspot", "1"), activity("hubspot", "2", email="no address")])
+    )
     assert loaded.rows == 2
     assert rows(con, FACTS) == []
 
 
-def test_rows_without_a_key_are_a_bug_and_store_nothing(con):
+def test_rows_without_a_key_are_a_bug_and_store_nothing(con: duckdb.DuckDBPyConnection) -> None:
     store(con, batch(Table.RECORDS, [record("hubspot", "1")], "first"))
     bad = [record("hubspot", "2"), record("hubspot", "3") | {"record_id": None}]
     with pytest.raises(ConnectorBug, match="1 rows of records came without record_id"):
@@ -111,7 +120,7 @@ def removal(kind: str, record_id: str, removed: str = "deleted", successor: str 
     return {"crm": "hubspot", "kind": kind, "record_id": record_id, "removed": removed, "successor_id": successor}
 
 
-def test_removals_by_kind(con):
+def test_removals_by_kind(con: duckdb.DuckDBPyConnection) -> None:
     store(con, batch(Table.RECORDS, [record("hubspot", "1"), record("hubspot", "2", kind="lead")]))
     store(con, batch(Table.ACCOUNTS, [{"crm": "hubspot", "account_id": "1"}]))
     store(con, batch(Table.DEALS, [{"crm": "hubspot", "deal_id": "1"}, {"crm": "hubspot", "deal_id": "2"}]))
@@ -127,7 +136,7 @@ def test_removals_by_kind(con):
     assert rows(con, "SELECT record_id, removed FROM store.records") == [("1", None), ("2", None)], "restored"
 
 
-def test_an_erased_person_leaves_nothing_but_a_tombstone_and_does_not_come_back(con):
+def test_an_erased_person_leaves_nothing_but_a_tombstone_and_does_not_come_back(con: duckdb.DuckDBPyConnection) -> None:
     canary = "canary@erased.example"
     people = [record("hubspot", "1", email=canary.upper()), record("hubspot", "2", email="b@acme.example")]
     store(con, batch(Table.RECORDS, people))
@@ -144,7 +153,7 @@ def test_an_erased_person_leaves_nothing_but_a_tombstone_and_does_not_come_back(
     assert rows(con, "SELECT record_id, removed FROM store.removals") == [("1", "erased")]
 
 
-def test_a_new_attribute_gets_a_column_and_has_the_records_read_afresh(tmp_path):
+def test_a_new_attribute_gets_a_column_and_has_the_records_read_afresh(tmp_path: Path) -> None:
     path = tmp_path / "mirror.duckdb"
     with mirror_at(path).open() as con:
         store(con, batch(Table.RECORDS, [record("hubspot", "1", attr={"seats": "4"})]), stream="records")
@@ -155,7 +164,7 @@ def test_a_new_attribute_gets_a_column_and_has_the_records_read_afresh(tmp_path)
         assert rows(con, "SELECT count(*) FROM store.facts") == [(1,)]
 
 
-def test_a_new_mapping_has_the_records_read_afresh_and_the_same_one_does_not(tmp_path):
+def test_a_new_mapping_has_the_records_read_afresh_and_the_same_one_does_not(tmp_path: Path) -> None:
     path = tmp_path / "mirror.duckdb"
     for mapping, kept in [("jobtitle", {}), ("jobtitle", {"records": "c"}), ("title", {})]:
         with mirror_at(path, mapping=mapping).open() as con:
@@ -163,7 +172,7 @@ def test_a_new_mapping_has_the_records_read_afresh_and_the_same_one_does_not(tmp
             store(con, batch(Table.RECORDS, [record("hubspot", "1")]))
 
 
-def test_a_mirror_of_a_newer_version_or_a_damaged_one_says_that_it_can_be_deleted(tmp_path):
+def test_a_mirror_of_a_newer_version_or_a_damaged_one_says_that_it_can_be_deleted(tmp_path: Path) -> None:
     newer = tmp_path / "newer.duckdb"
     with mirror_at(newer).open() as con:
         set_meta(con, "layout", '{"version": 99, "types": {}, "mapping": ""}')
@@ -176,7 +185,7 @@ def test_a_mirror_of_a_newer_version_or_a_damaged_one_says_that_it_can_be_delete
         assert caught.value.exit_code == 2
 
 
-def test_a_lost_lease_cannot_commit(con):
+def test_a_lost_lease_cannot_commit(con: duckdb.DuckDBPyConnection) -> None:
     store(con, batch(Table.RECORDS, [record("hubspot", "1")]), fence=5)
     with pytest.raises(LeaseLost):
         store(con, batch(Table.RECORDS, [record("hubspot", "2")], "late"), fence=4)
@@ -192,7 +201,7 @@ sys.stdin.read()
 """
 
 
-def test_the_holder_of_the_file_is_waited_for_and_then_named(tmp_path):
+def test_the_holder_of_the_file_is_waited_for_and_then_named(tmp_path: Path) -> None:
     path = tmp_path / "mirror.duckdb"
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -233,16 +242,15 @@ for number in range(int(sys.argv[2]), 10_000):
 
 
 @pytest.mark.timeout(120)
-def test_killed_anywhere_around_a_commit_rows_and_cursor_agree(tmp_path):
+def test_killed_anywhere_around_a_commit_rows_and_cursor_agree(tmp_path: Path) -> None:
     """Ten kills at seeded moments: what is stored is exactly what the cursor vouches for, and it goes on from there."""
     path = tmp_path / "mirror.duckdb"
     seeded = random.Random(11)
     cursor = -1
     for _ in range(10):
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(["tests", *sys.path[:1], os.getcwd()])}
-        loader = subprocess.Popen(
-            [sys.executable, "-c", LOADER, str(path), str(cursor + 1)], stdout=subprocess.PIPE, text=True, env=environment
-        )
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(["tests", "."])}
+        command = [sys.executable, "-c", LOADER, str(path), str(cursor + 1)]
+        loader = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         assert loader.stdout is not None
         with loader:
             said = [loader.stdout.readline() for _ in range(seeded.randint(1, 6))]

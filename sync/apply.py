@@ -1,0 +1,166 @@
+"""Sends the plan, and notes how each row ended before going on.
+
+Outcomes are noted chunk by chunk: in the journal first (rejects, stages), then in the mirror (observed values,
+tombstones). A process that dies in between has written nothing twice that matters: records are updated by id, and the
+next pull reads what they hold now. For the same reason an unknown outcome needs no note: the record was changed or it
+was not, and the next pull tells.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from connectors.base import Status
+from sync import changes
+from sync.journal.book import Given, Reject
+from sync.mirror import plan
+from sync.progress import Step
+from sync.report import Written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from connectors.base import Change, Connector, Outcome
+    from sync.changes import PlannedChange
+    from sync.mirror.plan import Planned
+    from sync.session import Session
+
+NOTE_EVERY: Final = 1000
+"""Outcomes noted at a time."""
+
+REFUSED_BEFORE: Final = "refused before"
+OVER_THE_LIMIT: Final = "over the limit"
+NOT_REACHED: Final = "not reached"
+NO_OUTCOME: Final = "no outcome"
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one CRM while its rows are sent; every row ends up in exactly one of them."""
+
+    planned: Planned
+    accepted: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    unknown: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    def written(self, rest: str = NOT_REACHED) -> Written:
+        """The counts for the report; rows that nobody has come to yet are skipped for the reason `rest`."""
+        skipped = self.skipped.copy()
+        ended = self.accepted + self.rejected.total() + self.unknown.total() + skipped.total()
+        if self.planned.planned > ended:
+            skipped[rest] += self.planned.planned - ended
+        return Written(
+            crm=self.planned.crm,
+            planned=self.planned.planned,
+            unchanged=self.planned.unchanged,
+            accepted=self.accepted,
+            rejected=self.rejected.total(),
+            unknown=self.unknown.total(),
+            skipped=skipped.total(),
+            rejected_by_reason=dict(self.rejected),
+            unknown_by_reason=dict(self.unknown),
+            skipped_by_reason=dict(skipped),
+        )
+
+
+def send(connector: Connector, tally: Tally, session: Session, *, limit: int | None = None) -> None:
+    """Send the plan of one CRM; `tally` is right at every moment, however this ends.
+
+    Raises `Stopped` at the next checkpoint after a signal, `LeaseLost`, and what the connector raises
+    (`connectors.errors`).
+    """
+    count = tally.planned.planned if limit is None else min(limit, tally.planned.planned)
+    step = Step("write", connector.crm)
+    session.progress.start(step, count)
+    try:
+        if count < tally.planned.planned:
+            tally.skipped[OVER_THE_LIMIT] += tally.planned.planned - count
+        for rows in changes.slices(session.mirror, connector.crm, count):
+            session.checkpoint()
+            refused = sum(row.refused for row in rows)
+            if refused:
+                tally.skipped[REFUSED_BEFORE] += refused
+                session.progress.advance(step, refused)
+            _send_slice(connector, [row for row in rows if not row.refused], tally, session)
+        session.stop.check()
+    finally:
+        session.progress.finish(step)
+
+
+def _send_slice(connector: Connector, rows: Sequence[PlannedChange], tally: Tally, session: Session) -> None:
+    step = Step("write", connector.crm)
+    waiting = {row.change.tag: row for row in rows}
+    given: set[int] = set()
+    outcomes: list[Outcome] = []
+
+    def hand_out() -> Iterator[Change]:
+        for row in rows:
+            if session.stop.requested:
+                return
+            given.add(row.change.tag)
+            yield row.change
+
+    def note() -> None:
+        chunk = outcomes.copy()
+        outcomes.clear()
+        if chunk:
+            _note(connector.crm, [(waiting[outcome.tag], outcome) for outcome in chunk], tally, session)
+            for outcome in chunk:
+                del waiting[outcome.tag]
+            session.progress.advance(step, len(chunk))
+
+    try:
+        for outcome in connector.push(hand_out()):
+            outcomes.append(outcome)
+            if len(outcomes) >= NOTE_EVERY:
+                note()
+    finally:
+        try:
+            note()
+        finally:
+            # Rows that were handed over and never answered for may have been written: only the next pull knows.
+            unanswered = len(given & waiting.keys())
+            if unanswered:
+                tally.unknown[NO_OUTCOME] += unanswered
+
+
+def _note(crm: str, ended: Sequence[tuple[PlannedChange, Outcome]], tally: Tally, session: Session) -> None:
+    gone = [outcome for _, outcome in ended if outcome.gone]
+    accepted = [(row, outcome) for row, outcome in ended if outcome.status is Status.ACCEPTED and not outcome.gone]
+    rejected = [(row, outcome) for row, outcome in ended if outcome.status is Status.REJECTED and not outcome.gone]
+    now = session.clock.now()
+    session.lease.renew()
+    session.journal.note_outcomes(
+        crm,
+        accepted=[Given(row.change.record_id, row.stage) for row, _ in accepted],
+        rejected=[
+            Reject(row.change.kind, row.change.record_id, outcome.field, outcome.code, outcome.message, row.values_hash)
+            for row, outcome in rejected
+        ],
+        gone=[outcome.record_id for outcome in gone],
+        now=now,
+    )
+    with session.mirror.open() as connection:
+        plan.acknowledge(
+            connection,
+            crm=crm,
+            accepted=[row.change.tag for row, _ in accepted],
+            gone=[(item.kind, item.record_id, item.gone or "", item.successor_id) for item in gone],
+            now=now,
+            fence=session.lease.fence,
+        )
+    tally.accepted += len(accepted)
+    tally.rejected.update(_reason(outcome) for _, outcome in rejected)
+    tally.skipped.update(f"gone: {outcome.gone}" for outcome in gone)
+    for _, outcome in ended:
+        if not outcome.gone and outcome.status is Status.UNKNOWN:
+            tally.unknown[_reason(outcome)] += 1
+        elif not outcome.gone and outcome.status is Status.SKIPPED:
+            tally.skipped[_reason(outcome)] += 1
+
+
+def _reason(outcome: Outcome) -> str:
+    return ": ".join(part for part in (outcome.code, outcome.message) if part) or outcome.status.value

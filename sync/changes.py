@@ -1,0 +1,94 @@
+"""The plan: which records differ from what they should hold, and by enough to be worth a write.
+
+A field of a record is set, cleared, or left alone. A record is written when one of its fields calls for it:
+
+- a score, when it was set or cleared, or moved by ``writes.min_change`` points or more;
+- a rider (reasons, valid until, model version), only when it is empty and should not be;
+- any other field, when it differs.
+
+Then all its differing fields go out together, riders and small moves included. What does not differ is left alone.
+Records whose rating or stage changes go first, those of one account together. A record that was refused with the
+same values before is planned, but not sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+from connectors.base import CLEAR, Change
+from scoring.facts import OUTPUT_FIELDS, OutputField
+from sync.mirror import plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    import duckdb
+
+    from connectors.base import Clear
+    from sync.mirror.plan import Planned, RefusedRow
+    from sync.mirror.store import Mirror
+
+SLICE: Final = 10_000
+"""Rows of the plan in memory at a time; also the most that one call of `push` is given, enough for a bulk job."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedChange:
+    """A change and what is needed to note its outcome."""
+
+    change: Change
+    why: str  # the fields that call for the write
+    stage: str | None  # the stage the record will have
+    values_hash: str
+    refused: bool  # the same values were refused before
+
+
+def trigger(field: OutputField, min_change: int) -> str:
+    """The condition, as SQL over desired and observed values, under which `field` calls for a write."""
+    if field.rider:
+        return plan.healed(field)
+    return plan.moved(field, min_change) if field.type == "integer" else plan.differs(field)
+
+
+def make(
+    connection: duckdb.DuckDBPyConnection, *, min_change: int, refused: Iterable[Sequence[RefusedRow]]
+) -> list[Planned]:
+    """Plan the changes of all live records, in the mirror; counts per CRM. Needs the engine's ``scores``."""
+    triggers = {field.name: trigger(field, min_change) for field in OUTPUT_FIELDS}
+    return plan.make(connection, triggers=triggers, refused=refused)
+
+
+def slices(mirror: Mirror, crm: str, count: int, size: int = SLICE) -> Iterator[list[PlannedChange]]:
+    """The first `count` rows of the plan in slices; the mirror is open only while one is read."""
+    for first in range(1, count + 1, size):
+        with mirror.open() as connection:
+            rows = plan.read(connection, crm, first, min(first + size - 1, count))
+        yield [_planned(row) for row in rows]
+
+
+def _planned(row: Mapping[str, Any]) -> PlannedChange:
+    values = {field.name: _value(row["desired." + field.name]) for field in OUTPUT_FIELDS if row["write." + field.name]}
+    change = Change(
+        kind=row["kind"],
+        record_id=row["record_id"],
+        values=values,
+        account_id=row["account_id"],
+        tag=row["tag"],
+    )
+    return PlannedChange(
+        change=change,
+        why=row["why"],
+        stage=row["desired.stage"],
+        values_hash=row["values_hash"],
+        refused=row["refused"],
+    )
+
+
+def _value(desired: object) -> str | int | Clear:
+    if desired is None:
+        return CLEAR
+    if isinstance(desired, int):
+        return desired
+    return desired.isoformat() if isinstance(desired, date) else str(desired)

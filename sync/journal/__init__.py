@@ -1,0 +1,6 @@
+"""The small transactional book: runs, rejects, stages given, the lease, a copy of the cursors.
+
+tables.py       what stands in it
+migrations.py   how an older one becomes today's
+book.py         `Journal`: the questions and notes of a run
+"""

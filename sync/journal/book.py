@@ -1,0 +1,241 @@
+"""`Journal`: what a run notes down, and what the next run, `status` and `rejects` ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import URL, create_engine, delete, event, func, insert, select, update
+from sqlalchemy.exc import DatabaseError
+
+from sync.errors import StateUnusable
+from sync.journal import migrations, tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from sqlalchemy import Connection, Engine, Table
+
+    from sync.report import Report
+
+_CHUNK: Final = 10_000
+MESSAGE_LENGTH: Final = 500
+"""Longest message of a CRM that is kept, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A row that the CRM refused, and with which values."""
+
+    kind: str
+    record_id: str
+    field: str
+    code: str
+    message: str
+    values_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The stage that a record was given; None when our fields were cleared."""
+
+    record_id: str
+    stage: str | None
+
+
+class Journal:
+    """The book at a SQLAlchemy URL; made and brought up to date on first use.
+
+    Raises `StateUnusable` when it cannot be opened, is no journal, or is of a newer version.
+    """
+
+    def __init__(self, url: str | URL) -> None:
+        self.engine: Engine = create_engine(url)
+        if self.engine.dialect.name == "sqlite":
+            event.listen(self.engine, "connect", _set_up_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+        self._reading = self.engine.execution_options(reading=True)
+        try:
+            migrations.migrate(self.engine)
+        except DatabaseError as error:
+            where = self.engine.url.render_as_string()
+            self.close()
+            raise StateUnusable(
+                f"The journal {where} cannot be used: {str(error.orig).splitlines()[0]}.",
+                remedy="Check store.path and store.journal_url, and that the database answers.",
+            ) from error
+        except StateUnusable:
+            self.close()
+            raise
+
+    @classmethod
+    def in_folder(cls, folder: Path, url: str | None = None) -> Journal:
+        """The journal at `url`, or by default in a SQLite file in `folder`."""
+        if url:
+            return cls(url)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return cls(URL.create("sqlite", database=str(folder / "journal.db")))
+
+    def close(self) -> None:
+        """Give back connections."""
+        self.engine.dispose()
+
+    def begin_run(self, *, kind: str, started_at: datetime, holder: str, model_version: str, model: str) -> int:
+        """Note that a run began, with which model (version, and content as JSON); the run's number."""
+        with self.engine.begin() as connection:
+            known = select(tables.model_versions.c.version).where(tables.model_versions.c.version == model_version)
+            if connection.execute(known).first() is None:
+                connection.execute(
+                    insert(tables.model_versions).values(version=model_version, first_used_at=started_at, content=model)
+                )
+            started = insert(tables.runs).values(
+                kind=kind, started_at=started_at, holder=holder, model_version=model_version
+            )
+            return int(connection.execute(started.returning(tables.runs.c.run_id)).scalar_one())
+
+    def end_run(self, report: Report, ended_at: datetime) -> None:
+        """Note how it ended."""
+        with self.engine.begin() as connection:
+            connection.execute(
+                update(tables.runs)
+                .where(tables.runs.c.run_id == report.run_id)
+                .values(ended_at=ended_at, exit_code=report.exit_code, report=report.model_dump_json())
+            )
+
+    def last_runs(self, count: int = 10) -> list[Mapping[str, Any]]:
+        """The last runs, newest first, as rows of `tables.runs`."""
+        with self._reading.connect() as connection:
+            query = select(tables.runs).order_by(tables.runs.c.run_id.desc()).limit(count)
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def copy_cursor(self, *, crm: str, stream: str, cursor: str, rows: int, stored_at: datetime) -> None:
+        """Note where a stream stands, for `status`; the mirror's own cursor is the true one."""
+        with self.engine.begin() as connection:
+            here = (tables.cursors.c.crm == crm) & (tables.cursors.c.stream == stream)
+            before = connection.execute(select(tables.cursors.c.rows).where(here)).scalar() or 0
+            connection.execute(delete(tables.cursors).where(here))
+            connection.execute(
+                insert(tables.cursors).values(
+                    crm=crm, stream=stream, cursor=cursor, rows=before + rows, stored_at=stored_at
+                )
+            )
+
+    def cursors(self) -> list[Mapping[str, Any]]:
+        """Where the streams stand, as rows of `tables.cursors`."""
+        with self._reading.connect() as connection:
+            query = select(tables.cursors).order_by(tables.cursors.c.crm, tables.cursors.c.stream)
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+    def note_outcomes(
+        self,
+        crm: str,
+        *,
+        accepted: Sequence[Given],
+        rejected: Sequence[Reject],
+        gone: Sequence[str],
+        now: datetime,
+    ) -> None:
+        """Note a chunk of outcomes, all or nothing.
+
+        Accepted records lose their reject and keep the time since when they have their stage; rejected ones get a
+        reject or one more attempt on it; records that are gone lose both.
+        """
+        with self.engine.begin() as connection:
+            before = _by_id(connection, tables.rejects, crm, [row.record_id for row in rejected])
+            settled = [row.record_id for row in accepted] + [row.record_id for row in rejected] + list(gone)
+            _forget(connection, tables.rejects, crm, settled)
+            if rejected:
+                connection.execute(insert(tables.rejects), [_reject(crm, row, before, now) for row in rejected])
+            stages = _by_id(connection, tables.stages, crm, [row.record_id for row in accepted])
+            moved = [row for row in accepted if _stage_of(stages, row.record_id) != row.stage]
+            _forget(connection, tables.stages, crm, [row.record_id for row in moved] + list(gone))
+            given = [
+                {"crm": crm, "record_id": row.record_id, "stage": row.stage, "since": now} for row in moved if row.stage
+            ]
+            if given:
+                connection.execute(insert(tables.stages), given)
+
+    def rejects(self, crm: str | None = None) -> Iterator[Mapping[str, Any]]:
+        """Rows that stand refused, newest first, as rows of `tables.rejects`."""
+        query = select(tables.rejects).order_by(tables.rejects.c.last_seen.desc(), tables.rejects.c.record_id)
+        if crm:
+            query = query.where(tables.rejects.c.crm == crm)
+        with self._reading.connect() as connection:
+            for row in connection.execution_options(yield_per=_CHUNK).execute(query).mappings():
+                yield dict(row)
+
+    def refused(self) -> Iterator[Sequence[tuple[str, str, str]]]:
+        """(crm, record id, values hash) of all rejects, in chunks."""
+        columns = tables.rejects.c
+        yield from self._chunks(columns.crm, columns.record_id, columns.values_hash)
+
+    def stages(self) -> Iterator[Sequence[tuple[str, str, str, datetime]]]:
+        """(crm, record id, stage, since as naive UTC) of all records we gave a stage, in chunks."""
+        columns = tables.stages.c
+        for chunk in self._chunks(columns.crm, columns.record_id, columns.stage, columns.since):
+            yield [(crm, record_id, stage, since.replace(tzinfo=None)) for crm, record_id, stage, since in chunk]
+
+    def counts(self) -> Mapping[str, int]:
+        """How many rejects stand per CRM."""
+        with self._reading.connect() as connection:
+            query = select(tables.rejects.c.crm, func.count()).group_by(tables.rejects.c.crm)
+            return {row[0]: row[1] for row in connection.execute(query)}
+
+    def _chunks(self, *columns: Any) -> Iterator[Any]:
+        with self._reading.connect() as connection:
+            result = connection.execution_options(yield_per=_CHUNK).execute(select(*columns))
+            yield from result.partitions()
+
+
+def _by_id(connection: Connection, table: Table, crm: str, record_ids: Sequence[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for ids in _parts(record_ids):
+        query = select(table).where((table.c.crm == crm) & table.c.record_id.in_(ids))
+        found |= {row.record_id: row for row in connection.execute(query)}
+    return found
+
+
+def _forget(connection: Connection, table: Table, crm: str, record_ids: Sequence[str]) -> None:
+    for ids in _parts(record_ids):
+        connection.execute(delete(table).where((table.c.crm == crm) & table.c.record_id.in_(ids)))
+
+
+def _parts(values: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:
+    """Parts that fit every database's limit of parameters in one statement."""
+    return (values[start : start + size] for start in range(0, len(values), size))
+
+
+def _stage_of(stages: Mapping[str, Any], record_id: str) -> str | None:
+    row = stages.get(record_id)
+    return None if row is None else str(row.stage)
+
+
+def _reject(crm: str, row: Reject, before: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    known = before.get(row.record_id)
+    return {
+        "crm": crm,
+        "record_id": row.record_id,
+        "kind": row.kind,
+        "field": row.field,
+        "code": row.code,
+        "message": row.message[:MESSAGE_LENGTH],
+        "values_hash": row.values_hash,
+        "first_seen": known.first_seen if known else now,
+        "last_seen": now,
+        "attempts": known.attempts + 1 if known else 1,
+    }
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    # Transactions are begun by `_begin_sqlite`; the driver's own would start too late to keep two writers apart.
+    connection.isolation_level = None
+    for pragma in ("journal_mode = WAL", "busy_timeout = 30000", "foreign_keys = ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """A reader sees the last commit and stops nobody; a writer waits for its turn at the start, not half-way."""
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

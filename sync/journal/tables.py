@@ -1,0 +1,98 @@
+"""The journal's tables. No column holds a personal value: records are named by their CRM's id."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import BigInteger, Column, DateTime, Integer, MetaData, String, Table, Text, TypeDecorator
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Dialect
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware UTC time, stored without zone so that every database keeps it alike."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Aware to stored."""
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Stored to aware."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+metadata: Final = MetaData()
+
+journal_version: Final = Table("journal_version", metadata, Column("version", Integer, nullable=False))
+
+runs: Final = Table(
+    "runs",
+    metadata,
+    Column("run_id", Integer, primary_key=True, autoincrement=True),
+    Column("kind", String(20), nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+    Column("ended_at", UtcTime),  # null while running, and for ever when the process was killed
+    Column("exit_code", Integer),
+    Column("holder", String(200), nullable=False),
+    Column("model_version", String(80), nullable=False),
+    Column("report", Text),  # the end-of-run record as JSON
+)
+
+rejects: Final = Table(
+    "rejects",
+    metadata,
+    Column("crm", String(40), primary_key=True),
+    Column("record_id", String(80), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("field", String(120), nullable=False),
+    Column("code", String(120), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("values_hash", String(32), nullable=False),
+    Column("first_seen", UtcTime, nullable=False),
+    Column("last_seen", UtcTime, nullable=False),
+    Column("attempts", Integer, nullable=False),
+)
+
+stages: Final = Table(
+    "stages",
+    metadata,
+    Column("crm", String(40), primary_key=True),
+    Column("record_id", String(80), primary_key=True),
+    Column("stage", String(60), nullable=False),
+    Column("since", UtcTime, nullable=False),
+)
+
+leases: Final = Table(
+    "leases",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("fence", BigInteger, nullable=False),  # grows with every holder
+    Column("pid", Integer),  # null while nobody holds it
+    Column("host", String(200)),
+    Column("acquired_at", UtcTime),
+    Column("heartbeat_at", UtcTime),
+    Column("expires_at", UtcTime),
+)
+
+cursors: Final = Table(
+    "cursors",
+    metadata,
+    Column("crm", String(40), primary_key=True),
+    Column("stream", String(80), primary_key=True),
+    Column("cursor", Text, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("stored_at", UtcTime, nullable=False),
+)
+
+model_versions: Final = Table(
+    "model_versions",
+    metadata,
+    Column("version", String(80), primary_key=True),
+    Column("first_used_at", UtcTime, nullable=False),
+    Column("content", Text, nullable=False),  # the model as JSON
+)

@@ -1,0 +1,207 @@
+"""Who is who: the same groups as an obviously right union-find, in whatever order the records come."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sync_rig import TYPES, activity, ago, batch, mirror_at, record, store
+
+from scoring.facts import Table
+from sync import identity
+from sync.mirror import views
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import duckdb
+
+ADDRESSES = ["ann@acme.example", " Ann@ACME.example ", "ann+x@acme.example", "info@acme.example", "no address", None]
+IDS = [f"{crm}:{number}" for crm in ("hubspot", "salesforce") for number in range(6)]
+
+
+def people(con: duckdb.DuckDBPyConnection) -> set[frozenset[str]]:
+    """The groups that identity finds."""
+    identity.resolve(con)
+    groups = defaultdict(set)
+    for crm, record_id, person in con.execute("SELECT crm, record_id, person FROM identities").fetchall():
+        groups[person].add(f"{crm}:{record_id}")
+    return set(map(frozenset, groups.values()))
+
+
+class UnionFind:
+    def __init__(self) -> None:
+        self.parent: dict[str, str] = {}
+
+    def find(self, item: str) -> str:
+        self.parent.setdefault(item, item)
+        return item if self.parent[item] == item else self.find(self.parent[item])
+
+    def union(self, one: str, other: str) -> None:
+        self.parent[self.find(one)] = self.find(other)
+
+
+def oracle(records: list[dict[str, Any]], removals: list[dict[str, Any]]) -> set[frozenset[str]]:
+    found = UnionFind()
+    dead, by_address = set(), {}
+    removed = {f"{row['crm']}:{row['record_id']}": row["removed"] for row in removals}
+    for row in records:
+        key = f"{row['crm']}:{row['record_id']}"
+        found.find(key)
+        if removed.get(key, row["removed"]) in {"deleted", "erased"}:
+            dead.add(key)
+            continue
+        address = (row["email"] or "").strip().lower()
+        if "@" in address and not address.startswith("info@"):
+            found.union(key, by_address.setdefault(address, key))
+        for link in row["links"] or ():
+            found.union(key, link)
+    for row in removals:
+        key = f"{row['crm']}:{row['record_id']}"
+        if row["removed"] in {"merged", "converted"} and row["successor_id"]:
+            found.union(key, f"{row['crm']}:{row['successor_id']}")
+        elif row["removed"] == "deleted":
+            dead.add(key)
+    groups = defaultdict(set)
+    for key in found.parent:
+        if key not in dead:
+            groups[found.find(key)].add(key)
+    return set(map(frozenset, groups.values()))
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Records of both CRMs and removals among them."""
+    records = []
+    for key in draw(st.lists(st.sampled_from(IDS), unique=True, max_size=12)):
+        crm, record_id = key.split(":")
+        records.append(
+            record(
+                crm,
+                record_id,
+                email=draw(st.sampled_from(ADDRESSES)),
+                links=draw(st.none() | st.lists(st.sampled_from(IDS), max_size=2)),
+                removed=draw(st.sampled_from([None, None, None, "converted", "deleted"])),
+            )
+        )
+    removals = []
+    for key in draw(st.lists(st.sampled_from(IDS), unique=True, max_size=4)):
+        crm, record_id = key.split(":")
+        why = draw(st.sampled_from(["merged", "converted", "deleted"]))
+        successor = draw(st.none() | st.sampled_from("012345")) if why != "deleted" else None
+        removals.append(
+            {"crm": crm, "kind": "contact", "record_id": record_id, "removed": why, "successor_id": successor}
+        )
+    return records, removals
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(world=worlds(), seed=st.integers(0, 1000))
+def test_groups_are_those_of_union_find_in_any_order(
+    tmp_path: Path, world: tuple[list[dict[str, Any]], list[dict[str, Any]]], seed: int
+) -> None:
+    records, removals = world
+    expected = oracle(records, removals)
+    random.Random(seed).shuffle(records)
+    random.Random(seed).shuffle(removals)
+    path = tmp_path / "mirror.duckdb"
+    path.unlink(missing_ok=True)
+    with mirror_at(path).open() as con:
+        store(con, batch(Table.RECORDS, records), batch(Table.REMOVALS, removals))
+        assert people(con) == expected
+        identity.resolve(con)
+        views.build(con, types=TYPES, precedence=("salesforce", "hubspot"))
+        counted = con.execute("SELECT (SELECT count(*) FROM members), (SELECT count(*) FROM people)").fetchall()[0]
+        live = {
+            f"{row['crm']}:{row['record_id']}"
+            for row in records
+            if row["removed"] is None
+            and not any((row["crm"], row["record_id"]) == (gone["crm"], gone["record_id"]) for gone in removals)
+        }
+        assert counted == (len(live), sum(1 for group in expected if group & live))
+
+
+def test_a_long_chain_is_one_person_within_few_rounds(tmp_path: Path) -> None:
+    with mirror_at(tmp_path / "mirror.duckdb").open() as con:
+        con.execute("CREATE TEMP TABLE edges AS SELECT range AS a, range + 1 AS b FROM range(5000)")
+        identity.unite(con)
+        assert con.execute("SELECT count(*), min(label), max(label) FROM labels").fetchall() == [(5001, 0, 0)]
+
+
+@pytest.fixture
+def merged_people(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Ann: a HubSpot contact that took in another, a Salesforce contact and the lead it was converted from."""
+    with mirror_at(tmp_path / "mirror.duckdb").open() as con:
+        account = {"crm": "salesforce", "account_id": "A", "attr.company.industry": "software"}
+        store(con, batch(Table.ACCOUNTS, [account]))
+        store(
+            con,
+            batch(
+                Table.RECORDS,
+                [
+                    record("hubspot", "1", email="ann@acme.example", created_at=ago(50),
+                           attr={"job_title": "CTO", "seats": "7", "company.industry": "retail"}),
+                    record("hubspot", "2", email="old@acme.example", attr={"job_title": "Intern"}),
+                    record("salesforce", "C", email="Ann@Acme.example ", account_id="A", created_at=ago(20),
+                           attr={"seats": "9", "company.industry": "banking", "company.employee_count": "12"}),
+                    record("salesforce", "L", kind="lead", email="x@acme.example", removed="converted",
+                           links=["salesforce:C"]),
+                    record("hubspot", "9", email="zed@acme.example"),
+                ],
+            ),
+            batch(Table.REMOVALS, [
+                {"crm": "hubspot", "kind": "contact", "record_id": "2", "removed": "merged", "successor_id": "1"},
+            ]),
+            batch(Table.ACTIVITIES, [
+                activity("hubspot", "a", "1", url="/a"), activity("hubspot", "b", "2", url="/b"),
+                activity("hubspot", "c", email="OLD@acme.example", url="/c"),
+                activity("salesforce", "d", "L", url="/d"),
+                activity("salesforce", "e", "C", url="/e"), activity("hubspot", "z", "9", url="/z"),
+                activity("hubspot", "n", "404", url="/n"),
+            ]),
+        )  # fmt: skip
+        identity.resolve(con)
+        views.build(
+            con,
+            types=TYPES,
+            precedence=("salesforce", "hubspot"),
+            stages=[[("hubspot", "1", "lead", ago(9)), ("salesforce", "C", "customer", ago(4))]],
+        )
+        yield con
+
+
+def test_values_are_merged_by_precedence_with_the_accounts_before_the_records(
+    merged_people: duckdb.DuckDBPyConnection,
+) -> None:
+    columns = '"attr.job_title", "attr.seats", "attr.company.industry", "attr.company.employee_count", created_at'
+    assert merged_people.execute(
+        f"SELECT email, email_domain, {columns} FROM people ORDER BY email"
+    ).fetchall() == [
+        ("ann@acme.example", "acme.example", "CTO", 9.0, "software", 12.0, ago(50)),
+        ("zed@acme.example", "acme.example", None, None, None, None, ago(100)),
+    ]  # fmt: skip
+
+
+def test_activities_follow_the_survivor(merged_people: duckdb.DuckDBPyConnection) -> None:
+    found = merged_people.execute("""
+        SELECT email, list(url ORDER BY url)
+        FROM activities JOIN signatures USING (signature) JOIN people USING (person)
+        GROUP BY email ORDER BY email""").fetchall()
+    assert found == [("ann@acme.example", ["/a", "/b", "/c", "/d", "/e"]), ("zed@acme.example", ["/z"])]
+
+
+def test_the_stage_given_last_counts(merged_people: duckdb.DuckDBPyConnection) -> None:
+    assert merged_people.execute("SELECT stage, since FROM previous_stages").fetchall() == [("customer", ago(4))]
+
+
+def test_without_the_journal_the_stage_that_the_crm_shows_counts(tmp_path: Path) -> None:
+    with mirror_at(tmp_path / "mirror.duckdb").open() as con:
+        store(con, batch(Table.RECORDS, [record("hubspot", "1", observed={"stage": "lead"})]))
+        identity.resolve(con)
+        views.build(con, types=TYPES, precedence=("salesforce", "hubspot"))
+        assert con.execute("SELECT stage, since FROM previous_stages").fetchall() == [("lead", None)]
