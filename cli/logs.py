@@ -52,7 +52,7 @@ def set_up(log_format: LogFormat, verbosity: int) -> None:
             render,
             _last,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbosity else logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(_level(verbosity)),
         logger_factory=_Stderr,
         cache_logger_on_first_use=False,
     )
@@ -60,6 +60,13 @@ def set_up(log_format: LogFormat, verbosity: int) -> None:
     root = logging.getLogger()
     root.handlers = [_Through()]
     root.setLevel(logging.INFO if verbosity > 1 else logging.WARNING)
+
+
+def _level(verbosity: int) -> int:
+    """On a terminal progress bars say enough; elsewhere the log is all there is."""
+    if verbosity:
+        return logging.DEBUG
+    return logging.WARNING if sys.stderr.isatty() else logging.INFO
 
 
 def _last(_logger: WrappedLogger, _method: str, line: EventDict | str | bytes) -> str:

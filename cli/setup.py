@@ -75,6 +75,8 @@ def schema(
 
 def check(
     context: typer.Context,
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="Also list each thing that is in order.")] = False,
     output: Annotated[Output, typer.Option("--output", "-o", help="How to print the findings.")] = Output.TABLE,
 ) -> None:
     """Check settings, model and both CRMs; say what to mend.
@@ -83,7 +85,7 @@ def check(
 
     Example: leadgrade check
     """
-    from cli.output import listing
+    from cli.output import console, listing
     from connectors.registry import connected
     from insights.check import check_all, exit_code
 
@@ -91,8 +93,12 @@ def check(
     settings = given.settings()
     with connected(settings, given.clock) as connectors:
         lines = check_all(settings, connectors)
-    rows = [{"level": line.level, "where": line.where, "what": line.subject, "finding": line.text} for line in lines]
+    told = [line for line in lines if everything or line.level != "pass" or line.subject == "account"]
+    rows = [{"level": line.level, "where": line.where, "what": line.subject, "finding": line.text} for line in told]
     listing(rows, output, title="Check", empty="")
+    if output is Output.TABLE:
+        passed, warned, failed = (sum(line.level == level for line in lines) for level in ("pass", "warn", "fail"))
+        console().print(f"{passed} in order, {warned} to look at, {failed} to mend.")
     raise typer.Exit(exit_code(lines))
 
 

@@ -33,7 +33,7 @@ class Line:
     @property
     def text(self) -> str:
         """What was found and what to do about it."""
-        return f"{self.message} {self.remedy}".strip()
+        return f"{self.message.rstrip('.')}. {self.remedy}".strip()
 
 
 def check_all(settings: Settings, connectors: Mapping[str, Connector]) -> list[Line]:
@@ -50,9 +50,8 @@ def exit_code(lines: Iterable[Line]) -> int:
 
 
 def _model(settings: Settings) -> Iterator[Line]:
-    from scoring.golden import run_examples
-
     from config.model import load_model
+    from scoring.golden import run_examples
 
     try:
         model = load_model(settings.scoring, attribute_types(settings))
@@ -62,7 +61,7 @@ def _model(settings: Settings) -> Iterator[Line]:
             yield Line("fail", "model", place, problem.message, problem.remedy, error.exit_code)
         return
     yield Line("pass", "model", settings.scoring.name, f"{model.version} can be used.")
-    failures = run_examples(model)
+    failures = run_examples(model, attribute_types(settings))
     for failure in failures:
         yield Line("fail", "model", "golden example", str(failure), "Mend the rule, or the example.", 2)
     if not failures and model.examples:

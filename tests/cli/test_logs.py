@@ -71,9 +71,11 @@ def test_lines_are_text_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     logs.set_up(LogFormat.AUTO, 0)
-    structlog.get_logger().info("done", rows=3)
-    assert "done" in terminal.getvalue()
+    structlog.get_logger().info("the bars say this")
+    structlog.get_logger().warning("writing stopped", crm="hubspot")
+    assert "writing stopped" in terminal.getvalue()
     assert not terminal.getvalue().startswith("{")
+    assert "the bars" not in terminal.getvalue()
 
 
 def test_without_a_terminal_progress_is_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
