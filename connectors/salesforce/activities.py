@@ -16,7 +16,7 @@ from connectors.salesforce.shapes import activity_table
 from connectors.salesforce.values import column, flags, numbers, times
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
 TASK_FIELDS: Final = (
@@ -154,35 +154,56 @@ def members(raw: pa.Table, seen_at: datetime, campaigns: Mapping[str, Mapping[st
     return activity_table(columns, seen_at)
 
 
-def emails(raw: pa.Table, seen_at: datetime) -> pa.Table:
+def emails(raw: pa.Table, seen_at: datetime, people: Mapping[str, Sequence[str]]) -> pa.Table:
     """E-mail messages: replies that came in; mails that went out, their first opening and their bouncing.
 
-    The person is the one with the address. Of several recipients the first is taken: nobody knows which one opened.
+    `people` are the leads and contacts by message: the sender of one that came in, the recipients of one that went
+    out. Without any, the address tells whose it is. Of several recipients the first gets the mail, and openings and
+    bounces are left out: nobody knows whose they were.
     """
     incoming = pc.fill_null(flags(column(raw, "Incoming")), False)
-    recipient = pc.utf8_trim_whitespace(pc.replace_substring_regex(column(raw, "ToAddress"), r"[;,].*$", ""))
+    recipients = column(raw, "ToAddress")
+    address = pc.if_else(incoming, column(raw, "FromAddress"), pc.replace_substring_regex(recipients, r"[;,].*$", ""))
+    known = [people.get(message, ()) for message in column(raw, "Id").to_pylist()]
+    record_ids = pa.chunked_array([pa.array([found[0] if found else None for found in known], pa.string())])
+    alone = pc.and_(
+        pa.chunked_array([pa.array([len(found) <= 1 for found in known], pa.bool_())]),
+        pc.invert(pc.fill_null(pc.match_substring_regex(recipients, "[;,]"), False)),
+    )
+    to_one = pc.and_(pc.invert(incoming), alone)
     when = pc.coalesce(times(column(raw, "MessageDate")), times(column(raw, "CreatedDate")))
     opened = times(column(raw, "FirstOpenedDate"))
     bounced = pc.fill_null(flags(column(raw, "IsBounced")), False)
-    outgoing = pc.invert(incoming)
-    subject = {"asset": column(raw, "Subject")}
-    message = subject | {
+    shared = {
+        "record_id": record_ids,
+        "email": pc.if_else(pc.is_valid(record_ids), None, pc.utf8_trim_whitespace(address)),
+        "asset": column(raw, "Subject"),
+    }
+    message = shared | {
         "activity_id": column(raw, "Id"),
-        "email": pc.if_else(incoming, column(raw, "FromAddress"), recipient),
         "type": pc.if_else(incoming, "email_reply", "email_sent"),
         "occurred_at": when,
     }
-    opening = subject | {
+    opening = shared | {
         "activity_id": _suffixed(raw, OPENED),
-        "email": recipient,
-        "type": pc.if_else(pc.and_(outgoing, pc.is_valid(opened)), "email_open", None),
+        "type": pc.if_else(pc.and_(to_one, pc.is_valid(opened)), "email_open", None),
         "occurred_at": opened,
         "since_send_s": pc.divide(pc.cast(pc.milliseconds_between(when, opened), pa.float64()), 1000.0),
     }
-    bounce = subject | {
+    bounce = shared | {
         "activity_id": _suffixed(raw, BOUNCED),
-        "email": recipient,
-        "type": pc.if_else(pc.and_(outgoing, bounced), "email_bounce", None),
+        "type": pc.if_else(pc.and_(to_one, bounced), "email_bounce", None),
         "occurred_at": when,
     }
     return pa.concat_tables([activity_table(columns, seen_at) for columns in (message, opening, bounce)])
+
+
+def parties(relations: Iterable[Mapping[str, Any]], incoming: Mapping[str, bool]) -> dict[str, list[str]]:
+    """Leads and contacts by message, from its relations: who sent what came in, who was sent what went out."""
+    found: dict[str, list[str]] = {}
+    for relation in relations:
+        message = relation["EmailMessageId"]
+        role = "FromAddress" if incoming.get(message) else "ToAddress"
+        if relation["RelationType"] == role and relation["RelationObjectType"] in {"Lead", "Contact"}:
+            found.setdefault(message, []).append(relation["RelationId"])
+    return found

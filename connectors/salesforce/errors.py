@@ -152,9 +152,12 @@ def _judge_rest(request: Request, code: str, text: str) -> Verdict | None:
     return None
 
 
+_NO_BULK = re.compile(r"not supported (?:by|in) (?:the )?Bulk", re.IGNORECASE)
+
+
 def _judge_job(request: Request, problem: Problem) -> Verdict | None:
     code = problem.code
-    if code in {"INVALIDENTITY", "FEATURENOTENABLED"} or "not supported by the Bulk API" in problem.message:
+    if code in {"INVALIDENTITY", "FEATURENOTENABLED"} or _NO_BULK.search(problem.message):
         return BulkRefused(f"{request}: not readable by Bulk API 2.0 ({code}).", crm=CRM)
     if code in {"LIMIT_EXCEEDED", "EXCEEDED_QUOTA", "API_ERROR"}:
         return LimitReached(

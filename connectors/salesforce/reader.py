@@ -11,7 +11,7 @@ from connectors.errors import SplitBatch, Unreachable
 from connectors.salesforce import bulk, soql
 from connectors.salesforce.errors import CRM, BulkRefused, LocatorExpired, NotThere
 from connectors.salesforce.values import text_table
-from connectors.salesforce.windows import STAMP, Position, Window, next_window
+from connectors.salesforce.windows import STAMP, Position, Window, next_window, reached
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,12 +114,12 @@ class Reader:
                 log.info("not readable in bulk", crm=CRM, sobject=query.sobject)
             else:
                 bulk.finish_query(self._client, job, self._clock)
-                yield from self._job(query, job, "", window.end, position)
+                yield from self._job(query, job, "", reached(window.end, self._now), position)
                 return
         if rows:
             yield from self._walk(query, window, position)
         else:
-            yield Slice(text_table([], query.fields), position.advanced(window.end), 0)
+            yield Slice(text_table([], query.fields), position.advanced(reached(window.end, self._now)), 0)
 
     def _job(self, query: Query, job: str, locator: str, end: datetime, position: Position) -> Iterator[Slice]:
         here = position.inside(job, locator, end)
@@ -141,19 +141,19 @@ class Reader:
     def _walk(self, query: Query, window: Window, position: Position) -> Iterator[Slice]:
         """The window by REST, in order of change, so that each page moves the position on."""
         restarts = 0
-        reached = window.start
+        seen = window.start
         while True:
-            start = reached
+            start = seen
             try:
                 walk = query.select(Window(start, window.end), ordered=True)
                 for records, _ in self._client.query_pages(walk, all_rows=query.all_rows):
                     rows = text_table(records, query.fields)
                     if records:
-                        reached = _whole_second(str(records[-1][STAMP]))
-                        position = position.advanced(reached)
+                        seen = _whole_second(str(records[-1][STAMP]))
+                        position = position.advanced(reached(seen, self._now))
                     yield Slice(rows, position, 0)
             except LocatorExpired:
-                restarts = restarts + 1 if reached == start else 0
+                restarts = restarts + 1 if seen == start else 0
                 if restarts > RESTARTS:
                     raise Unreachable(
                         f"the query of {query.sobject} loses its cursor at every try.",
@@ -161,7 +161,7 @@ class Reader:
                         remedy="Run again later.",
                     ) from None
             else:
-                yield Slice(text_table([], query.fields), position.advanced(window.end), 0)
+                yield Slice(text_table([], query.fields), position.advanced(reached(window.end, self._now)), 0)
                 return
 
 

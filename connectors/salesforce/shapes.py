@@ -127,9 +127,11 @@ def removals(found: Sequence[Removal]) -> pa.Table:
 
 
 def activity_table(columns: dict[str, Any], seen_at: datetime) -> pa.Table:
-    """Activities from the columns at hand; rows without type or time are no activities and are left out."""
+    """Activities from the columns at hand; rows of no type, of no time or of nobody are none and are left out."""
     rows = len(columns["type"])
     seen = pa.scalar(seen_at.replace(tzinfo=None), pa.timestamp("us"))
     columns = {"crm": constant(CRM, rows), "seen_at": pa.repeat(seen, rows), "count": pa.repeat(1, rows)} | columns
     table = table_of(arrow_schema(Table.ACTIVITIES), columns, rows)
-    return table.filter(pc.and_(pc.is_valid(table["type"]), pc.is_valid(table["occurred_at"])))
+    of_somebody = pc.or_(pc.is_valid(table["record_id"]), pc.is_valid(table["email"]))
+    known = pc.and_(pc.is_valid(table["type"]), pc.is_valid(table["occurred_at"]))
+    return table.filter(pc.and_(known, of_somebody))

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-IDS_PER_QUERY: Final = 300
-"""Ids in one IN list: 27 characters each once encoded, well below the 16,384 bytes of a GET's URI and headers."""
+IDS_PER_QUERY: Final = 180
+"""Ids in one IN list: 21 characters each, below the 4,000 that a WHERE clause may have in its strictest reading."""
 
 
 def moment(when: datetime) -> str:
@@ -31,7 +31,7 @@ def quoted(value: str) -> str:
 
 def among(field: str, values: Iterable[str]) -> str:
     """The condition that `field` is one of `values`."""
-    return f"{field} IN ({', '.join(map(quoted, values))})"
+    return f"{field} IN ({','.join(map(quoted, values))})"
 
 
 def _where(conditions: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from connectors.errors import ConnectorBug
 from connectors.salesforce import activities, removals, shapes, soql
 from connectors.salesforce.fields import CRM, WRITTEN, Mapped, hidden, mapped, need_object, visible
 from connectors.salesforce.reader import Query, Reader
-from connectors.salesforce.values import ids, text_table
+from connectors.salesforce.values import flags, ids, text_table
 from connectors.salesforce.windows import Position, dump, load
 from scoring.facts import Table
 
@@ -104,11 +104,20 @@ def _batches(
     query: Query,
     positions: dict[str, Position],
     shape: Callable[[pa.Table], pa.Table],
+    *,
+    counted: bool = True,
 ) -> Iterator[Batch]:
-    """One object read to its end, each slice a batch."""
+    """One object read to its end, each slice a batch.
+
+    A row may become several facts or none, so that the total is what has come of the rows so far and the rows to come.
+    """
+    read = made = 0
     for piece in context.reader().changed(query, positions.get(query.key, Position())):
         positions[query.key] = piece.position
-        yield Batch(table, shape(piece.rows), dump(positions), piece.total)
+        facts = shape(piece.rows)
+        read += piece.rows.num_rows
+        made += facts.num_rows
+        yield Batch(table, facts, dump(positions), made + max(0, piece.total - read) if counted else None)
 
 
 def _attribute_query(
@@ -159,7 +168,7 @@ def _deals(context: Context, positions: dict[str, Position]) -> Iterator[Batch]:
         return shape(text_table(found, names))
 
     yield from _batches(context, Table.DEALS, query, positions, shape)
-    yield from _batches(context, Table.DEALS, roles, positions, touched)
+    yield from _batches(context, Table.DEALS, roles, positions, touched, counted=False)
 
 
 def _roles(context: Context, deals: list[str]) -> dict[str, list[str]]:
@@ -192,7 +201,18 @@ def shape_of(context: Context, query: Query) -> Callable[[pa.Table], pa.Table]:
     if query.sobject == "CampaignMember":
         campaigns = _Campaigns(context.client)
         return lambda raw: activities.members(raw, context.now, campaigns.of(raw))
-    return lambda raw: activities.emails(raw, context.now)
+    return lambda raw: activities.emails(raw, context.now, _parties(context.client, raw))
+
+
+def _parties(client: Client, raw: pa.Table) -> dict[str, list[str]]:
+    """Leads and contacts by e-mail message; none where the relations may not be read."""
+    if client.describe("EmailMessageRelation") is None:
+        return {}
+    messages = ids(raw["Id"].to_pylist())
+    incoming = dict(zip(raw["Id"].to_pylist(), flags(raw["Incoming"]).to_pylist(), strict=True))
+    fields = ("EmailMessageId", "RelationId", "RelationType", "RelationObjectType")
+    texts = soql.by_ids(fields, "EmailMessageRelation", messages, field="EmailMessageId")
+    return activities.parties((row for text in texts for row in client.rows(text)), incoming)
 
 
 class _Campaigns:
@@ -237,7 +257,7 @@ def _removals(context: Context, positions: dict[str, Position]) -> Iterator[Batc
 
     def read(query: Query, shape: Callable[[pa.Table], pa.Table]) -> Iterator[Batch]:
         if context.client.describe(query.sobject) is not None:  # an object that is not there loses nothing
-            yield from _batches(context, Table.REMOVALS, query, positions, shape)
+            yield from _batches(context, Table.REMOVALS, query, positions, shape, counted=False)
 
     for kind, query in removals.RECORDS:
         yield from read(query, removals.of_records(kind))

@@ -65,11 +65,19 @@ class Position:
 
 
 def next_window(position: Position, now: datetime, look_back_s: int) -> Window:
-    """What to read next: from a little before the last end, to `now` (the server's time when the pull began)."""
-    end = now.replace(microsecond=0)
+    """What to read next: from a little before the last end, through the second in which the pull began.
+
+    `now` is the server's time at that moment. The second itself is not over yet: it is read, but see `reached`.
+    """
+    end = now.replace(microsecond=0) + timedelta(seconds=1)
     if position.until is None:
         return Window(BEGINNING, end)
-    return Window(min(position.until - timedelta(seconds=look_back_s), end), end)
+    return Window(min(position.until - timedelta(seconds=look_back_s), end - timedelta(seconds=1)), end)
+
+
+def reached(end: datetime, now: datetime) -> datetime:
+    """How far a cursor may move once everything before `end` is read: never into the second of the pull's beginning."""
+    return min(end, now.replace(microsecond=0))
 
 
 def dump(positions: dict[str, Position]) -> str:
