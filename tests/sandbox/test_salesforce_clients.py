@@ -11,9 +11,9 @@ import salesforce_kit
 from conftest import NOW
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from salesforce_kit import Server
 from simple_salesforce import bulk2
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed, SalesforceMalformedRequest
-from salesforce_kit import Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
