@@ -224,7 +224,9 @@ class Transition(Part):
     enter: Enter
     exit: Exit | None = None
     requires: Annotated[tuple[StrictStr, ...], Field(description="Attributes that must be known.")] = ()
-    cool_down: Annotated[Days | None, Field(description="After falling back, so many whole days must pass.")] = None
+    cool_down: Annotated[
+        Days | None, Field(description="So many whole days must have passed since their last change of stage.")
+    ] = None
 
 
 class Lifecycle(Part):

@@ -31,15 +31,15 @@ def micro_at(points: int, decay: Decay, age: int) -> int:
 
 
 def _share(size: int, part: int, whole: int) -> int:
-    return int((2 * size * part + whole) // (2 * whole))
+    return (2 * size * part + whole) // (2 * whole)
 
 
 def _halved(size: int, age: int, half_life: int) -> int:
     if age % half_life == 0:
-        return _share(size, 1, 2 ** (age // half_life))
-    exact = size * 2.0 ** (-age / half_life)
+        return _share(size, 1, 1 << (age // half_life))
+    exact: float = size * 2.0 ** (-age / half_life)
     # Where floating point cannot tell on which side of a half the value lies, forty digits can.
-    if abs(exact - math.floor(exact) - 0.5) > 1e-4:
+    if abs(exact - math.floor(exact) - 0.5) > 1e-3:
         return math.floor(exact + 0.5)
     with localcontext(prec=40):
         return int((size * Decimal(2) ** (Decimal(-age) / half_life)).quantize(Decimal(1), ROUND_HALF_UP))

@@ -93,7 +93,7 @@ def _standings(con: Any, model: Model, moment: Moment) -> None:
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE standings AS
-        SELECT q.* EXCLUDE (since, fell), {rating_text(model)} AS rating, {rating_rank(model)} AS rating_rank,
+        SELECT q.* EXCLUDE (since), {rating_text(model)} AS rating, {rating_rank(model)} AS rating_rank,
                {stage_index(model, sql.day(moment.day))} AS stage_rank
         FROM (
             SELECT *, {level_index(model, "engagement_score")} AS level,
@@ -101,7 +101,7 @@ def _standings(con: Any, model: Model, moment: Moment) -> None:
                    {stage_before_index(model)} AS before
             FROM (
                 SELECT f.*, COALESCE(e.score, 0) AS engagement_score, COALESCE(t.score, 0) AS score_then,
-                       ps.stage AS stage_before, ps.since, ps.fell
+                       ps.stage AS stage_before, ps.since
                 FROM fit_outcomes f
                 LEFT JOIN engagement e ON e.person = f.person
                 {then}
@@ -141,7 +141,6 @@ def _scores(con: Any, model: Model) -> None:
         "stage": sql.labels("s.stage_rank", order) if order else "CAST(NULL AS VARCHAR)",
         "stage_rank": "CAST(s.stage_rank AS INTEGER)",
         "stage_before": "s.stage_before",
-        "stage_move": "CASE WHEN s.stage_rank > s.before THEN 'up' WHEN s.stage_rank < s.before THEN 'down' END",
         "reasons": f"CASE WHEN {disqualified(model)} THEN 'Disqualified: ' || g.gate_name ELSE r.reasons END",
         "next_fact": "s.next_fact",
         "valid_until": "v.valid_until",

@@ -37,14 +37,6 @@ BURST_LINKS: Final = 3
 
 BURST_S: Final = 2
 
-ACTIVITY_ATTRIBUTES: Final = {
-    "url": "url",
-    "asset": "text",
-    "campaign": "text",
-    "user_agent": "text",
-    "duration": "number",
-}
-
 
 @dataclass(frozen=True)
 class Moment:

@@ -91,7 +91,7 @@ def exit_sql(model: Model, transition: Transition) -> str:
 
 
 def enter_sql(model: Model, transition: Transition, number: int, day: str) -> str:
-    """SQL: whether a person may enter the stage of `transition`; also over r<number>, since and fell."""
+    """SQL: whether a person may enter the stage of `transition`; also over r<number>, before, since."""
     enter: Enter = transition.enter
     parts = [f"r{number}", f"NOT {exit_sql(model, transition)}"]
     if enter.fit is not None:
@@ -104,7 +104,7 @@ def enter_sql(model: Model, transition: Transition, number: int, day: str) -> st
         parts.append(f"level <= {list(model.engagement.levels).index(enter.level.at_least)}")
     if transition.cool_down is not None:
         rested = sql.days_between("CAST(since AS DATE)", day)
-        parts.append(f"NOT (COALESCE(fell, FALSE) AND COALESCE({rested} < {transition.cool_down}, FALSE))")
+        parts.append(f"(before = 0 OR COALESCE({rested} >= {transition.cool_down}, TRUE))")
     return " AND ".join(parts)
 
 
