@@ -42,11 +42,15 @@ def show_people(report: Report) -> None:
 
 
 def show_written(report: Report) -> None:
-    """How each CRM's records ended, with the reasons."""
+    """How each CRM's records ended, with the reasons; of a run that wrote nothing by intent, what it would write."""
+    if not report.written:
+        return
+    if report.dry_run or report.kind == "plan":
+        rows = [(part.crm, part.planned, part.unchanged) for part in report.written]
+        table("To write", ["crm", "records to write", "unchanged"], rows)
+        return
     names = ["planned", "accepted", "rejected", "unknown", "skipped", "unchanged"]
-    rows = [(part.crm, *(getattr(part, name) for name in names)) for part in report.written]
-    if rows:
-        table("To write" if report.dry_run else "Written", ["crm", *names], rows)
+    table("Written", ["crm", *names], [(part.crm, *(getattr(part, name) for name in names)) for part in report.written])
     for part in report.written:
         for line in reasons(part):
             console().print(line, soft_wrap=True)
