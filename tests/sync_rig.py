@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from config.attributes import attribute_types
+from config.settings import AttributeSetting, Settings
 from connectors.base import CLEAR, Batch, Identity, Outcome, Provisioned, Status, Stream, Usage
 from connectors.clock import FakeClock
 from scoring.facts import Table, arrow_schema
@@ -23,14 +25,10 @@ if TYPE_CHECKING:
     from connectors.base import Change, Finding
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
-TYPES = {
-    "job_title": "text",
-    "seats": "number",
-    "unsubscribed": "boolean",
-    "trial_ends": "date",
-    "company.industry": "text",
-    "company.employee_count": "number",
-}
+SETTINGS = Settings(
+    attributes={"seats": AttributeSetting(type="number"), "trial_ends": AttributeSetting(type="date")},
+)
+TYPES = attribute_types(SETTINGS)
 
 
 def ago(days: float = 0, *, now: datetime = NOW) -> datetime:

@@ -51,8 +51,9 @@ moments = st.integers(0, 400 * 86_400).map(lambda seconds: START + timedelta(sec
 )
 def test_the_spread_is_what_it_says(before: int | None, total: int, first: datetime | None, last: datetime) -> None:
     con = SCRATCH.cursor()
-    con.execute("""CREATE OR REPLACE TEMP TABLE counted (crm VARCHAR, record_id VARCHAR, type VARCHAR, before BIGINT, total BIGINT,
-        first_at TIMESTAMP, last_at TIMESTAMP, seen_at TIMESTAMP)""")
+    con.execute("""
+        CREATE OR REPLACE TEMP TABLE counted (crm VARCHAR, record_id VARCHAR, type VARCHAR, before BIGINT,
+            total BIGINT, first_at TIMESTAMP, last_at TIMESTAMP, seen_at TIMESTAMP)""")
     row = [before, total, first, last, START]
     con.execute("INSERT INTO counted VALUES ('x', '1', 'page_view', ?, ?, ?, ?, ?)", row)
     query = f"SELECT occurred_at, count, activity_id FROM ({spread('counted')}) ORDER BY occurred_at, activity_id"

@@ -1,0 +1,167 @@
+"""The journal: migrations, the lease, outcomes; and the guards' book-keeping."""
+
+from __future__ import annotations
+
+import functools
+import operator
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import text
+from sync_rig import NOW, ago
+
+from connectors.clock import FakeClock
+from sync import lease
+from sync.errors import Busy, LeaseLost, StateUnusable
+from sync.journal.book import Given, Journal, Reject
+from sync.journal.migrations import STEPS, migrate
+from sync.lease import Holder
+from sync.report import Report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlalchemy import Connection
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    book = Journal.in_folder(tmp_path)
+    yield book
+    book.close()
+
+
+def test_a_journal_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Path, journal: Journal) -> None:
+    with journal.engine.begin() as connection:
+        connection.execute(text("UPDATE journal_version SET version = 99"))
+    known = r"journal\.db is of version 99; this Leadgrade knows versions up to 1"
+    with pytest.raises(StateUnusable, match=known) as caught:
+        Journal.in_folder(tmp_path)
+    assert caught.value.exit_code == 2
+    with journal.engine.begin() as connection:
+        assert connection.execute(text("SELECT version FROM journal_version")).scalar() == 99
+
+
+def test_an_older_journal_is_brought_up_to_date_and_a_failing_step_leaves_no_trace(
+    journal: Journal,
+) -> None:
+    def add(connection: Connection) -> None:
+        connection.execute(text("CREATE TABLE notes (note VARCHAR)"))
+
+    def fail(connection: Connection) -> None:
+        connection.execute(text("INSERT INTO notes VALUES ('half')"))
+        raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError):
+        migrate(journal.engine, [*STEPS, add, fail])
+    with journal.engine.begin() as connection:
+        assert connection.execute(text("SELECT version FROM journal_version")).scalar() == 2
+        assert connection.execute(text("SELECT count(*) FROM notes")).scalar() == 0
+        assert connection.execute(text("SELECT fence FROM leases")).scalar() == 0
+
+
+def test_a_file_that_is_no_journal_is_told_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "journal.db").write_text("not a database, but some other file " * 50)
+    with pytest.raises(StateUnusable, match="cannot be used"):
+        Journal.in_folder(tmp_path)
+
+
+def test_only_one_holds_the_lease_and_the_other_hears_who(journal: Journal) -> None:
+    clock = FakeClock(NOW)
+    with lease.held(journal, clock, holder=Holder(11, "alpha")) as first:
+        with pytest.raises(Busy, match="process 11 on alpha, since 2026-06-15 12:00:00 UTC") as caught:
+            lease._acquire(journal, clock, Holder(22, "beta"), lambda holder: True)
+        assert caught.value.exit_code == 6
+        assert lease.holder_of(journal) == (Holder(11, "alpha"), NOW + lease.LENGTH)
+    assert lease.holder_of(journal) is None
+    with lease.held(journal, clock, holder=Holder(22, "beta")) as second:
+        assert second.fence == first.fence + 1
+
+
+def test_a_lease_that_ran_out_is_taken_over_and_the_sleeper_finds_out(journal: Journal) -> None:
+    clock = FakeClock(NOW)
+    with lease.held(journal, clock, holder=Holder(11, "alpha")) as sleeper:
+        clock.advance(lease.LENGTH.total_seconds() - 1)
+        sleeper.renew()
+        clock.advance(lease.LENGTH.total_seconds() + 1)
+        with lease.held(journal, clock, holder=Holder(22, "beta")) as other:
+            with pytest.raises(LeaseLost, match="process 22 on beta took over"):
+                sleeper.renew()
+            sleeper.release()
+            other.renew()
+        with pytest.raises(LeaseLost):
+            sleeper.renew()
+
+
+def test_a_holder_of_this_machine_that_is_dead_is_not_waited_for(journal: Journal) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    here = lease.this_process()
+    clock = FakeClock(NOW)
+    with child:
+        lease._acquire(journal, clock, Holder(child.pid, here.host), lease.is_alive)
+        with pytest.raises(Busy, match=f"process {child.pid}"):
+            lease._acquire(journal, clock, here, lease.is_alive)
+        child.kill()
+    taken = lease._acquire(journal, clock, here, lease.is_alive)
+    assert taken.holder.pid == os.getpid()
+
+
+def reject(record_id: str, values_hash: str = "h", message: str = "no") -> Reject:
+    return Reject("lead", record_id, "rating", "VALIDATION", message, values_hash)
+
+
+def test_outcomes_are_noted_once_per_record(journal: Journal) -> None:
+    later = NOW + timedelta(days=1)
+    nothing = {"accepted": [], "rejected": [], "gone": []}
+    journal.note_outcomes("hubspot", **nothing | {"rejected": [reject("1"), reject("2"), reject("3")]}, now=NOW)
+    journal.note_outcomes("salesforce", **nothing | {"rejected": [reject("1")]}, now=NOW)
+    journal.note_outcomes(
+        "hubspot", accepted=[Given("2", "lead")], rejected=[reject("1", "h2", "x" * 900)], gone=["3"], now=later
+    )
+    found = {(row["crm"], row["record_id"]): row for row in journal.rejects()}
+    assert set(found) == {("hubspot", "1"), ("salesforce", "1")}
+    row = found["hubspot", "1"]
+    assert (row["first_seen"], row["last_seen"], row["attempts"]) == (NOW, later, 2)
+    assert len(row["message"]) == 500
+    assert journal.counts() == {"hubspot": 1, "salesforce": 1}
+    assert sorted(functools.reduce(operator.iadd, map(list, journal.refused()), [])) == [
+        ("hubspot", "1", "h2"),
+        ("salesforce", "1", "h"),
+    ]
+
+
+def test_a_stage_keeps_the_time_since_when_it_was_given(journal: Journal) -> None:
+    def give(stage: str | None, days: int) -> list[tuple[str, str, str, object]]:
+        given = [Given(str(number), stage) for number in range(1200)]
+        journal.note_outcomes("hubspot", accepted=given, rejected=[], gone=[], now=NOW + timedelta(days=days))
+        return functools.reduce(operator.iadd, map(list, journal.stages()), [])
+
+    assert ("hubspot", "7", "lead", ago(0)) in give("lead", 0)
+    assert ("hubspot", "7", "lead", ago(0)) in give("lead", 1)
+    assert ("hubspot", "7", "customer", ago(-2)) in give("customer", 2)
+    assert give(None, 3) == []
+
+
+def test_runs_and_their_reports_come_back_as_they_went_in(journal: Journal) -> None:
+    run_id = journal.begin_run(kind="sync", started_at=NOW, holder="me", model_version="m@1", model="{}")
+    journal.begin_run(kind="plan", started_at=NOW, holder="me", model_version="m@1", model="{}")
+    report = Report(run_id=run_id, kind="sync", started_at=NOW, duration_s=1.5, model_version="m@1")
+    journal.end_run(report, NOW)
+    running, done = journal.last_runs()
+    assert (running["ended_at"], running["kind"]) == (None, "plan")
+    assert done["exit_code"] == 0
+    assert Report.model_validate_json(done["report"]) == report
+
+
+def test_readers_are_not_kept_waiting_by_a_writer(tmp_path: Path, journal: Journal) -> None:
+    reader = Journal.in_folder(tmp_path)
+    with journal.engine.begin() as connection:
+        connection.execute(text("UPDATE leases SET fence = 5"))
+        assert reader.last_runs() == []
+        assert list(reader.rejects()) == []
+    reader.close()
