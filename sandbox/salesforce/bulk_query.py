@@ -98,19 +98,28 @@ def _start(locator: str | None) -> int:
 
 
 def _cells(job: Job, rows: list[Row], *, with_offset: bool) -> Iterator[list[Any]]:
-    writers = [_writer(column, with_offset=with_offset) for column in job.query.columns]
+    """The rows' cells: everything is text, nothing is empty, numbers with a fraction keep it."""
+    names = [column.path[-1] for column in job.query.columns]
+    special = [
+        (place, write)
+        for place, column in enumerate(job.query.columns)
+        if (write := _writer(column, with_offset=with_offset)) is not None
+    ]
     for row in rows:
-        yield [write(row) for write in writers]
+        cells = [row.get(name) for name in names]
+        for place, write in special:
+            cells[place] = write(row)
+        yield cells
 
 
-def _writer(column: Column, *, with_offset: bool) -> Callable[[Row], Any]:
-    """How a column is written: everything is text, nothing is empty, numbers with a fraction keep it."""
+def _writer(column: Column, *, with_offset: bool) -> Callable[[Row], Any] | None:
+    """How a column is written when its kept value cannot be taken as it is."""
     get = column.get
     if column.field.type == "boolean":
         return lambda row: "true" if get(row) else "false"
     if column.field.type == "datetime" and not with_offset:
         return lambda row: bulk_stamp(value) if (value := get(row)) else ""
-    return get
+    return get if len(column.path) > 1 or column.field.computed is not None else None
 
 
 ROUTES = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -35,10 +36,12 @@ OBJECT_BY_PREFIX: Final = {prefix: sobject for sobject, prefix in PREFIXES.items
 
 def checksum(short: str) -> str:
     """The three characters that follow a 15-character id: one per five, each telling which of them are capitals."""
-    return "".join(
-        _CHECK[sum(1 << place for place, letter in enumerate(short[start : start + 5]) if letter in _UPPER)]
-        for start in (0, 5, 10)
-    )
+    return _check(short[:5]) + _check(short[5:10]) + _check(short[10:])
+
+
+@functools.lru_cache(maxsize=4096)
+def _check(five: str) -> str:
+    return _CHECK[sum(1 << place for place, letter in enumerate(five) if letter in _UPPER)]
 
 
 def make_id(prefix: str, number: int) -> str:

@@ -78,13 +78,13 @@ def note_activity(org: Org, activity: Row) -> None:
     if activity.get("Status", "Completed") != "Completed":
         return
     day = activity.get("ActivityDate") or activity["CreatedDate"][:10]
-    at = moment(activity["SystemModstamp"])
     for parent in {activity.get("WhoId"), activity.get("AccountId")} - {None}:
         found = org.find(str(parent))
         if found and not found[1]["IsDeleted"]:
-            sobject, row = found
-            latest = max(day, row.get("LastActivityDate") or "")
-            org.update(sobject, row["Id"], {"LastActivityDate": latest}, at, system=True, committed=True)
+            sobject, before = found
+            latest = max(day, before.get("LastActivityDate") or "")
+            moved = max(activity["SystemModstamp"], before["SystemModstamp"])
+            org.tables[sobject].put({**before, "LastActivityDate": latest, "SystemModstamp": moved}, before)
 
 
 def delete(org: Org, sobject: str, record_id: str, at: datetime, by: str) -> None:

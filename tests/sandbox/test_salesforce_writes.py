@@ -273,11 +273,9 @@ def test_custom_field_definitions_are_checked(server: Server) -> None:
 
 
 def test_custom_fields_clash_by_name_and_need_the_right(server: Server) -> None:
-    body = {"FullName": "Contact.Tier__c", "Metadata": {
-        "type": "Picklist", "label": "Tier", "valueSet": {
-            "restricted": True, "valueSetDefinition": {"value": [{"fullName": "Hot", "label": "Hot", "default": False}]},
-        },
-    }}  # fmt: skip
+    values = {"value": [{"fullName": "Hot", "label": "Hot", "default": False}]}
+    metadata = {"type": "Picklist", "label": "Tier", "valueSet": {"restricted": True, "valueSetDefinition": values}}
+    body = {"FullName": "Contact.Tier__c", "Metadata": metadata}
     assert server.call("POST", "/tooling/sobjects/CustomField", json=body).status_code == 201
     assert server.org.schema["Contact"].fields["Tier__c"].values == ("Hot",)
     again = server.call("POST", "/tooling/sobjects/CustomField", json=body)
