@@ -48,7 +48,7 @@ class Call:
     query: str
     headers: Mapping[str, str]  # names in lower case
     body: bytes
-    status: int
+    status: int  # 0: the connection ended before a status line
 
     @property
     def is_write(self) -> bool:

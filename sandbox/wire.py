@@ -54,7 +54,7 @@ class Wire:
     """ASGI middleware around one CRM's server.
 
     Paths under `/_sandbox` go to `control`, untouched and unrecorded; everything else goes to `app` and into the
-    journal, in order of arrival of the answers.
+    journal, before the client has seen the end of the answer.
     """
 
     def __init__(self, app: ASGIApp, control: ASGIApp, crm: str, shared: Shared) -> None:
@@ -68,13 +68,13 @@ class Wire:
         if scope["type"] != "http" or scope["path"].startswith(SANDBOX_PREFIX):
             await self._control(scope, receive, send)
             return
-        exchange = _Exchange(scope, receive, send, self._shared)
+        exchange = _Exchange(scope, receive, send, self._crm, self._shared)
         try:
             await self._respond(exchange)
         except CutConnection:
             await exchange.cut()
         finally:
-            self._shared.journal.add(exchange.call(self._crm))
+            exchange.record()
 
     async def _respond(self, exchange: _Exchange) -> None:
         shared, path = self._shared, exchange.path
@@ -112,7 +112,7 @@ class Wire:
 class _Exchange:
     """One request and its answer, watched on the way through."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, shared: Shared) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, crm: str, shared: Shared) -> None:
         self.scope = scope
         self.path: str = scope["path"]
         self.cut_after: int | None = None
@@ -120,18 +120,26 @@ class _Exchange:
         self.skew_s = 0.0
         self._receive = receive
         self._send = send
+        self._crm = crm
+        self._journal = shared.journal
+        self._recorded = False
         self._now = shared.clock.now
         self._arrived: datetime = self._now()
         self._body = bytearray()
         self._status = 0  # 0: no status line was sent
         self._sent = 0
 
-    def call(self, crm: str) -> Call:
-        """The journal's line."""
+    def record(self) -> None:
+        """Write the journal's line, once."""
+        if self._recorded:
+            return
+        self._recorded = True
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in self.scope["headers"]}
         query = self.scope["query_string"].decode("latin-1")
         method = self.scope["method"]
-        return Call(self._arrived, crm, method, self.path, query, headers, bytes(self._body), self._status)
+        self._journal.add(
+            Call(self._arrived, self._crm, method, self.path, query, headers, bytes(self._body), self._status)
+        )
 
     async def receive(self) -> Message:
         """Pass on what the client sends, and remember it."""
@@ -165,6 +173,8 @@ class _Exchange:
             await self.cut()
             return
         self._sent += len(body)
+        if not message.get("more_body", False):
+            self.record()
         if self.drip is None:
             await self._send(message)
             return
@@ -191,6 +201,7 @@ class _Exchange:
 
     async def cut(self) -> None:
         """End the connection: what was sent arrives, nothing more does."""
+        self.record()
         transport = TappedProtocol.transports.get((self.scope["client"], self.scope["server"]))
         if transport is not None:
             transport.close()
