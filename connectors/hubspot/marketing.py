@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from connectors.errors import ConnectorBug
 from connectors.hubspot import paths
-from connectors.hubspot.errors import CRM, Refused
-from connectors.hubspot.objects import next_token
+from connectors.hubspot.errors import Refused
+from connectors.hubspot.paging import follow
 from connectors.hubspot.rows import batch
 from connectors.hubspot.windows import Cursor, Window, due, read_cursor, slices
 from scoring.facts import Table
@@ -67,27 +66,26 @@ def email_events(reading: Reading, cursor: str | None) -> Iterator[Batch]:
             if len(waiting) >= BATCH_ROWS:
                 yield _event_batch(reading, waiting, here)
                 waiting = []
-        yield _event_batch(reading, waiting, Cursor(since=part.end, upto=window.end))
+        if waiting:
+            yield _event_batch(reading, waiting, Cursor(since=part.end, upto=window.end))
     yield _event_batch(reading, [], Cursor(since=window.end))
 
 
 def _event_pages(client: Client, window: Window) -> Iterator[list[dict[str, Any]]]:
-    offset: str | None = None
-    while True:
-        body = client.get(
+    def ask(offset: str | None) -> Any:
+        return client.get(
             paths.EMAIL_EVENTS,
             startTimestamp=window.start,
             endTimestamp=window.end - 1,  # this service includes its end
             limit=EVENTS_PAGE,
             offset=offset,
         )
-        yield body.get("events") or []
-        if not body.get("hasMore"):
-            return
-        following = str(body.get("offset"))
-        if following == offset:
-            raise ConnectorBug("e-mail events: a page token came twice.", crm=CRM)
-        offset = following
+
+    def token(body: dict[str, Any]) -> str | None:
+        return str(body.get("offset")) if body.get("hasMore") else None
+
+    for events, _ in follow("e-mail events", ask, rows="events", token=token):
+        yield events
 
 
 def _event_type(event: dict[str, Any]) -> str | None:
@@ -148,40 +146,28 @@ def form_submissions(reading: Reading, cursor: str | None) -> Iterator[Batch]:
 
 
 def _forms(client: Client) -> Iterator[dict[str, Any]]:
-    after: str | None = None
-    while True:
-        body = client.get(paths.FORMS, limit=100, after=after)
-        yield from body.get("results") or []
-        following = next_token(body)
-        if following is None:
-            return
-        if following == after:
-            raise ConnectorBug("forms: a page token came twice.", crm=CRM)
-        after = following
+    for forms, _ in follow("forms", lambda after: client.get(paths.FORMS, limit=100, after=after)):
+        yield from forms
 
 
 def _submissions(client: Client, form_id: str, window: Window) -> Iterator[dict[str, Any]]:
     """Newest first, as the service gives them; the first one before the window ends the reading."""
-    after: str | None = None
-    while True:
-        try:
-            body = client.get(paths.submissions(form_id), limit=SUBMISSIONS_PAGE, after=after)
-        except Refused as error:
-            if NOT_READABLE in {error.problem.category, *error.problem.codes} or NOT_READABLE in error.problem.message:
-                return  # comments on a blog are kept as a form that cannot be read
-            raise
-        for submission in body.get("results") or []:
-            at = int(submission.get("submittedAt") or 0)
-            if at < window.start:
-                return
-            if at < window.end:
-                yield submission
-        following = next_token(body)
-        if following is None:
-            return
-        if following == after:
-            raise ConnectorBug("form submissions: a page token came twice.", crm=CRM)
-        after = following
+
+    def ask(after: str | None) -> Any:
+        return client.get(paths.submissions(form_id), limit=SUBMISSIONS_PAGE, after=after)
+
+    try:
+        for submissions, _ in follow("form submissions", ask):
+            for submission in submissions:
+                at = int(submission.get("submittedAt") or 0)
+                if at < window.start:
+                    return
+                if at < window.end:
+                    yield submission
+    except Refused as error:
+        if NOT_READABLE in {error.problem.category, *error.problem.codes} or NOT_READABLE in error.problem.message:
+            return  # comments on a blog are kept as a form that cannot be read
+        raise
 
 
 def _submission_batch(

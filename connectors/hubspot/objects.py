@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from connectors.errors import ConnectorBug
 from connectors.hubspot import paths
 from connectors.hubspot.errors import CRM
 from connectors.hubspot.fields import instant_us
+from connectors.hubspot.paging import IDLE_PAGES, follow, next_token
 from connectors.hubspot.windows import Cursor, Window
 
 if TYPE_CHECKING:
@@ -32,8 +32,10 @@ CAP = 10_000
 LONGEST_QUERY = 5_000
 """Characters of property names in an address; 5,116 worked on a live portal, some edges refuse 15,000."""
 
-EMPTY_PAGES = 20
-"""More empty pages in a row than this are not a slow server but a loop."""
+LONGEST_SEARCH = 2_000
+"""Characters of property names in a search, whose whole body may have 3,000."""
+
+READ_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,10 @@ class Source:
     modified: str
     properties: tuple[str, ...]
 
+    def longer_than(self, characters: int) -> bool:
+        """Whether the names are too long for a call that takes so many characters; then they are read by id."""
+        return sum(len(name) + 3 for name in self.properties) > characters
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -52,12 +58,6 @@ class Page:
     objects: list[dict[str, Any]]
     cursor: Cursor
     total: int | None = None
-
-
-def next_token(body: dict[str, Any]) -> str | None:
-    """The token of the next page; only its absence ends a list, never a short or empty page."""
-    token = ((body.get("paging") or {}).get("next") or {}).get("after")
-    return None if token is None else str(token)
 
 
 def listed(client: Client, source: Source, cursor: Cursor) -> Iterator[Page]:
@@ -70,37 +70,33 @@ def list_pages(
     client: Client, source: Source, after: str | None, *, archived: bool = False
 ) -> Iterator[tuple[list[dict[str, Any]], str | None]]:
     """Pages of the list and the token of the page after each."""
-    names = ",".join(source.properties)
-    short = len(names) <= LONGEST_QUERY
-    empty = 0
-    while True:
-        body = client.get(
+    by_id = source.longer_than(LONGEST_QUERY)
+
+    def ask(token: str | None) -> Any:
+        return client.get(
             paths.objects(source.object_type),
             limit=LIST_PAGE,
-            after=after,
-            properties=names if short else None,
+            after=token,
+            properties=None if by_id else ",".join(source.properties),
             archived="true" if archived else None,
         )
-        objects = body.get("results") or []
-        following = next_token(body)
-        empty = 0 if objects else empty + 1
-        if following is not None and (following == after or empty > EMPTY_PAGES):
-            raise ConnectorBug(f"the list of {source.object_type} does not move on.", crm=CRM)
-        if objects and not short:
-            objects = read_batch(client, source, [item["id"] for item in objects], archived=archived)
-        yield objects, following
-        if following is None:
-            return
-        after = following
+
+    for objects, following in follow(source.object_type, ask, after=after):
+        if by_id:
+            yield read_by_id(client, source, [item["id"] for item in objects], archived=archived), following
+        else:
+            yield objects, following
 
 
-def read_batch(client: Client, source: Source, ids: Sequence[str], *, archived: bool = False) -> list[dict[str, Any]]:
+def read_by_id(client: Client, source: Source, ids: Sequence[str], *, archived: bool = False) -> list[dict[str, Any]]:
     """Objects by id, any number of properties; ids that are gone or merged away are absent."""
-    body = client.post(
-        paths.objects(source.object_type, "batch/read") + ("?archived=true" if archived else ""),
-        {"properties": list(source.properties), "inputs": [{"id": record_id} for record_id in ids]},
-    )
-    return list(body.get("results") or [])
+    path = paths.objects(source.object_type, "batch/read") + ("?archived=true" if archived else "")
+    found: list[dict[str, Any]] = []
+    for start in range(0, len(ids), READ_AT_ONCE):
+        inputs = [{"id": record_id} for record_id in ids[start : start + READ_AT_ONCE]]
+        body = client.post(path, {"properties": list(source.properties), "inputs": inputs})
+        found += body.get("results") or []
+    return found
 
 
 def changed(client: Client, source: Source, cursor: Cursor, upto: int) -> Iterator[Page]:
@@ -133,7 +129,10 @@ def _whole_window(
     def fresh(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
         new = [item for item in results if item["id"] not in seen]
         seen.update(item["id"] for item in new)
-        return _inside(new, source, window)
+        inside = _inside(new, source, window)
+        if source.longer_than(LONGEST_SEARCH):
+            return read_by_id(client, source, [item["id"] for item in inside])
+        return inside
 
     for results in _by_id(client, source, window, first):
         yield fresh(results)
@@ -162,7 +161,7 @@ def _by_id(client: Client, source: Source, window: Window, first: dict[str, Any]
             return
         empty = 0 if results else empty + 1
         following = _last_id(results) if results else last
-        if empty > EMPTY_PAGES or (results and following == last):
+        if empty > IDLE_PAGES or (results and following == last):
             return  # no progress this way; the caller counts
         last = following
         body = _search(client, source, window, last, offset=None if results else token)
@@ -174,7 +173,7 @@ def _by_offset(client: Client, source: Source, window: Window) -> Iterator[list[
         body = _search(client, source, window, offset=token)
         yield body.get("results") or []
         following = next_token(body)
-        if following is None or following == token or not following.isdigit() or int(following) >= CAP:
+        if following is None or following == token or not following.isdigit() or int(following) + SEARCH_PAGE > CAP:
             return
         token = following
 
@@ -198,7 +197,7 @@ def _search(
     body: dict[str, Any] = {
         "filterGroups": [{"filters": filters}],
         "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
-        "properties": list(source.properties),
+        "properties": [source.modified] if source.longer_than(LONGEST_SEARCH) else list(source.properties),
         "limit": limit,
     }
     if offset is not None:

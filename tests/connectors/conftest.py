@@ -11,6 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.connectors.hubspot_rig import HubSpotRig
     from tests.connectors.rig import Rig
 
 SERVER_TIME = datetime(2026, 6, 15, 12, tzinfo=UTC)
@@ -20,4 +21,12 @@ SERVER_TIME = datetime(2026, 6, 15, 12, tzinfo=UTC)
 def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
     module = import_module(f"tests.connectors.{request.param}_rig")
     with module.rig(SERVER_TIME) as made:
+        yield made
+
+
+@pytest.fixture
+def hub() -> Iterator[HubSpotRig]:
+    from tests.connectors.hubspot_rig import rig as hubspot_rig
+
+    with hubspot_rig(SERVER_TIME) as made:
         yield made
