@@ -55,11 +55,19 @@ def create_app(org: Org) -> Starlette:
         org.end_session(form.get("token", ""))
         return Response(status_code=200)
 
+    async def identity(request: Request) -> Response:
+        scheme_and_token = request.headers.get("authorization", " ").partition(" ")
+        user_id = org.user_of_session(scheme_and_token[2])
+        if user_id is None or user_id != request.path_params["user"]:
+            return Response("Bad_OAuth_Token", 403)
+        return _response(Answer(oauth.identity(org, user_id)))
+
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
     return Starlette(
         routes=[
             Path("/services/oauth2/token", token, methods=["POST"]),
             Path("/services/oauth2/revoke", revoke, methods=["POST"]),
+            Path("/id/{org}/{user}", identity, methods=["GET"]),
             Path("/services/data", versions, methods=["GET"]),
             Path("/services/data/", versions, methods=["GET"]),
             Path("/services/data/v{version:float}/{rest:path}", data, methods=methods),

@@ -23,12 +23,16 @@ _HISTORY: Final = {  # object -> (child object, field): what follows a record in
         ("Event", "WhoId"),
         ("CampaignMember", "LeadId"),
         ("EmailMessageRelation", "RelationId"),
+        ("TaskRelation", "RelationId"),
+        ("EventRelation", "RelationId"),
     ],
     "Contact": [
         ("Task", "WhoId"),
         ("Event", "WhoId"),
         ("CampaignMember", "ContactId"),
         ("EmailMessageRelation", "RelationId"),
+        ("TaskRelation", "RelationId"),
+        ("EventRelation", "RelationId"),
         ("OpportunityContactRole", "ContactId"),
     ],
     "Account": [("Contact", "AccountId"), ("Opportunity", "AccountId"), ("Task", "WhatId"), ("Event", "WhatId")],
@@ -40,6 +44,10 @@ _CARRIED: Final = (
     "HasOptedOutOfEmail", "DoNotCall", "EmailBouncedDate", "EmailBouncedReason", "OwnerId", "LastActivityDate",
 )  # fmt: skip
 _DEALS_OPEN_FOR_DAYS: Final = 60
+
+
+def _history(org: Org, sobject: str) -> list[tuple[str, str]]:
+    return [(child, field) for child, field in _HISTORY.get(sobject, ()) if child in org.tables]
 
 
 def complete(org: Org, sobject: str, row: Row) -> None:
@@ -78,6 +86,8 @@ def note_activity(org: Org, activity: Row) -> None:
     if activity.get("Status", "Completed") != "Completed":
         return
     day = activity.get("ActivityDate") or activity["CreatedDate"][:10]
+    if day > stamp(org.now())[:10]:
+        return
     for parent in {activity.get("WhoId"), activity.get("AccountId")} - {None}:
         found = org.find(str(parent))
         if found and not found[1]["IsDeleted"]:
@@ -90,7 +100,7 @@ def note_activity(org: Org, activity: Row) -> None:
 def delete(org: Org, sobject: str, record_id: str, at: datetime, by: str) -> None:
     """Into the recycle bin, with what cannot stand alone."""
     _mark_deleted(org, sobject, record_id, at, by, {})
-    for child, field in _HISTORY.get(sobject, ()):
+    for child, field in _history(org, sobject):
         for row in org.children(child, field, record_id):
             delete(org, child, row["Id"], at, by)
 
@@ -107,7 +117,7 @@ def merge(org: Org, sobject: str, master_id: str, loser_ids: list[str], at: date
     for loser_id in loser_ids:
         if table[loser_id]["IsDeleted"] or loser_id == master_id:
             raise ValueError("a loser must be a live record other than the master")
-        for child, field in _HISTORY[sobject]:
+        for child, field in _history(org, sobject):
             for row in org.children(child, field, loser_id):
                 org.update(child, row["Id"], {field: master_id}, at, system=True)
         _mark_deleted(org, sobject, loser_id, at, org.admin_id, {"MasterRecordId": master_id})
@@ -133,7 +143,7 @@ def convert(org: Org, lead_id: str, *, account_id: str | None, with_opportunity:
     values |= {target: lead.get(source) for source, target in org.conversion_fields.items()}
     contact_id = org.insert("Contact", values | {"AccountId": account_id}, created=at)
     opportunity_id = _opportunity(org, lead, account_id, contact_id, at) if with_opportunity else None
-    for child, field in _HISTORY["Lead"]:
+    for child, field in _history(org, "Lead"):
         for row in org.children(child, field, lead_id):
             moved = {"LeadId": None, "ContactId": contact_id} if child == "CampaignMember" else {field: contact_id}
             org.update(child, row["Id"], moved, at)

@@ -141,3 +141,16 @@ def _granted(org: Org, base_url: str, user_id: str, more: Mapping[str, str] | No
             **(more or {}),
         }
     )
+
+
+def identity(org: Org, user_id: str) -> dict[str, Any]:
+    """What the address in a token answer's `id` tells of the user."""
+    user = org.tables["User"][user_id]
+    return {
+        "user_id": user_id,
+        "organization_id": org.org_id,
+        "username": user["Username"],
+        "email": user["Email"],
+        "active": user["IsActive"],
+        "user_type": "STANDARD",
+    }

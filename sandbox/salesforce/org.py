@@ -61,6 +61,7 @@ class Org:
 
         self.validation_rules: list[ValidationRule] = []
         self.duplicate_ids: set[str] = set()  # records an alerting duplicate rule fires for
+        self.refusals: dict[str, tuple[str, str]] = {}  # record id -> code and message: approvals, sharing ...
         self.may_customize = True  # whether the integration user may make custom fields
         self.conversion_fields: dict[str, str] = {}  # custom lead field -> contact field carried over at conversion
         self.hidden_fields: set[tuple[str, str]] = set()
@@ -150,6 +151,9 @@ class Org:
             self._commit_later(sobject, row, None, committed=committed)
             if sobject in _ACTIVITIES:
                 lifecycle.note_activity(self, row)
+                if f"{sobject}Relation" in self.tables and row.get("WhoId"):
+                    relation = {f"{sobject}Id": record_id, "RelationId": row["WhoId"]}
+                    self.insert(f"{sobject}Relation", relation, created=created, by=by, committed=committed)
             return record_id
 
     def update(
@@ -190,8 +194,9 @@ class Org:
         late = self.shared.troubles.take("late_commit", sobject)
         delay = float(late.get("seconds", 60)) if late is not None else self.shared.commit_delay_s
         if delay and (late is not None or not committed):
-            until = stamp(lifecycle.moment(row["SystemModstamp"]) + timedelta(seconds=delay))
-            self.tables[sobject].hold_back(row["Id"], until, previous)
+            until = lifecycle.moment(row["SystemModstamp"]) + timedelta(seconds=delay)
+            if until > self.now():
+                self.tables[sobject].hold_back(row["Id"], stamp(until), previous)
 
     def delete(self, sobject: str, record_id: str, at: datetime | None = None, *, by: str | None = None) -> None:
         """Move a row to the recycle bin, its activities, memberships and roles with it."""
@@ -201,8 +206,7 @@ class Org:
     def purge(self, sobject: str, record_id: str) -> None:
         """Delete a row for good: no query shows it any more."""
         with self.lock:
-            table = self.tables[sobject]
-            table.drop(record_id)
+            self.tables[sobject].drop(record_id)
 
     def merge(self, sobject: str, master_id: str, loser_ids: Iterable[str], at: datetime | None = None) -> None:
         """Merge up to two losers into a master: Lead, Contact or Account."""
@@ -259,10 +263,15 @@ class Org:
         }, created=self.now(), committed=True)  # fmt: skip
 
     def enable_shared_activities(self) -> None:
-        """Switch Shared Activities on: TaskRelation and EventRelation come into being."""
-        for name, spec in relation_objects().items():
-            self.schema[name] = spec
-            self.tables[name] = Table(spec.fields)
+        """Switch Shared Activities on: an activity may have several people, each with a relation row.
+
+        From now on the primary person of a new activity gets one by itself.
+        """
+        specs = relation_objects()
+        self.schema |= specs
+        for activity in _ACTIVITIES:
+            rows = Table(specs[f"{activity}Relation"].fields)
+            self.tables[f"{activity}Relation"] = self.tables[f"{activity}WhoRelation"] = rows
 
     def start_session(self, user_id: str) -> str:
         """A new session's token."""

@@ -128,7 +128,7 @@ class SObject:
             "name": self.name,
             "label": self.name,
             "labelPlural": self.label_plural,
-            "keyPrefix": PREFIXES[self.name],
+            "keyPrefix": PREFIXES.get(self.name),
             "custom": False,
             "createable": self.updateable,
             "updateable": self.updateable,

@@ -366,14 +366,14 @@ def tooling_objects() -> dict[str, SObject]:
 
 
 def relation_objects() -> dict[str, SObject]:
-    """The objects that exist only while Shared Activities is on."""
+    """The objects that exist only while Shared Activities is on; the Who ones can be queried and nothing else."""
     relations = {}
     for activity in ("Task", "Event"):
         fields = [
             *system_fields(owner=False),
             ref(f"{activity}Id", activity, nillable=False),
             ref("RelationId", "Contact", "Lead"),
-            flag("IsWhat"),
         ]
-        relations[f"{activity}Relation"] = sobject(f"{activity}Relation", f"{activity} Relations", fields)
+        for name in (f"{activity}Relation", f"{activity}WhoRelation"):
+            relations[name] = sobject(name, f"{name}s", fields, updateable="Who" not in name)
     return relations

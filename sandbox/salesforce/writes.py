@@ -105,6 +105,8 @@ class Writer:
     def _refusal(self, sobject: str, row: Row) -> RowError | None:
         if row.get("IsConverted"):
             return RowError("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
+        if row.get("Id") in self.org.refusals:
+            return RowError(*self.org.refusals[row["Id"]])
         if (locked := self._locked(row)) is not None:
             return locked
         if self.over_limits:

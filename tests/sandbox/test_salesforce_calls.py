@@ -60,7 +60,11 @@ def test_client_credentials_by_form_or_header_but_not_on_a_shared_host(server: S
     answer = grant(server, grant_type="client_credentials", **secrets)
     assert answer.json()["instance_url"] == server.url
     assert answer.json()["id"].endswith(f"/id/{server.org.org_id}/{server.org.integration_user_id}")
-    assert server.call("GET", "/limits", token=answer.json()["access_token"]).status_code == 200
+    token = answer.json()["access_token"]
+    assert server.call("GET", "/limits", token=token).status_code == 200
+    who = requests.get(answer.json()["id"], headers={"Authorization": f"Bearer {token}"}, timeout=30).json()
+    assert (who["organization_id"], who["username"]) == (server.org.org_id, "integration@sandbox.example")
+    assert requests.get(answer.json()["id"], timeout=30).status_code == 403
     address = f"{server.url}/services/oauth2/token"
     form = {"grant_type": "client_credentials"}
     shared = requests.post(address, data={**form, **secrets}, headers={"Host": "login.salesforce.com"}, timeout=30)

@@ -229,9 +229,17 @@ def test_query_troubles(server: Server) -> None:
 
 
 def test_shared_activities_bring_their_relations(server: Server) -> None:
+    assert server.error("SELECT Id FROM TaskWhoRelation") == "INVALID_TYPE"
     server.org.enable_shared_activities()
-    person = lead(server, "Ann")
-    task = server.org.insert("Task", {"WhoId": person}, created=NOW)
-    server.org.insert("TaskRelation", {"TaskId": task, "RelationId": person}, created=NOW)
-    rows = server.query(f"SELECT TaskId, Relation.Name FROM TaskRelation WHERE TaskId = '{task}'").json()["records"]
-    assert rows[0]["Relation"]["Name"] == "Ann"
+    first, second = lead(server, "Ann"), lead(server, "Bob")
+    task = server.org.insert("Task", {"WhoId": first}, created=NOW)
+    server.org.insert("TaskRelation", {"TaskId": task, "RelationId": second}, created=NOW)
+    for relation in ("TaskRelation", "TaskWhoRelation"):
+        soql = f"SELECT TaskId, Relation.Name FROM {relation} WHERE TaskId IN ('{task}') ORDER BY Relation.Name"
+        rows = server.query(soql).json()["records"]
+        assert [row["Relation"]["Name"] for row in rows] == ["Ann", "Bob"]
+    body = {"operation": "query", "query": "SELECT Id FROM TaskWhoRelation"}
+    assert server.call("POST", "/jobs/query", json=body).json()[0]["errorCode"] == "INVALIDENTITY"
+    contact = server.org.convert(second)
+    moved = server.query(f"SELECT Id FROM TaskWhoRelation WHERE RelationId = '{contact}'").json()
+    assert moved["totalSize"] == 1

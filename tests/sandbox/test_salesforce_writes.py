@@ -76,7 +76,10 @@ def test_reasons_to_refuse_a_row(server: Server) -> None:
     org.delete("Lead", deleted)
     org.duplicate_ids.add(duplicate)
     org.validation_rules.append(lambda _sobject, row: "No students" if row.get("Title") == "Student" else None)
+    in_approval = lead(server)
+    org.refusals[in_approval] = ("ENTITY_IS_LOCKED", "This record is locked. It is in an approval process.")
     rows: list[tuple[dict[str, Any], str]] = [
+        ({"id": in_approval, "Title": "x"}, "ENTITY_IS_LOCKED"),
         ({"id": lead(server), "Title": "x" * 129}, "STRING_TOO_LONG"),
         ({"id": lead(server), "Tier__c": "Warm"}, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"),
         ({"id": lead(server), "Score__c": 1000}, "NUMBER_OUTSIDE_VALID_RANGE"),
@@ -102,6 +105,14 @@ def test_reasons_to_refuse_a_row(server: Server) -> None:
         headers={"Sforce-Duplicate-Rule-Header": "allowSave=true; includeRecordDetails=false"},
     )
     assert allowed[0]["success"] is True
+
+
+def test_only_past_activities_count_as_the_last(server: Server) -> None:
+    person = lead(server)
+    server.org.insert("Event", {"WhoId": person, "StartDateTime": "2026-07-01T09:00:00Z"}, created=NOW)
+    assert server.org.tables["Lead"][person].get("LastActivityDate") is None
+    server.org.insert("Event", {"WhoId": person, "StartDateTime": "2026-06-01T09:00:00Z"}, created=NOW)
+    assert server.org.tables["Lead"][person]["LastActivityDate"] == "2026-06-01"
 
 
 def test_clearing_and_short_ids(server: Server) -> None:

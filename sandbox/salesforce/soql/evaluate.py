@@ -281,7 +281,7 @@ def select(org: Org, query: Plan, *, include_all: bool) -> list[Row]:
     if query.order:
         for get, key in reversed(query.order):
             _sort(rows, get, key)
-    else:
+    elif not query.statement.count:
         org.random.shuffle(rows)
     start = query.statement.offset
     return rows[start:] if query.statement.limit is None else rows[start : start + query.statement.limit]
