@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sandbox.hubspot.portal import Portal
-    from sandbox.leadlist.mapping import Accounts, Deals
+    from sandbox.leadlist.mapping import Deals, Mapping
     from sandbox.leadlist.table import Row
     from sandbox.salesforce.org import Org
 
@@ -37,16 +37,14 @@ class Company:
     others: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
 
-def fill_companies(
-    portal: Portal, org: Org, accounts: Accounts, folder: Path, mapping: Path, created: datetime
-) -> dict[str, Company]:
-    """Write the companies into both CRMs; by their key. Empty when the file is optional and not there."""
-    path = folder / accounts.file
-    if accounts.optional and not path.exists():
+def fill_companies(portal: Portal, org: Org, mapping: Mapping, folder: Path, created: datetime) -> dict[str, Company]:
+    """Write the companies into both CRMs; by their key. None of them when the file is optional and missing."""
+    accounts = mapping.accounts
+    if accounts is None or (accounts.optional and not (folder / accounts.file).exists()):
         return {}
-    declare(portal, org, accounts.columns, "companies", ["Account"], mapping)
+    declare(portal, org, mapping, ("accounts", "columns"), "companies", ["Account"])
     companies: dict[str, Company] = {}
-    for row in read(path, [accounts.key, *accounts.columns], mapping):
+    for row in read(folder / accounts.file, [accounts.key, *accounts.columns]):
         key = row[accounts.key]
         if not key or key in companies:
             raise row.problem(f"{accounts.key} is empty or stands twice", "Give every company a key of its own")
@@ -65,9 +63,8 @@ def fill_companies(
 def fill_deals(
     portal: Portal,
     org: Org,
-    deals: Deals,
+    mapping: Mapping,
     folder: Path,
-    mapping: Path,
     companies: dict[str, Company],
     now: datetime,
     rng: random.Random,
@@ -77,11 +74,11 @@ def fill_deals(
     A deal goes to the CRM that knows the lead (Salesforce first); one without a fitting lead to Salesforce, with its
     account alone. Deals without an account are left out. Returns how many were written.
     """
-    path = folder / deals.file
-    if deals.optional and not path.exists():
+    deals = mapping.deals
+    if deals is None or (deals.optional and not (folder / deals.file).exists()):
         return 0
     wanted = [deals.account, deals.stage, deals.name, deals.amount, deals.opened, deals.closed]
-    rows = read(path, [column for column in wanted if column is not None], mapping)
+    rows = read(folder / deals.file, [column for column in wanted if column is not None])
     shift = _shift(rows, deals, now)
     written = 0
     for row in rows:
@@ -138,8 +135,9 @@ def _write_deal(
         org.insert("OpportunityContactRole", role, created=begun)
 
 
-def deal_out(companies: dict[str, Company], accounts: Accounts | None, row: Row, number: int) -> Company | None:
+def deal_out(companies: dict[str, Company], mapping: Mapping, row: Row, number: int) -> Company | None:
     """The company of the lead in `row`, the `number`-th of the list."""
+    accounts = mapping.accounts
     if accounts is None or not companies:
         return None
     if accounts.lead_column is None:

@@ -58,23 +58,18 @@ def fill(portal: Portal, org: Org, csv_path: Path, mapping_path: Path, *, seed: 
     Raises LeadListProblem when the files do not fit; the CRMs are half filled then, not to be used.
     """
     mapping = load(mapping_path)
-    rows = read(csv_path, mapping.lead_columns(), mapping_path)
-    declare(portal, org, mapping.columns, "contacts", ["Lead", "Contact"], mapping_path)
+    rows = read(csv_path, mapping.lead_columns())
+    declare(portal, org, mapping, ("columns",), "contacts", ["Lead", "Contact"])
     # A custom field that a lead was given stays with the person when the lead is converted.
     org.conversion_fields |= {column.salesforce: column.salesforce for column in mapping.columns.values()
                               if column.salesforce is not None and column.define is not None}  # fmt: skip
     begin = now - timedelta(days=mapping.days + 1)
-    folder = csv_path.parent
-    companies: dict[str, Company] = {}
-    if mapping.accounts is not None:
-        companies = fill_companies(portal, org, mapping.accounts, folder, mapping_path, begin)
+    companies = fill_companies(portal, org, mapping, csv_path.parent, begin)
     leads = [_imagine(mapping, row, number, companies, seed, now) for number, row in enumerate(rows)]
     _check_ids(mapping, rows)
     for lead in leads:
         _write(portal, org, mapping, lead)
-    deals = 0
-    if mapping.deals is not None:
-        deals = fill_deals(portal, org, mapping.deals, folder, mapping_path, companies, now, random.Random(seed))
+    deals = fill_deals(portal, org, mapping, csv_path.parent, companies, now, random.Random(seed))
     return Filled(len(leads), sum(lead.converted for lead in leads), len(companies), deals)
 
 
@@ -90,7 +85,7 @@ def _imagine(mapping: Mapping, row: Row, number: int, companies: dict[str, Compa
     rng = random.Random(f"{seed}:{row[mapping.id]}")
     place = rng.choices(("hubspot", "salesforce", "both"), list(mapping.crms.model_dump().values()))[0]
     name = draw_name(rng, draw_culture(rng))
-    company = deal_out(companies, mapping.accounts, row, number)
+    company = deal_out(companies, mapping, row, number)
     made_up = f"{row[mapping.id].lower()}@{company.domain if company is not None else 'leads.example'}"
     created = now - timedelta(days=mapping.days) * rng.uniform(0.05, 1)
     visits, page_views = _count(row, mapping.counters.visits), _count(row, mapping.counters.page_views)
@@ -130,8 +125,9 @@ def _last_activity(mapping: Mapping, row: Row) -> str | None:
 
 
 def _write(portal: Portal, org: Org, mapping: Mapping, lead: _Lead) -> None:
-    links = {}
-    if lead.in_salesforce:
+    links: dict[str, str] = {}
+    is_known = bool(lead.email) and portal.find_by_email(lead.email) is not None  # HubSpot takes an address only once
+    if lead.in_salesforce or is_known:
         lead_id = _write_lead(org, mapping, lead)
         links = {"salesforceleadid": lead_id}
         if lead.converted:
@@ -140,7 +136,7 @@ def _write(portal: Portal, org: Org, mapping: Mapping, lead: _Lead) -> None:
             links = {"salesforcecontactid": contact_id}
             if lead.company is not None:
                 lead.company.buyers["salesforce"].append(contact_id)
-    if lead.in_hubspot:
+    if lead.in_hubspot and not is_known:
         contact_id = _write_contact(portal, mapping, lead, links)
         if lead.company is not None:
             (lead.company.buyers if lead.converted else lead.company.others)["hubspot"].append(contact_id)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from pathlib import Path  # noqa: TC003 - pydantic reads the annotations
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
 from sandbox.leadlist.table import LeadListProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Value = str | bool | int | float | None
 
@@ -112,6 +115,12 @@ class Mapping(Part):
     converted: Converted | None = None
     accounts: Accounts | None = None
     deals: Deals | None = None
+    _file: Path = PrivateAttr(default=Path())
+    _lines: dict[tuple[str, ...], int] = PrivateAttr(default_factory=dict)  # keys from the top -> line
+
+    def problem(self, keys: tuple[str, ...], message: str, remedy: str) -> LeadListProblem:
+        """An error about what stands under `keys`."""
+        return LeadListProblem(self._file, self._lines.get(keys), f"{'.'.join(keys)}: {message}", remedy)
 
     def lead_columns(self) -> list[str]:
         """The columns the lead list must have."""
@@ -135,9 +144,12 @@ def load(path: Path) -> Mapping:
     if not isinstance(data, dict):
         raise LeadListProblem(path, 1, "a mapping of keys is expected", "See docs/examples/leadlist-elearning.yaml")
     try:
-        return Mapping.model_validate(data)
+        mapping = Mapping.model_validate(data)
+        mapping._file, mapping._lines = path, dict(_lines(data))  # noqa: SLF001 - only the loader knows them
+        return mapping
     except ValidationError as error:
-        first = error.errors()[0]
+        # A misspelt key also shows as a missing one; the misspelling is the better news.
+        first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
         place = ".".join(str(part) for part in first["loc"])
         raise LeadListProblem(path, _line(data, first["loc"]), f"{place}: {first['msg']}", _remedy(first)) from None
 
@@ -151,6 +163,13 @@ def _line(data: Any, loc: tuple[int | str, ...]) -> int:
         line = data.lc.key(part)[0] + 1  # type: ignore[attr-defined]  # ruamel's mappings know their lines
         data = data[part]
     return line
+
+
+def _lines(data: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Every key of the file with its line."""
+    for key, value in data.items() if isinstance(data, dict) else ():
+        yield (*above, str(key)), _line(data, (key,))
+        yield from _lines(value, (*above, str(key)))
 
 
 def _remedy(error: Any) -> str:

@@ -17,7 +17,7 @@ class LeadListProblem(Exception):
 
     def __init__(self, file: Path, line: int | None, message: str, remedy: str) -> None:
         place = f"{file}, line {line}" if line is not None else str(file)
-        super().__init__(f"{place}: {message}. {remedy}.")
+        super().__init__(f"{place}: {message}. {remedy}{'' if remedy.endswith('?') else '.'}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Row:
         return LeadListProblem(self.file, self.line, message, remedy)
 
 
-def read(path: Path, needed: Iterable[str], mapping: Path) -> list[Row]:
+def read(path: Path, needed: Iterable[str]) -> list[Row]:
     """The rows of a CSV file with a header. Raises LeadListProblem when it, or a `needed` column, is not there."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -64,9 +64,8 @@ def read(path: Path, needed: Iterable[str], mapping: Path) -> list[Row]:
             header = [name.strip() for name in next(reader, [])]
             for column in needed:
                 if column not in header:
-                    raise LeadListProblem(
-                        path, 1, f"there is no column {column!r} (there are: {', '.join(header)})", f"Correct {mapping}"
-                    )
+                    there = f"there is no column {column!r} (there are: {', '.join(header)})"
+                    raise LeadListProblem(path, 1, there, "Correct the mapping")
             rows = []
             for cells in reader:
                 if not cells:

@@ -6,14 +6,13 @@ import difflib
 from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.leadlist.mapping import ByCrm
-from sandbox.leadlist.table import LeadListProblem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from sandbox.hubspot.portal import Portal
     from sandbox.leadlist.mapping import Column
+    from sandbox.leadlist.mapping import Mapping as LeadListMapping
     from sandbox.leadlist.table import Row
     from sandbox.salesforce.org import Org
 
@@ -27,30 +26,33 @@ _FALSE: Final = frozenset({"", "0", "no", "false", "n"})
 
 
 def declare(
-    portal: Portal, org: Org, columns: Mapping[str, Column], kind: str, sobjects: Iterable[str], mapping: Path
+    portal: Portal, org: Org, mapping: LeadListMapping, section: tuple[str, ...], kind: str, sobjects: Iterable[str]
 ) -> None:
-    """Make the custom properties of `kind` and fields of `sobjects`. Raises LeadListProblem for an unknown target."""
+    """Make the custom properties of `kind` and fields of `sobjects` that the columns of a section ask for.
+
+    Raises LeadListProblem for a property or field that does not exist and is not to be made.
+    """
+    columns = mapping.accounts.columns if mapping.accounts is not None and section[0] == "accounts" else mapping.columns
     for name, column in columns.items():
-        if column.hubspot is not None and column.define is not None:
+        target = column.hubspot
+        if target is not None and column.define is not None:
             data_type, field_type = _HUBSPOT_TYPES[column.define]
-            portal.define(kind, column.hubspot, type=data_type, fieldType=field_type, label=name.replace("_", " "))
-        elif column.hubspot is not None:
-            _must_exist(name, column.hubspot, portal.properties[kind], f"HubSpot's {kind}", mapping)
+            portal.define(kind, target, type=data_type, fieldType=field_type, label=name.replace("_", " "))
+        elif target is not None and target not in portal.properties[kind]:
+            raise mapping.problem((*section, name), *_unknown(target, portal.properties[kind], f"HubSpot's {kind}"))
         for sobject in sobjects:
-            if column.salesforce is not None and column.define is not None:
+            target, known = column.salesforce, org.schema[sobject].fields
+            if target is not None and column.define is not None:
                 more: dict[str, Any] = {"precision": 18, "scale": 4} if column.define == "number" else {}
-                org.define(sobject, column.salesforce, _SALESFORCE_TYPES[column.define], **more)
-            elif column.salesforce is not None:
-                _must_exist(name, column.salesforce, org.schema[sobject].fields, f"Salesforce's {sobject}", mapping)
+                org.define(sobject, target, _SALESFORCE_TYPES[column.define], **more)
+            elif target is not None and target not in known:
+                raise mapping.problem((*section, name), *_unknown(target, known, f"Salesforce's {sobject}"))
 
 
-def _must_exist(column: str, target: str, known: Iterable[str], where: str, mapping: Path) -> None:
-    if target not in known:
-        close = difflib.get_close_matches(target, known, 1)
-        remedy = (
-            f"Did you mean {close[0]}? If not, add define: to make a custom one" if close else "Add define: to make it"
-        )
-        raise LeadListProblem(mapping, None, f"columns.{column}: {where} have no {target}", remedy)
+def _unknown(target: str, known: Iterable[str], where: str) -> tuple[str, str]:
+    close = difflib.get_close_matches(target, known, 1)
+    hint = f"Did you mean {close[0]}? " if close else ""
+    return f"{where} has no {target}", f"{hint}A custom one needs define: with its type"
 
 
 def properties(row: Row, columns: Mapping[str, Column], portal: Portal, kind: str) -> dict[str, Any]:
