@@ -47,7 +47,7 @@ class View:
         self._stored = [name for name in names if name not in kept and name not in hidden]
         self._blank = dict.fromkeys(name for name in names if name in hidden)
         restless = portal.shared.troubles.take("restless", ask.path)
-        self._restless = None if restless is None else str(restless["name"])
+        self._restless = restless["property"] if restless is not None and restless["property"] in names else None
         self._random = portal.shared.random
 
     def show(self, record: Record) -> dict[str, Any]:

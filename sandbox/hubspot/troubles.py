@@ -38,7 +38,7 @@ TROUBLES: Final = {
     "same_millisecond": "changes are stamped with one and the same millisecond (that of the first, or the time `at`); "
     "taken at the change, with the object type",
     "ignore_trace_ids": "trace ids do not save the good rows of a batch: one bad value refuses all",
-    "restless": "property `name` of every record read has another value than at the last read",
+    "restless": "`property` has another value at each read that asks for it",
     "deprecated": "answers carry a header that says this version of the API ends on `on` (2027-09-30)",
 }
 """Name -> what it does and its settings (with defaults)."""

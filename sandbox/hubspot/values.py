@@ -58,12 +58,17 @@ def check(
                 Problem(name, "READ_ONLY_VALUE", f'"{name}" is a read only property; its value cannot be set.')
             )
         else:
-            value = _canonical(definition, to_text(raw), held.get(name, ""))
+            value = _null(name) if raw is None else _canonical(definition, to_text(raw), held.get(name, ""))
             if isinstance(value, Problem):
                 problems.append(value)
             else:
                 accepted[name] = value
     return accepted, problems
+
+
+def _null(name: str) -> Problem:
+    """Clearing is done with "", and null is not documented for writes, so it is refused (D)."""
+    return Problem(name, "NULL_VALUE", "null is not a value.")
 
 
 def _canonical(definition: Definition, value: str, held: str) -> str | Problem:
