@@ -46,7 +46,6 @@ def people(
     rows = raw.num_rows
     converted = pc.fill_null(flags(column(raw, "IsConverted")), False)
     contact = pc.if_else(converted, column(raw, "ConvertedContactId"), None)
-    links = [[f"{CRM}:{record_id}"] if record_id else [] for record_id in contact.to_pylist()]
     columns = {
         "crm": constant(CRM, rows),
         "kind": constant(kind, rows),
@@ -58,10 +57,18 @@ def people(
         "created_at": times(column(raw, "CreatedDate")),
         "modified_at": times(column(raw, STAMP)),
         "removed": pc.if_else(converted, Removed.CONVERTED.value, None),
-        "links": pa.array(links, pa.list_(pa.string())),
+        "links": _links(contact),
     }
     columns |= attributes(raw, wanted, described) | observed(raw)
     return table_of(arrow_schema(Table.RECORDS, types), columns, rows)
+
+
+def _links(contact: pa.ChunkedArray) -> pa.Array:
+    """For each row a list of the one contact it became, or an empty one."""
+    there = pc.cumulative_sum(pc.cast(pc.is_valid(contact), pa.int32())).combine_chunks()
+    offsets = pa.concat_arrays([pa.array([0], pa.int32()), there])
+    names = pc.binary_join_element_wise(f"{CRM}:", contact.drop_null(), "")
+    return pa.ListArray.from_arrays(offsets, names.combine_chunks())
 
 
 def accounts(raw: pa.Table, wanted: Sequence[Mapped], described: Mapping[str, Any], types: Iterable[str]) -> pa.Table:

@@ -1,0 +1,479 @@
+"""Reading Salesforce: the traps that only Salesforce has."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from config.settings import AttributeSetting
+from connectors.errors import AuthStop, ConfigProblem, ConnectorBug, LimitReached, Unreachable
+from connectors.salesforce import bulk
+from scoring.facts import OBSERVED_PREFIX, Removed, Table
+from tests.connectors.facts_of import Facts
+from tests.connectors.salesforce_rig import SalesforceRig
+from tests.connectors.salesforce_rig import rig as running_rig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+from tests.connectors.conftest import SERVER_TIME
+
+LEADS = ["records.lead"]
+MAIL = "activities.email_messages"
+
+
+@pytest.fixture
+def sf() -> Iterator[SalesforceRig]:
+    with running_rig(SERVER_TIME) as made:
+        yield made
+
+
+def queries(sf: SalesforceRig, sobject: str) -> list[str]:
+    """The SOQL texts that were asked of an object, by REST or by job."""
+    from urllib.parse import parse_qs
+
+    texts = []
+    for call in sf.journal:
+        if call.path.endswith(("/query", "/queryAll")) and call.method == "GET":
+            texts += parse_qs(call.query)["q"]
+        elif call.path.endswith("/jobs/query") and call.method == "POST":
+            texts.append(orjson.loads(call.body)["query"])
+    return [text for text in texts if f" FROM {sobject} " in text]
+
+
+def jobs(sf: SalesforceRig) -> int:
+    return sum(call.method == "POST" and call.path.endswith("/jobs/query") for call in sf.journal)
+
+
+# --- REST and Bulk ---------------------------------------------------------------------------------------------
+
+
+def test_rest_below_and_bulk_above_give_the_same_facts(sf: SalesforceRig) -> None:
+    ids = [sf.person(n, first_name="Null" if n % 2 else "NA", last_name='a\nb, "c"\u2028日本') for n in range(450)]
+    sf.org.update("Lead", ids[0], {"NumberOfEmployees": 40, "AnnualRevenue": 1e7, "HasOptedOutOfEmail": True})
+    sf.log_activity(ids[0], 1)
+    contact = sf.org.convert(ids[1], with_opportunity=True)
+    by_rest = Facts().pull(sf.connector(bulk_above=1000))
+    assert jobs(sf) == 0
+    by_bulk = Facts().pull(sf.connector(bulk_above=0))
+    assert jobs(sf) > 0
+    assert by_rest.comparable() == by_bulk.comparable()
+    row = by_bulk.records()[ids[0]]
+    assert (row["attr.company.employee_count"], row["attr.company.annual_revenue"]) == ("40", "10000000")
+    assert (row["attr.unsubscribed"], row["attr.first_name"]) == ("true", "NA")
+    assert by_bulk.records()[contact]["attr.first_name"] == "Null"
+    assert row["attr.last_name"] == 'a\nb, "c"\u2028日本'
+
+
+def test_pages_of_a_job_follow_the_locator_until_it_is_the_text_null(
+    sf: SalesforceRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "PAGE_ROWS", 100)
+    for n in range(300):
+        sf.person(n)
+    facts = Facts().pull(sf.connector(bulk_above=0), LEADS)
+    assert facts.column("email") == sf.live()
+    pages = [call for call in sf.journal if call.path.endswith("/results")]
+    assert len(pages) == 3
+    assert all("locator=null" not in call.query for call in pages)
+
+
+def test_csv_without_a_charset_is_utf_8_and_offsets_are_understood(sf: SalesforceRig) -> None:
+    record_id = sf.person(1, last_name="Müller-日本")
+    sf.troubles.set("no_charset", times=None)
+    sf.troubles.set("times_with_offset", times=None)
+    [row] = Facts().pull(sf.connector(bulk_above=0), LEADS).records().values()
+    assert (row["record_id"], row["attr.last_name"]) == (record_id, "Müller-日本")
+    assert row["created_at"] == SERVER_TIME.replace(tzinfo=None)
+
+
+def test_a_slow_job_is_waited_for_and_a_session_may_end_meanwhile(sf: SalesforceRig) -> None:
+    for n in range(5):
+        sf.person(n)
+    sf.troubles.set("job_slow", polls=30)
+    sf.troubles.set("session_expired", match="/jobs/query/", skip=20)
+    connector = sf.connector(bulk_above=0)
+    assert Facts().pull(connector, LEADS).column("email") == sf.live()
+    assert sum(call.path == "/services/oauth2/token" for call in sf.journal) == 2
+
+
+@pytest.mark.parametrize("bulk_above", [0, 2000])
+def test_a_query_that_runs_too_long_is_halved_and_both_halves_are_read(sf: SalesforceRig, bulk_above: int) -> None:
+    for n in range(40):
+        sf.person(n)
+        sf.clock.advance(86_400)
+    if bulk_above:
+        sf.troubles.set("query_timeout", times=3, over_rows=10)
+    else:
+        sf.troubles.set("job_failed", times=2)
+    facts = Facts().pull(sf.connector(bulk_above=bulk_above), LEADS)
+    assert facts.column("email") == sf.live()
+
+
+def test_a_second_that_is_too_long_stops_the_run_instead_of_counting_as_empty(sf: SalesforceRig) -> None:
+    sf.person(1)
+    sf.troubles.set("query_timeout", times=None)
+    with pytest.raises(Unreachable, match="within one second"):
+        Facts().pull(sf.connector(), LEADS)
+
+
+def test_a_lost_cursor_restarts_its_slice_only(sf: SalesforceRig) -> None:
+    for n in range(900):
+        sf.person(n)
+        sf.clock.advance(1)
+    sf.troubles.set("locator_expired", times=2, skip=2)
+    sf.troubles.set("repeat_row", times=2)
+    assert Facts().pull(sf.connector(), LEADS).column("email") == sf.live()
+    starts = [text for text in queries(sf, "Lead") if "ORDER BY" in text]
+    assert len(starts) == 3
+    assert starts == sorted(starts)  # each begins where the last had come to
+    assert len(set(starts)) == 3
+
+
+def test_a_pull_goes_on_in_the_middle_of_a_job_and_anew_when_the_job_is_gone(
+    sf: SalesforceRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "PAGE_ROWS", 100)
+    for n in range(250):
+        sf.person(n)
+    first = Facts()
+    for batch in sf.connector(bulk_above=0).pull("records.lead", None):
+        first.store("records.lead", batch)
+        break
+    assert "job" in first.cursors["records.lead"]
+    before = jobs(sf)
+    for gone in (False, True):
+        facts = Facts()
+        facts.tables[Table.RECORDS] = dict(first.tables[Table.RECORDS])
+        facts.cursors = dict(first.cursors)
+        if gone:
+            sf.org.jobs.clear()
+        facts.pull(sf.connector(bulk_above=1000), LEADS)
+        assert facts.column("email") == sf.live()
+        assert jobs(sf) == before
+
+
+def test_objects_that_bulk_refuses_are_read_by_rest(sf: SalesforceRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sandbox.salesforce import bulk_query
+
+    monkeypatch.setattr(bulk_query, "_NEVER_IN_BULK", frozenset({"lead"}))
+    sf.person(1)
+    assert Facts().pull(sf.connector(bulk_above=0), LEADS).column("email") == sf.live()
+
+
+def test_a_page_that_is_not_whole_is_fetched_again(sf: SalesforceRig) -> None:
+    for n in range(50):
+        sf.person(n)
+    sf.troubles.set("cut", match="/results", after=1500)
+    connector = sf.connector(bulk_above=0)
+    assert Facts().pull(connector, LEADS).column("email") == sf.live()
+    assert connector.usage().retries == 1
+
+
+# --- time ------------------------------------------------------------------------------------------------------
+
+
+def test_a_change_that_becomes_visible_late_is_caught_by_the_overlap(sf: SalesforceRig) -> None:
+    sf.person(1)
+    sf.troubles.set("late_commit", match="Lead", seconds=300)
+    late = sf.person(2)
+    sf.clock.advance(60)
+    facts = Facts().pull(sf.connector(), LEADS)
+    assert late not in facts.records()
+    sf.clock.advance(400)
+    assert late in facts.pull(sf.connector(), LEADS).records()
+
+
+@pytest.mark.parametrize("skew_s", [-500, 500])
+def test_a_date_header_that_is_off_loses_nothing(sf: SalesforceRig, skew_s: int) -> None:
+    sf.person(1)
+    sf.settle()
+    sf.troubles.set("date_skew", times=None, seconds=skew_s)
+    facts = Facts().pull(sf.connector(), LEADS)
+    sf.clock.advance(30)
+    sf.person(2)
+    sf.settle()
+    assert facts.pull(sf.connector(), LEADS).column("email") == sf.live()
+    skew = next(finding for finding in sf.connector().check() if finding.subject == "clock")
+    assert skew.level == "warn"
+
+
+def test_a_stamp_moved_by_the_system_alone_brings_the_row_again(sf: SalesforceRig) -> None:
+    record_id = sf.person(1)
+    sf.settle()
+    facts = Facts().pull(sf.connector(), LEADS)
+    sf.settle()
+    sf.org.update("Lead", record_id, {"Title": "By import"}, system=True)
+    facts.pull(sf.connector(), LEADS)
+    assert facts.records()[record_id]["attr.job_title"] == "By import"
+
+
+def test_a_quiet_cycle_costs_one_count_per_query(sf: SalesforceRig) -> None:
+    sf.person(1)
+    sf.settle()
+    facts = Facts().pull(sf.connector(), LEADS)
+    sf.settle()
+    sf.journal.clear()
+    facts.pull(sf.connector(), LEADS)
+    asked = [call.path.rpartition("/")[2] for call in sf.journal]
+    assert asked == ["token", "data", "describe", "query"]
+
+
+# --- fields ----------------------------------------------------------------------------------------------------
+
+
+def test_a_configured_field_that_is_hidden_stops_the_pull_and_names_the_permission(sf: SalesforceRig) -> None:
+    sf.org.define("Lead", "Budget__c", "currency", visible=False)
+    mapping = {"budget": AttributeSetting(type="number", salesforce={"Lead": "Budget__c"})}
+    with pytest.raises(ConfigProblem, match=r"Lead\.Budget__c.*field-level security"):
+        Facts().pull(sf.connector(mapping=mapping), LEADS)
+    sf.org.grant("Lead", "Budget__c")
+    record_id = sf.person(1)
+    sf.org.update("Lead", record_id, {"Budget__c": 12.5})
+    [batch] = [batch for batch in sf.connector(mapping=mapping).pull("records.lead", None) if batch.rows.num_rows]
+    assert batch.rows["attr.budget"].to_pylist() == ["12.5"]
+
+
+def test_a_default_field_that_is_hidden_is_unknown_and_check_says_so(sf: SalesforceRig) -> None:
+    sf.person(1, job_title="Chief")
+    sf.org.hidden_fields.add(("Lead", "Title"))
+    [row] = Facts().pull(sf.connector(), LEADS).records().values()
+    assert row["attr.job_title"] is None
+    finding = next(one for one in sf.connector().check() if one.subject == "Lead.Title")
+    assert (finding.level, "Lead.Title" in finding.remedy) == ("warn", True)
+
+
+def test_a_needed_field_that_is_hidden_stops_the_pull(sf: SalesforceRig) -> None:
+    sf.org.hidden_fields.add(("Lead", "Email"))
+    with pytest.raises(ConfigProblem, match=r"Lead\.Email"):
+        Facts().pull(sf.connector(), LEADS)
+
+
+def test_compound_and_formula_fields_are_found_out(sf: SalesforceRig) -> None:
+    sf.org.define("Lead", "Heat__c", "double", calculated=True)
+    mapping = {
+        "place": AttributeSetting(salesforce={"Lead": "Address"}),
+        "heat": AttributeSetting(type="number", salesforce={"Lead": "Heat__c"}),
+    }
+    found = {finding.subject: finding for finding in sf.connector(mapping=mapping).check()}
+    assert found["Lead.Address"].level == "fail"
+    assert found["Lead.Heat__c"].level == "warn"
+    with pytest.raises(ConfigProblem, match="compound"):
+        Facts().pull(sf.connector(mapping=mapping), LEADS)
+
+
+def test_fields_made_while_the_process_lives_are_seen_at_the_next_run(sf: SalesforceRig) -> None:
+    record_id = sf.person(1)
+    connector = sf.connector()
+    Facts().pull(connector, LEADS)
+    sf.org.define("Lead", "Leadgrade_Rating__c")
+    sf.org.update("Lead", record_id, {"Leadgrade_Rating__c": "B2"})
+    connector.identify()
+    assert Facts().pull(connector, LEADS).records()[record_id][OBSERVED_PREFIX + "rating"] == "B2"
+
+
+def test_an_object_that_is_off_is_a_matter_of_permissions(sf: SalesforceRig) -> None:
+    del sf.org.schema["EmailMessage"]
+    with pytest.raises(AuthStop, match="EmailMessage"):
+        list(sf.connector().pull(MAIL, None))
+    optional = {stream.name for stream in sf.connector().streams() if stream.optional}
+    assert MAIL in optional
+    levels = {finding.subject: finding.level for finding in sf.connector().check()}
+    assert levels["EmailMessage"] == "warn"
+
+
+def test_activities_of_too_many_people_name_the_missing_right(sf: SalesforceRig) -> None:
+    sf.log_activity(sf.person(1), 1)
+    sf.troubles.set("operation_too_large", times=None)
+    with pytest.raises(AuthStop, match="View All"):
+        Facts().pull(sf.connector(), ["activities.tasks"])
+
+
+# --- people ----------------------------------------------------------------------------------------------------
+
+
+def test_a_converted_lead_points_to_its_contact_and_its_history_moves(sf: SalesforceRig) -> None:
+    lead = sf.person(1)
+    sf.log_activity(lead, 1)
+    sf.settle()
+    facts = Facts().pull(sf.connector())
+    contact = sf.org.convert(lead, with_opportunity=True)
+    sf.settle()
+    facts.pull(sf.connector())
+    row = facts.tables[Table.RECORDS]["salesforce", lead]
+    assert (row["removed"], row["links"]) == (Removed.CONVERTED, [f"salesforce:{contact}"])
+    assert facts.tables[Table.RECORDS]["salesforce", contact]["removed"] is None
+    removal = facts.tables[Table.REMOVALS]["salesforce", "lead", lead]
+    assert (removal["removed"], removal["successor_id"]) == (Removed.CONVERTED, contact)
+    [call] = facts.tables[Table.ACTIVITIES].values()
+    assert call["record_id"] == contact
+    [deal] = facts.tables[Table.DEALS].values()
+    assert deal["record_ids"] == [contact]
+
+
+def test_a_role_given_later_brings_the_deal_again(sf: SalesforceRig) -> None:
+    now = sf.clock.now()
+    people = [sf.org.insert("Contact", {"LastName": str(n), "Email": f"{n}@example.com"}, created=now) for n in (1, 2)]
+    deal = sf.org.insert(
+        "Opportunity", {"Name": "x", "StageName": "Closed Won", "Amount": 10.5, "CloseDate": now}, created=now
+    )
+    sf.settle()
+    facts = Facts().pull(sf.connector(), ["deals"])
+    row = facts.tables[Table.DEALS]["salesforce", deal]
+    assert (row["record_ids"], row["amount"], row["is_won"]) == ([], 10.5, True)
+    assert row["closed_at"] == now.replace(tzinfo=None, hour=0)
+    for person, primary in zip(people, (False, True), strict=True):
+        role = {"OpportunityId": deal, "ContactId": person, "IsPrimary": primary}
+        sf.org.insert("OpportunityContactRole", role, created=sf.clock.now())
+    sf.settle()
+    facts.pull(sf.connector(), ["deals"])
+    assert facts.tables[Table.DEALS]["salesforce", deal]["record_ids"] == people[::-1]
+
+
+# --- activities ------------------------------------------------------------------------------------------------
+
+
+def activity(sf: SalesforceRig, sobject: str, age: timedelta = timedelta(), **fields: Any) -> str:
+    return sf.org.insert(sobject, fields, created=sf.clock.now() - age)
+
+
+def kinds(facts: Facts) -> dict[str, str]:
+    return {row["activity_id"]: row["type"] for row in facts.tables[Table.ACTIVITIES].values()}
+
+
+def test_archived_tasks_are_read_and_deleted_and_open_ones_are_not(sf: SalesforceRig) -> None:
+    lead = sf.person(1)
+    old = timedelta(days=500)
+    archived = activity(sf, "Task", old, WhoId=lead, Status="Completed", Subject="x", ActivityDate=sf.clock.now() - old)
+    live = activity(sf, "Task", WhoId=lead, Status="Completed", TaskSubtype="Call", CallDurationInSeconds=90)
+    activity(sf, "Task", WhoId=lead, Status="Not Started")
+    activity(sf, "Task", Status="Completed")
+    deleted = activity(sf, "Task", WhoId=lead, Status="Completed")
+    sf.org.delete("Task", deleted)
+    facts = Facts().pull(sf.connector())
+    assert kinds(facts) == {archived: "task_done", live: "call"}
+    assert facts.tables[Table.ACTIVITIES]["salesforce", live]["duration_s"] == 90
+    assert ("salesforce", "activity", deleted) in facts.tables[Table.REMOVALS]
+    sf.settle()
+    sf.org.update("Task", live, {"Status": "In Progress"})
+    facts.pull(sf.connector())
+    assert ("salesforce", "activity", live) in facts.tables[Table.REMOVALS]
+
+
+def test_a_mails_task_is_not_counted_beside_the_mail(sf: SalesforceRig) -> None:
+    lead = sf.person(1)
+    task = activity(sf, "Task", WhoId=lead, Status="Completed", TaskSubtype="Email")
+    mail = activity(sf, "EmailMessage", ActivityId=task, Subject="Hello", MessageDate=sf.clock.now())
+    related = {"EmailMessageId": mail, "RelationId": lead, "RelationType": "ToAddress", "RelationObjectType": "Lead"}
+    activity(sf, "EmailMessageRelation", **related)
+    assert kinds(Facts().pull(sf.connector())) == {mail: "email_sent"}
+    del sf.org.schema["EmailMessage"]
+    assert kinds(Facts().pull(sf.connector(), ["activities.tasks"])) == {task: "email_sent"}
+
+
+def test_mails_tell_of_sending_opening_bouncing_and_replying(sf: SalesforceRig) -> None:
+    lead, sent = sf.person(1), sf.clock.now()
+    opened = sent + timedelta(seconds=90)
+    out = activity(sf, "EmailMessage", MessageDate=sent, FirstOpenedDate=opened, Subject="Offer")
+    reply = activity(sf, "EmailMessage", MessageDate=sent, Incoming=True, FromAddress="person1@example.com")
+    bounced = activity(sf, "EmailMessage", MessageDate=sent, IsBounced=True, ToAddress="gone@example.com")
+    shared = activity(
+        sf, "EmailMessage", MessageDate=sent, FirstOpenedDate=opened, ToAddress="a@x.example; b@x.example"
+    )
+    related = {"EmailMessageId": out, "RelationId": lead, "RelationType": "ToAddress", "RelationObjectType": "Lead"}
+    activity(sf, "EmailMessageRelation", **related)
+    facts = Facts().pull(sf.connector(), [MAIL])
+    assert kinds(facts) == {
+        out: "email_sent", f"{out}/open": "email_open", reply: "email_reply",
+        bounced: "email_sent", f"{bounced}/bounce": "email_bounce", shared: "email_sent",
+    }  # fmt: skip
+    rows = facts.tables[Table.ACTIVITIES]
+    open_row = rows["salesforce", f"{out}/open"]
+    assert (open_row["record_id"], open_row["email"], open_row["since_send_s"]) == (lead, None, 90.0)
+    assert rows["salesforce", reply]["email"] == "person1@example.com"
+    assert rows["salesforce", shared]["email"] == "a@x.example"
+    sf.org.delete("EmailMessage", out)
+    facts.pull(sf.connector(), ["removals"])
+    assert ("salesforce", "activity", f"{out}/open") in facts.tables[Table.REMOVALS]
+
+
+def test_meetings_are_booked_and_held_and_copies_are_left_out(sf: SalesforceRig) -> None:
+    lead = sf.person(1)
+    start = sf.clock.now() + timedelta(days=3)
+    meeting = activity(sf, "Event", WhoId=lead, StartDateTime=start, DurationInMinutes=30, Subject="Demo")
+    activity(sf, "Event", WhoId=lead, StartDateTime=start, IsChild=True)
+    facts = Facts().pull(sf.connector(), ["activities.events"])
+    assert kinds(facts) == {f"{meeting}/booked": "meeting_booked", meeting: "meeting_held"}
+    held = facts.tables[Table.ACTIVITIES]["salesforce", meeting]
+    assert (held["occurred_at"], held["duration_s"]) == (start.replace(tzinfo=None), 1800.0)
+
+
+def test_a_response_that_is_withdrawn_is_taken_back(sf: SalesforceRig) -> None:
+    lead = sf.person(1)
+    campaign = activity(sf, "Campaign", Name="Guide", Type="Content")
+    member = activity(
+        sf, "CampaignMember", CampaignId=campaign, LeadId=lead, Status="Responded", HasResponded=True,
+        FirstRespondedDate=sf.clock.now() - timedelta(days=2),
+    )  # fmt: skip
+    facts = Facts().pull(sf.connector())
+    [row] = facts.tables[Table.ACTIVITIES].values()
+    assert (row["activity_id"], row["type"], row["campaign"], row["record_id"]) == (member, "download", "Guide", lead)
+    assert row["occurred_at"] == (SERVER_TIME - timedelta(days=2)).replace(tzinfo=None, hour=0)
+    sf.settle()
+    sf.org.update("CampaignMember", member, {"Status": "Sent", "HasResponded": False})
+    facts.pull(sf.connector())
+    assert ("salesforce", "activity", member) in facts.tables[Table.REMOVALS]
+
+
+# --- limits ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("per_app", [False, True])
+def test_the_days_share_stops_early_with_the_cursor_kept(sf: SalesforceRig, per_app: bool) -> None:
+    for n in range(900):
+        sf.person(n)
+        sf.clock.advance(1)
+    sf.org.limits.set_daily(40)
+    sf.org.limits.per_app_header = per_app
+    facts = Facts()
+    with pytest.raises(LimitReached, match="our share"):
+        facts.pull(sf.connector(daily_share=0.15), LEADS)
+    assert 0 < len(facts.records()) < 900
+    sf.clock.advance(timedelta(days=1, hours=1).total_seconds())
+    assert facts.pull(sf.connector(), LEADS).column("email") == sf.live()
+
+
+def test_a_spent_day_and_a_spent_bulk_quota_stop_at_once(sf: SalesforceRig) -> None:
+    sf.person(1)
+    connector = sf.connector(bulk_above=0)
+    connector.identify()
+    sf.troubles.set("daily_limit")
+    with pytest.raises(LimitReached):
+        list(connector.pull("records.lead", None))
+    sf.troubles.set("bulk_refused")
+    with pytest.raises(LimitReached, match="Bulk"):
+        list(connector.pull("records.lead", None))
+    assert connector.usage().retries == 0
+
+
+@pytest.mark.parametrize("code", [406, 420, 429, 500, 502, 524])
+def test_passing_troubles_of_the_edge_are_waited_out(sf: SalesforceRig, code: int) -> None:
+    sf.person(1)
+    sf.troubles.set("status", code=code)
+    sf.troubles.set("html_503", skip=2)
+    connector = sf.connector()
+    assert Facts().pull(connector, LEADS).column("email") == sf.live()
+    assert connector.usage().retries == 2
+
+
+def test_a_job_that_fails_for_no_good_reason_is_never_zero_rows(
+    sf: SalesforceRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sf.person(1)
+    connector = sf.connector(bulk_above=0)
+    monkeypatch.setattr(bulk, "wait", lambda *_: {"id": "750", "state": "Failed", "errorMessage": "InternalError : x"})
+    with pytest.raises(ConnectorBug, match="InternalError"):
+        Facts().pull(connector, LEADS)
