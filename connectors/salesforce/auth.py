@@ -159,7 +159,7 @@ class SessionTokens:
                 warnings.simplefilter("ignore")  # it warns before it raises, with the client id in the text
                 token, instance = SalesforceLogin(session=self._session, **self._arguments)
         except SalesforceAuthenticationFailed as error:
-            raise self._refusal(error.code, str(error.message)) from None
+            raise self._refusal(error.code, str(error.auth_message)) from None
         except requests.RequestException as error:
             raise TransportError(f"login: {type(error).__name__}", sent=False) from None
         except (AttributeError, TypeError):  # it looks into the body before it knows the shape
