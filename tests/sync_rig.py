@@ -12,7 +12,7 @@ from config.attributes import attribute_types
 from config.settings import AttributeSetting, Settings
 from connectors.base import CLEAR, Batch, Identity, Outcome, Provisioned, Status, Stream, Usage
 from connectors.clock import FakeClock
-from scoring.facts import Table, arrow_schema
+from scoring.facts import OUTPUT_FIELDS, Table, arrow_schema
 from sync.mirror.load import Loaded, load
 from sync.mirror.store import Mirror
 
@@ -29,6 +29,9 @@ SETTINGS = Settings(
     attributes={"seats": AttributeSetting(type="number"), "trial_ends": AttributeSetting(type="date")},
 )
 TYPES = attribute_types(SETTINGS)
+
+
+SCORE_TYPES = {"integer": "INTEGER", "text": "VARCHAR", "date": "DATE"}
 
 
 def ago(days: float = 0, *, now: datetime = NOW) -> datetime:
@@ -75,6 +78,16 @@ def store(
 ) -> Loaded:
     """Load batches as one commit."""
     return load(connection, crm=crm, stream=stream, batches=batches, types=TYPES, now=NOW, fence=fence)
+
+
+def fake_scores(connection: duckdb.DuckDBPyConnection, desired: dict[str, dict[str, Any]]) -> None:
+    """The engine's table, with values by record id of the person."""
+    columns = ", ".join(f"{field.name} {SCORE_TYPES[field.type]}" for field in OUTPUT_FIELDS)
+    connection.execute(f"CREATE TEMP TABLE scores (person BIGINT, {columns}, rating_rank INTEGER)")
+    names = [field.name for field in OUTPUT_FIELDS]
+    for person, record_id in connection.execute("SELECT person, record_id FROM members WHERE place = 1").fetchall():
+        row = [person, *(desired[record_id][name] for name in names), 0]
+        connection.execute(f"INSERT INTO scores VALUES ({', '.join('?' * len(row))})", row)
 
 
 class MemoryCrm:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-import operator
 import os
 import subprocess
 import sys
 from datetime import timedelta
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import pytest
@@ -129,7 +128,7 @@ def test_outcomes_are_noted_once_per_record(journal: Journal) -> None:
     assert (row["first_seen"], row["last_seen"], row["attempts"]) == (NOW, later, 2)
     assert len(row["message"]) == 500
     assert journal.counts() == {"hubspot": 1, "salesforce": 1}
-    assert sorted(functools.reduce(operator.iadd, map(list, journal.refused()), [])) == [
+    assert sorted(chain.from_iterable(journal.refused())) == [
         ("hubspot", "1", "h2"),
         ("salesforce", "1", "h"),
     ]
@@ -139,7 +138,7 @@ def test_a_stage_keeps_the_time_since_when_it_was_given(journal: Journal) -> Non
     def give(stage: str | None, days: int) -> list[tuple[str, str, str, object]]:
         given = [Given(str(number), stage) for number in range(1200)]
         journal.note_outcomes("hubspot", accepted=given, rejected=[], gone=[], now=NOW + timedelta(days=days))
-        return functools.reduce(operator.iadd, map(list, journal.stages()), [])
+        return list(chain.from_iterable(journal.stages()))
 
     assert ("hubspot", "7", "lead", ago(0)) in give("lead", 0)
     assert ("hubspot", "7", "lead", ago(0)) in give("lead", 1)
