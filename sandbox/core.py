@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-class CutConnection(BaseException):  # noqa: N818 - an event on the wire, not an error of the program
+class CutConnection(BaseException):
     """Raised by a handler to drop the connection without an answer, whatever it has already done.
 
     Not an `Exception`, because the web framework answers every one of those with a status 500.

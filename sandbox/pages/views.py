@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -9,7 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _MARK: Final = "leadgrade_"
-_GRADES: Final = "abcdf?"
+_GRADES: Final = {"a": 0, "b": 1, "c": 2, "d": 3, "f": 4, "?": 2}  # an unknown grade may still be any: the middle
+_CELL: Final = re.compile(r"([A-DF?])([+-]?)([0-9])", re.IGNORECASE)
 _TRENDS: Final = {"rising": "↗", "steady": "→", "cooling": "↘"}
 _TONES: Final = {"a": "best", "b": "good", "c": "fair", "d": "poor", "f": "poor"}
 
@@ -41,7 +43,7 @@ class Score:
     @property
     def tone(self) -> str:
         """The colour of the badge: best, good, fair, poor or none."""
-        return _TONES.get(self.rating[:1].lower(), "none") if len(self.rating) <= len("A+1") else "poor"
+        return _TONES.get(self.rating[:1].lower(), "none") if _CELL.fullmatch(self.rating) else "poor"
 
     @property
     def trend_arrow(self) -> str:
@@ -54,16 +56,21 @@ class Score:
         parts = [part.strip() for part in self.fields.get("reasons", "").split("·")]
         return [_reason(part) for part in parts if part]
 
-    def order(self) -> tuple[int, str, int, str, int]:
-        """Sorts best first: grade, its plus or minus, level, engagement; then special ratings; the unrated last."""
+    def order(self) -> tuple[int, int, int, str, int]:
+        """Sorts best first; then ratings that are no cell of grade and level; the unrated last.
+
+        Cells go by the places of grade and level together, so that A2 and B1 come before A4; then by grade.
+        """
         rating = self.rating
         engagement = -int(float(self.fields.get("engagement_score") or 0))
         if not rating:
-            return 2, "", 0, "", engagement
-        if rating[0].lower() not in _GRADES or len(rating) > len("A+1"):
-            return 1, rating, 0, "", engagement
-        shade = {"+": 0, "-": 2}.get(rating[1:2], 1)
-        return 0, str(_GRADES.index(rating[0].lower())), shade, rating.lstrip("ABCDFabcdf?+-"), engagement
+            return 2, 0, 0, "", engagement
+        cell = _CELL.fullmatch(rating)
+        if cell is None:
+            return 1, 0, 0, rating, engagement
+        grade, shade, level = cell.groups()
+        place = _GRADES[grade.lower()]
+        return 0, place + int(level), place, {"+": "0", "-": "2"}.get(shade, "1"), engagement
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def test_the_list_shows_the_best_first_and_the_unrated_last(box: Any) -> None:
     for rating in ratings:
         add(box, rating or "unrated", rating=rating)
     html = page(f"{box.hubspot_url}/_sandbox/records")
-    assert names_in(html) == ["A+1", "A1", "A2", "A-1", "B1", "F4", "?1", "disqualified", "unrated"]
+    assert names_in(html) == ["A+1", "A1", "A-1", "A2", "B1", "?1", "F4", "disqualified", "unrated"]
     assert "9 records, 8 rated" in html
 
 

@@ -17,7 +17,6 @@ import requests
 
 from sandbox.core import Shared
 from sandbox.hubspot.portal import Portal
-from sandbox.process import spawned
 from sandbox.salesforce.org import Org
 from sandbox.server import running
 
@@ -192,13 +191,6 @@ def test_the_sandbox_runs_in_a_process_of_its_own_and_ends_on_a_signal() -> None
         assert process.wait(20) == 128 + signal.SIGTERM
     assert summary["records"]["salesforce"]["Lead"] > 0
     assert summary["limits"] is False
-
-
-def test_a_spawned_sandbox_is_gone_afterwards() -> None:
-    with spawned(people=30) as urls:
-        assert requests.get(f"{urls.hubspot}/_sandbox/summary", timeout=10).ok
-    with pytest.raises(requests.ConnectionError):
-        requests.get(f"{urls.hubspot}/_sandbox/summary", timeout=10)
 
 
 def test_a_dripping_answer_arrives_whole(box: Any, http: requests.Session) -> None:
