@@ -151,6 +151,7 @@ class SessionTokens:
 
     def _exchange(self) -> tuple[str, str]:
         import requests
+        from jwt import PyJWTError  # what simple-salesforce signs with
         from simple_salesforce.exceptions import SalesforceAuthenticationFailed
         from simple_salesforce.login import SalesforceLogin
 
@@ -164,7 +165,7 @@ class SessionTokens:
             raise TransportError(f"login: {type(error).__name__}", sent=False) from None
         except (AttributeError, TypeError):  # it looks into the body before it knows the shape
             raise TransportError("login: an answer without token and instance", sent=False) from None
-        except ValueError:
+        except (ValueError, PyJWTError):
             self._final = ConfigProblem(
                 "the private key cannot be used.",
                 crm=CRM,
