@@ -6,21 +6,13 @@ import csv
 import io
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from conftest import NOW
-from salesforce_kit import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     import requests
-    from conftest import Sandbox
-
-
-@pytest.fixture
-def server(sandbox: Callable[..., Sandbox]) -> Server:
-    running = sandbox()
-    return Server(running.org, running.shared, running.salesforce_url)
+    from salesforce_kit import Server
 
 
 def lead(server: Server, name: str = "Ann", **fields: Any) -> str:

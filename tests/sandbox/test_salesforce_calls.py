@@ -5,24 +5,14 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-import pytest
 import requests
 from conftest import NOW
-from salesforce_kit import Server
 
 from sandbox.salesforce.ids import checksum, full_id, make_id, object_of
 from sandbox.salesforce.troubles import TROUBLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from conftest import Sandbox
-
-
-@pytest.fixture
-def server(sandbox: Callable[..., Sandbox]) -> Server:
-    running = sandbox()
-    return Server(running.org, running.shared, running.salesforce_url)
+    from salesforce_kit import Server
 
 
 def grant(server: Server, **form: str) -> requests.Response:

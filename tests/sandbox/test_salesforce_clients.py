@@ -7,24 +7,15 @@ import io
 from typing import TYPE_CHECKING
 
 import pytest
-import salesforce_kit
 from conftest import NOW
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from salesforce_kit import Server
 from simple_salesforce import bulk2
 from simple_salesforce.exceptions import SalesforceAuthenticationFailed, SalesforceMalformedRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from conftest import Sandbox
-
-
-@pytest.fixture
-def server(sandbox: Callable[..., Sandbox]) -> Server:
-    running = sandbox()
-    return Server(running.org, running.shared, running.salesforce_url)
+    import salesforce_kit
+    from salesforce_kit import Server
 
 
 def leads(server: Server, number: int) -> list[str]:

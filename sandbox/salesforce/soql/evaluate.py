@@ -129,7 +129,8 @@ class Resolver:
         if field.computed is not None:
             return field.computed
         if field.name == "IsArchived":
-            return self._org.is_archived
+            day = self._org.archive_day()  # one day for the whole query
+            return lambda row: self._org.is_archived(row, day)
         name, default = field.name, field.default
         return lambda row: row.get(name, default)
 
