@@ -24,6 +24,8 @@ _NEEDS_VALUE: Final = frozenset(
     {"EQ", "NEQ", "LT", "LTE", "GT", "GTE", "BETWEEN", "CONTAINS_TOKEN", "NOT_CONTAINS_TOKEN"}
 )
 _NEEDS_VALUES: Final = frozenset({"IN", "NOT_IN"})
+_WINDOWS: Final = frozenset({"EQ", "LT", "LTE", "GT", "GTE", "BETWEEN"})
+_ENDLESS: Final = 2**62
 _OPERATORS: Final = _NEEDS_VALUE | _NEEDS_VALUES | {"HAS_PROPERTY", "NOT_HAS_PROPERTY"}
 _WORDS: Final = re.compile(r"[\w*]+")
 
@@ -75,7 +77,7 @@ class Searcher:
         self._portal = portal
         self._kind = kind
         self._index = index
-        self._text_ids = text_ids
+        self.text_ids = text_ids
         self._past_window = past_window
         self._modified = {modified_name(kind), "hs_lastmodifieddate"}
 
@@ -83,10 +85,9 @@ class Searcher:
         """Records that all filters of any group let through, and that hold every word of `query`."""
         found: dict[str, Record] = {}
         for group in groups or [[]]:
-            tests = [self._test(one) for one in group]
-            for record in self._candidates(group):
-                if record.id not in found and all(test(record) for test in tests):
-                    found[record.id] = record
+            candidates, left = self._candidates(group)
+            tests = [self._test(one) for one in left]
+            found |= {record.id: record for record in candidates if all(test(record) for test in tests)}
         if not query:
             return list(found.values())
         words = [word.lower() for word in query.split()]
@@ -95,7 +96,7 @@ class Searcher:
     def key(self, name: str) -> Callable[[Record], Key | None]:
         """What records are compared and sorted by, in the property's own type; None when empty."""
         if name == "hs_object_id":
-            return (lambda record: record.id) if self._text_ids else (lambda record: int(record.id))
+            return (lambda record: record.id) if self.text_ids else (lambda record: int(record.id))
         if name in self._modified:
             return lambda record: times.to_ms(record.updated)
         if name == created_name(self._kind):
@@ -120,7 +121,7 @@ class Searcher:
     def _reader(self, name: str) -> Callable[[str], Key]:
         """How a value of the property is read: numbers as numbers, times as milliseconds, text in lower case."""
         if name in {"hs_object_id", *self._modified, created_name(self._kind)}:
-            is_text = name == "hs_object_id" and self._text_ids
+            is_text = name == "hs_object_id" and self.text_ids
             return str if is_text else int if name == "hs_object_id" else _to_ms
         definition = self._portal.properties[self._kind].get(name)
         if definition is None:
@@ -159,7 +160,6 @@ class Searcher:
     ) -> Callable[[Record], bool]:
         value: Any = _value(read, one.value, one.name)
         high: Any = _value(read, one.high, one.name) if one.operator == "BETWEEN" else None
-        no_upper = self._past_window and one.name in self._modified
 
         def test(record: Record) -> bool:
             found: Any = key(record)
@@ -175,11 +175,11 @@ class Searcher:
                 case "GTE":
                     return bool(found >= value)
                 case "LT":
-                    return no_upper or bool(found < value)
+                    return bool(found < value)
                 case "LTE":
-                    return no_upper or bool(found <= value)
+                    return bool(found <= value)
                 case _:
-                    return bool(value <= found) and (no_upper or bool(found <= high))
+                    return bool(value <= found <= high)
 
         return test
 
@@ -198,43 +198,37 @@ class Searcher:
 
         return test
 
-    def _candidates(self, group: list[Filter]) -> Iterable[Record]:
-        """The records worth testing: a slice by modified time or by id where the group asks for one, else all."""
-        upper_counts = not self._past_window
-        windows = [_window(one, _to_ms) for one in group if one.name in self._modified]
-        if windows and all(window is not None for window in windows):
-            known = [window for window in windows if window is not None]
-            highs = [high for _, high in known if high is not None and upper_counts]
-            return self._index.modified_between(max(low for low, _ in known), min(highs, default=None))
-        shown = self._index.shown
-        if not self._text_ids:
-            for one in group:
-                if one.name == "hs_object_id" and one.operator == "IN":
-                    return [shown[record_id] for record_id in dict.fromkeys(one.values) if record_id in shown]
-                window = _window(one, int) if one.name == "hs_object_id" else None
-                if window is not None:
-                    return [shown[record_id] for record_id in self._index.ids.between(*window)]
-        return shown.values()
+    def _candidates(self, group: list[Filter]) -> tuple[Iterable[Record], list[Filter]]:
+        """The records worth testing and the filters left to test: windows of time or ids are read off the index."""
+        modified = [one for one in group if one.name in self._modified and one.operator in _WINDOWS]
+        if modified:
+            windows = [self._window(one, _to_ms) for one in modified]
+            low, high = max(low for low, _ in windows), min(high for _, high in windows)
+            return self._index.by_modified(low, high), [one for one in group if one not in modified]
+        by_id = [one for one in group if one.name == "hs_object_id" and one.operator in _WINDOWS]
+        if by_id and not self.text_ids:
+            windows = [self._window(one, int) for one in by_id]
+            low, high = max(low for low, _ in windows), min(high for _, high in windows)
+            return self._index.by_id(low, high), [one for one in group if one not in by_id]
+        return self._index.shown.values(), group
 
-
-def _window(one: Filter, read: Callable[[str], int]) -> tuple[int, int | None] | None:
-    """The closed range in which a comparison can be true; None when it says nothing of the kind."""
-    try:
-        value = read(one.value) if one.value else 0
-        high = read(one.high) if one.high else None
-    except (ValueError, OverflowError):
-        return None  # reported by the test
-    match one.operator:
-        case "EQ":
-            return value, value
-        case "GT" | "GTE":
-            return value, None
-        case "LT" | "LTE":
-            return -(2**62), value
-        case "BETWEEN":
-            return value, high
-        case _:
-            return None
+    def _window(self, one: Filter, read: Callable[[str], int]) -> tuple[int, int]:
+        """The range, both ends included, that a comparison lets through."""
+        value = int(_value(read, one.value, one.name))
+        bounded = not (self._past_window and one.name in self._modified)
+        match one.operator:
+            case "EQ":
+                return value, value
+            case "GT":
+                return value + 1, _ENDLESS
+            case "GTE":
+                return value, _ENDLESS
+            case "LT":
+                return -_ENDLESS, value - 1 if bounded else _ENDLESS
+            case "LTE":
+                return -_ENDLESS, value if bounded else _ENDLESS
+            case _:
+                return value, int(_value(read, one.high, one.name)) if bounded else _ENDLESS
 
 
 def _value(read: Callable[[str], Key], text: str, name: str) -> Key:

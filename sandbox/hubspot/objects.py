@@ -40,7 +40,7 @@ class View:
     def __init__(self, portal: Portal, kind: str, asked: Iterable[str], ask: Ask) -> None:
         self._kind = kind
         self._url = f"https://app.hubspot.com/contacts/{portal.portal_id}/record/{TYPE_IDS[kind]}/"
-        names = [name for name in asked if name in portal.properties[kind]] or list(DEFAULT_NAMES[kind])
+        names = [name for name in (list(asked) or DEFAULT_NAMES[kind]) if name in portal.properties[kind]]
         hidden = _CONTENT if ask.token is not None and "sales-email-read" not in ask.token.scopes else frozenset()
         kept = {"hs_object_id", "createdate", "lastmodifieddate", "hs_lastmodifieddate", "hs_createdate"}
         self._special = [name for name in names if name in kept]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import bisect
 import heapq
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sandbox.hubspot import times
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
 MODIFIED: Final = {"contacts": "lastmodifieddate"}
@@ -26,6 +26,7 @@ SINGULAR: Final = {
     "contacts": "contact", "companies": "company", "deals": "deal", "notes": "note", "meetings": "meeting",
     "calls": "call", "emails": "email", "tasks": "task", "communications": "communication",
 }  # fmt: skip
+_HIGHEST: Final = 2**63
 _BY_NAME: Final = (
     {name: name for name in OBJECT_TYPES}
     | {short: name for name, short in SINGULAR.items()}
@@ -86,9 +87,8 @@ class SortedIds:
     def __init__(self) -> None:
         self._ids: list[int] = []
 
-    def add(self, record_id: str) -> None:
+    def add(self, number: int) -> None:
         """Put an id in its place; an id that is there stays once."""
-        number = int(record_id)
         if not self._ids or number > self._ids[-1]:
             self._ids.append(number)
             return
@@ -96,9 +96,8 @@ class SortedIds:
         if self._ids[place] != number:
             self._ids.insert(place, number)
 
-    def discard(self, record_id: str) -> None:
+    def discard(self, number: int) -> None:
         """Take an id out, if it is there."""
-        number = int(record_id)
         place = bisect.bisect_left(self._ids, number)
         if place < len(self._ids) and self._ids[place] == number:
             del self._ids[place]
@@ -110,16 +109,14 @@ class SortedIds:
         following = str(self._ids[end]) if end < len(self._ids) else None
         return [str(number) for number in self._ids[start:end]], following
 
-    def between(self, low: int, high: int | None) -> list[str]:
+    def between(self, low: int, high: int) -> list[int]:
         """The ids from `low` to `high`, both included."""
-        end = len(self._ids) if high is None else bisect.bisect_right(self._ids, high)
-        return [str(number) for number in self._ids[bisect.bisect_left(self._ids, low) : end]]
+        return self._ids[bisect.bisect_left(self._ids, low) : bisect.bisect_right(self._ids, high)]
 
     def __len__(self) -> int:
         return len(self._ids)
 
 
-@dataclass(slots=True)
 class SearchIndex:
     """What search shows: live records as they were when last indexed, by id and by modified time.
 
@@ -127,18 +124,21 @@ class SearchIndex:
     when such entries are the majority.
     """
 
-    shown: dict[str, Record] = field(default_factory=dict)
-    ids: SortedIds = field(default_factory=SortedIds)
-    _modified: list[tuple[int, int]] = field(default_factory=list)  # (milliseconds, id)
+    def __init__(self) -> None:
+        self.shown: dict[int, Record] = {}
+        self._ids = SortedIds()
+        self._modified: list[tuple[int, int]] = []  # (milliseconds, id)
+        self._stamps: dict[int, int] = {}  # id -> milliseconds now in force
 
     def put(self, record: Record) -> None:
         """Show this state of the record from now on."""
-        before = self.shown.get(record.id)
-        self.shown[record.id] = record
-        self.ids.add(record.id)
-        if before is not None and before.updated == record.updated:
+        number, stamp = int(record.id), times.to_ms(record.updated)
+        self.shown[number] = record
+        self._ids.add(number)
+        if self._stamps.get(number) == stamp:
             return
-        entry = (times.to_ms(record.updated), int(record.id))
+        self._stamps[number] = stamp
+        entry = (stamp, number)
         if not self._modified or entry > self._modified[-1]:
             self._modified.append(entry)
         else:
@@ -146,26 +146,25 @@ class SearchIndex:
             if self._modified[place] != entry:
                 self._modified.insert(place, entry)
         if len(self._modified) > 2 * len(self.shown) + 100:
-            self._modified = [entry for entry in self._modified if self._is_current(entry)]
+            self._modified = [entry for entry in self._modified if self._stamps.get(entry[1]) == entry[0]]
 
     def drop(self, record_id: str) -> None:
         """Show the record no more."""
-        if self.shown.pop(record_id, None) is not None:
-            self.ids.discard(record_id)
+        number = int(record_id)
+        if self.shown.pop(number, None) is not None:
+            self._ids.discard(number)
+            del self._stamps[number]
 
-    def modified_between(self, low: int, high: int | None) -> Iterator[Record]:
+    def by_id(self, low: int, high: int) -> list[Record]:
+        """Records with ids from `low` to `high`, both included, in order."""
+        return [self.shown[number] for number in self._ids.between(low, high)]
+
+    def by_modified(self, low: int, high: int) -> list[Record]:
         """Records modified from `low` to `high` milliseconds, both included, oldest change first."""
         start = bisect.bisect_left(self._modified, (low, -1))
-        for place in range(start, len(self._modified)):
-            entry = self._modified[place]
-            if high is not None and entry[0] > high:
-                return
-            if self._is_current(entry):
-                yield self.shown[str(entry[1])]
-
-    def _is_current(self, entry: tuple[int, int]) -> bool:
-        record = self.shown.get(str(entry[1]))
-        return record is not None and times.to_ms(record.updated) == entry[0]
+        end = bisect.bisect_right(self._modified, (high, _HIGHEST))
+        shown, stamps = self.shown, self._stamps
+        return [shown[number] for stamp, number in self._modified[start:end] if stamps.get(number) == stamp]
 
 
 class Store:
@@ -195,8 +194,8 @@ class Store:
         before = self.records.get(record.id)
         self.records[record.id] = record
         if before is None or before.archived != record.archived:
-            (self.live, self.archived)[record.archived].add(record.id)
-            (self.archived, self.live)[record.archived].discard(record.id)
+            (self.live, self.archived)[record.archived].add(int(record.id))
+            (self.archived, self.live)[record.archived].discard(int(record.id))
         if record.archived:
             self._index.drop(record.id)
         elif visible_at is None:
@@ -207,8 +206,8 @@ class Store:
     def remove(self, record_id: str) -> None:
         """Forget a record altogether."""
         self.records.pop(record_id, None)
-        self.live.discard(record_id)
-        self.archived.discard(record_id)
+        self.live.discard(int(record_id))
+        self.archived.discard(int(record_id))
         self._index.drop(record_id)
 
     def index(self, now: datetime) -> SearchIndex:
@@ -218,7 +217,3 @@ class Store:
             if record is not None and not record.archived:
                 self._index.put(record)
         return self._index
-
-    def get_many(self, record_ids: Iterable[str]) -> Sequence[Record]:
-        """The records with these ids that exist."""
-        return [record for record_id in record_ids if (record := self.records.get(record_id)) is not None]

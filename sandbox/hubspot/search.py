@@ -93,6 +93,8 @@ def _arrange(searcher: Searcher, found: list[Record], sort: tuple[str, bool] | N
     searcher.known(name)
     key = searcher.key(name)
     found.sort(key=lambda record: int(record.id))
+    if name == "hs_object_id" and not downwards and not searcher.text_ids:
+        return
     keyed = [(key(record), record) for record in found]
     full = [pair for pair in keyed if pair[0] is not None]
     full.sort(key=lambda pair: pair[0], reverse=downwards)  # type: ignore[arg-type,return-value]  # one type per property
