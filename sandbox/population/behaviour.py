@@ -126,7 +126,7 @@ def live(
     for_mail = rows * 0.55 if person.in_hubspot else 0.0
     moments = _Moments(rng, max(person.created, now - timedelta(days=days)), now, person.momentum)
     if person.in_hubspot:
-        _read_mail(rng, story, person, sent, moments.start, for_mail)
+        _read_mail(rng, story, person, sent, moments, for_mail)
         _visit(rng, story, person, moments)
         _fill_forms(rng, story, person, moments, rows)
     _meet_sales(rng, story, person, moments, rows - len(story.mail) - len(story.forms))
@@ -152,12 +152,12 @@ class _Moments:
 
 
 def _read_mail(
-    rng: random.Random, story: Story, person: Person, sent: Sequence[Mailing], start: datetime, rows: float
+    rng: random.Random, story: Story, person: Person, sent: Sequence[Mailing], moments: _Moments, rows: float
 ) -> None:
     """SENT, DELIVERED or BOUNCE, then opens and clicks: those of machines at once and of every link."""
     open_rate, click_rate = 0.12 + 0.55 * person.intent, 0.04 + 0.4 * person.intent
     rows_each = 2 + open_rate * (1.3 + click_rate)
-    reachable = [mailing for mailing in sent if mailing.sent >= start]
+    reachable = [mailing for mailing in sent if mailing.sent >= moments.start]
     chosen = rng.sample(reachable, min(len(reachable), _round(rng, rows / rows_each)))
     scanned = person.company is not None and person.company.scans_links
     for mailing in sorted(chosen, key=lambda mailing: mailing.sent):
@@ -174,7 +174,8 @@ def _read_mail(
             at: datetime = at,
         ) -> None:
             when = at + timedelta(milliseconds=round(after_s * 1000))
-            story.mail.append(MailEvent(kind, when, mailing, at, url, agent, filtered))
+            if when <= moments.end:
+                story.mail.append(MailEvent(kind, when, mailing, at, url, agent, filtered))
 
         add("SENT", 0)
         if person.bad_address:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ACTIVITIES_PER_PERSON: Final = 20.0
 _PEOPLE_PER_COMPANY: Final = 5
+_QUIET: Final = timedelta(hours=1)  # nothing happens so shortly before `now` that a reader may not see it at once
 _IN_HUBSPOT: Final = 0.3  # share of sales work that is logged in HubSpot where both CRMs know a person
 
 
@@ -50,9 +51,10 @@ def populate(
 
     The same arguments give the same population. `activities_per_person` is a mean over all people and counts single
     events of both CRMs (e-mail events, form submissions, engagements, tasks, events, memberships, messages); what
-    HubSpot only counts, such as page views, comes on top.
+    HubSpot only counts, such as page views, comes on top. The last hour is quiet.
     """
     rng = random.Random(seed)
+    now -= _QUIET
     span = timedelta(days=days)
     companies = draw_companies(rng, max(people // _PEOPLE_PER_COMPANY, 5))
     sent = mailings(now, days)
