@@ -135,12 +135,12 @@ def _place(record: dict[str, Any], column: Column, row: Row) -> None:
     """Put a value where its path leads; an absent parent is null as a whole."""
     *parents, name = column.path
     value = column.get(row)
-    for parent in parents:
+    for parent, kind in zip(parents, column.parents, strict=True):
         if value is None and record.get(parent) is None:
             record.setdefault(parent, None)
             return
         if record.get(parent) is None:
-            record[parent] = {"attributes": {"type": parent}}
+            record[parent] = {"attributes": {"type": kind}}
         record = record[parent]
     record[name] = value
 

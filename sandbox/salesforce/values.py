@@ -6,6 +6,7 @@ Date-times are text like ``2013-05-20T20:49:32.000+0000`` (always UTC, so that t
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, date, datetime
 from typing import Any, Final
@@ -75,7 +76,7 @@ def _number(value: Any) -> float:
         number = float(value)
     except (TypeError, ValueError):
         raise WrongValue("not a number") from None
-    if number != number or number in {float("inf"), float("-inf")}:  # noqa: PLR0124 - only NaN differs from itself
+    if not math.isfinite(number):
         raise WrongValue("not a finite number")
     return number
 

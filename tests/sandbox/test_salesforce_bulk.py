@@ -82,6 +82,9 @@ def test_header_only_results_and_expiry_after_seven_days(server: Server) -> None
     answer = server.call("GET", f"{path}/results")
     assert answer.text == '"Id","Account.Name"\n'
     assert (answer.headers["Sforce-Locator"], answer.headers["Sforce-NumberOfRecords"]) == ("null", "0")
+    server.trouble("results_expired")
+    assert server.call("GET", f"{path}/results").status_code == 404
+    assert server.call("GET", f"{path}/results").status_code == 200
     server.shared.clock.advance(7 * 86_400 + 1)
     assert server.call("GET", f"{path}/results").status_code == 404
 

@@ -95,6 +95,7 @@ def test_parents_polymorphic_owners_and_nulls(server: Server) -> None:
     assert (alone["Who"], alone["Account"]) == (None, None)
     assert (call["Who"]["Name"], call["Who"]["Type"], call["Account"]["Name"]) == ("Ann", "Contact", "Acme")
     assert call["attributes"]["type"] == "Task"
+    assert (call["Who"]["attributes"]["type"], call["Account"]["attributes"]["type"]) == ("Name", "Account")
 
 
 def test_order_is_promised_only_by_order_by(server: Server) -> None:

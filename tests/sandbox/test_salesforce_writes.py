@@ -172,6 +172,17 @@ def test_a_write_can_be_applied_and_its_answer_lost(server: Server) -> None:
     assert server.save({"id": person, "Title": "CIO"})[0]["success"] is True
 
 
+def test_collections_create_as_well(server: Server) -> None:
+    records = [{"attributes": {"type": "Lead"}, "LastName": "Ann", "Company": "Acme"}, {"attributes": {"type": "lead"}}]
+    headers = {"Sforce-Auto-Assign": "FALSE"}
+    body = {"allOrNone": False, "records": records}
+    good, bad = server.call("POST", "/composite/sobjects", json=body, headers=headers).json()
+    assert server.org.tables["Lead"][good["id"]]["LastName"] == "Ann"
+    assert code(bad) == "REQUIRED_FIELD_MISSING"
+    server.call("POST", "/composite/sobjects", json=body | {"allOrNone": True}, headers=headers)
+    assert len(server.org.tables["Lead"]) == 1
+
+
 def test_single_records(server: Server) -> None:
     made = server.call("POST", "/sobjects/Contact", json={"LastName": "Ann", "Email": "a@x.example"})
     assert made.status_code == 201

@@ -36,11 +36,12 @@ _LITERAL_OF: Final = {"boolean": "boolean", "date": "date", "datetime": "datetim
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One selected value: its canonical path, how to get it, and the field it ends in."""
+    """One selected value: its canonical path, how to get it, the field it ends in, the types of the parents passed."""
 
     path: tuple[str, ...]
     get: Getter
     field: Field
+    parents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +103,17 @@ class Resolver:
         if not targets:
             raise no_such_column(parts[1], "Name" if len(reference.refers_to) > 1 else parts[0])
         first = next(iter(targets.values()))
-        return Column((str(reference.relationship), *first.path), self._through(own, targets), first.field)
+        kind = "Name" if len(reference.refers_to) > 1 else reference.refers_to[0]
+        path = (str(reference.relationship), *first.path)
+        return Column(path, self._through(own, targets), first.field, (kind, *first.parents))
 
     def _type_column(self, spec: SObject, reference: Field, own: Getter) -> Column:
         def type_of(row: Row) -> str | None:
             found = self._org.find(own(row) or "")
             return found[0] if found else None
 
-        return Column((str(reference.relationship), "Type"), type_of, self._field(spec, reference.name))
+        path = (str(reference.relationship), "Type")
+        return Column(path, type_of, self._field(spec, reference.name), ("Name",))
 
     def _through(self, own: Getter, targets: dict[str, Column]) -> Getter:
         def get(row: Row) -> Any:
