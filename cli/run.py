@@ -8,7 +8,6 @@ import typer
 from cli.context import Context, Output, context_of
 
 if TYPE_CHECKING:
-    from connectors.clock import Clock
     from sync.report import Report, RunKind
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Make no write call at all.")]
@@ -70,24 +69,24 @@ def run_once(
     dry_run: bool = False,
     approve: bool = False,
     limit: int | None = None,
-    clock: "Clock | None" = None,
 ) -> "Report":
     """One run with the settings and the model that `given` leads to, listening to signals, telling its progress."""
+    settings = given.settings()
+    model = given.model(settings)
+
+    # Only now, so that a mistake in a file is told at once.
     from cli.progress import watching
     from connectors.registry import connected
     from sync.pipeline import run
     from sync.stop import Stop
 
-    settings = given.settings()
-    model = given.model(settings)
-    clock = clock or given.clock
-    with connected(settings, clock) as connectors, Stop().listening() as stop, watching(clock) as progress:
+    with connected(settings, given.clock) as connectors, Stop().listening() as stop, watching(given.clock) as progress:
         return run(
             kind,
             settings=settings,
             model=model,
             connectors=connectors,
-            clock=clock,
+            clock=given.clock,
             progress=progress,
             stop=stop,
             dry_run=dry_run,

@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 60.0
-STRANGER_S = 20.0
+STRANGER_S = 10.0
 """A server that no connection has ever reached is given up so soon: a wrong address is likelier than trouble."""
 DEADLINE_S = 300.0
 """A call that has no good answer after this long, its next wait included, is given up: the run stops and goes on later.
@@ -143,9 +143,12 @@ class TokenSource(Protocol):
 class FixedToken:
     """A token that never changes: a private app's or service key's."""
 
-    def __init__(self, token: str, crm: str) -> None:
+    def __init__(
+        self, token: str, crm: str, *, remedy: str = "Create a new one and set it in the environment."
+    ) -> None:
         self._token = token
         self._crm = crm
+        self._remedy = remedy
 
     def current(self) -> str:
         """The token."""
@@ -153,11 +156,7 @@ class FixedToken:
 
     def renew(self, refused: str) -> str:  # noqa: ARG002 - the protocol's parameter
         """Cannot be renewed."""
-        raise AuthStop(
-            "the access token was refused.",
-            crm=self._crm,
-            remedy="Create a new one and set it in the environment.",
-        )
+        raise AuthStop("the access token was refused.", crm=self._crm, remedy=self._remedy)
 
 
 class Budget:

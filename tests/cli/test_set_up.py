@@ -1,0 +1,90 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cli_runner import CREDENTIALS, leadgrade, pointing_at
+from conftest import Sandbox
+
+from config.attributes import attribute_types
+from config.environment import overlay
+from config.loading import load
+from config.model import load_model
+from config.settings import Settings
+from connectors.clock import SystemClock
+from scoring.golden import run_examples
+
+FILES = ["leadgrade.yaml", "scoring.yaml", ".env.example"]
+
+
+def test_init_writes_three_files_and_leaves_what_is_there_alone(tmp_path: Path) -> None:
+    first = leadgrade("init", cwd=tmp_path)
+    assert first.returncode == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FILES)
+    (tmp_path / "scoring.yaml").write_text("model: mine\n")
+    (tmp_path / ".env.example").unlink()
+    second = leadgrade("init", cwd=tmp_path)
+    assert second.returncode == 0
+    assert "leadgrade.yaml exists and was left alone" in second.stdout
+    assert ".env.example written" in second.stdout
+    assert (tmp_path / "scoring.yaml").read_text() == "model: mine\n"
+
+
+def test_what_init_writes_can_be_used_as_it_is(tmp_path: Path) -> None:
+    leadgrade("init", "new/folder", cwd=tmp_path)
+    folder = tmp_path / "new" / "folder"
+    settings = load(folder / "leadgrade.yaml", CREDENTIALS)
+    assert settings.crms == ("hubspot", "salesforce")
+    model = load_model(settings.scoring, attribute_types(settings))
+    assert run_examples(model) == []
+    assert model.examples
+    variables = [line.split("=")[0] for line in (folder / ".env.example").read_text().splitlines() if "=" in line]
+    variables = [name for name in variables if not name.startswith("#")]
+    for name in variables:
+        [crm] = overlay(Settings, {name: "x"}).values()
+        assert crm, f"{name} sets nothing"
+    assert set(variables) == set(CREDENTIALS)
+
+
+def test_schema_is_printed_or_written(tmp_path: Path) -> None:
+    printed = leadgrade("schema", cwd=tmp_path)
+    schema = json.loads(printed.stdout)
+    assert {"gates", "fit", "engagement", "lifecycle", "examples"} <= schema["properties"].keys()
+    written = leadgrade("schema", "--write", "model.schema.json", cwd=tmp_path)
+    assert written.returncode == 0
+    assert written.stdout == ""
+    assert json.loads((tmp_path / "model.schema.json").read_text()) == schema
+
+
+@pytest.fixture
+def crms(sandbox: Callable[..., Sandbox], tmp_path: Path) -> Sandbox:
+    leadgrade("init", cwd=tmp_path)
+    return sandbox(people=30, now=SystemClock().now())
+
+
+def test_check_says_what_is_missing_provision_makes_it_and_check_is_content(crms: Sandbox, tmp_path: Path) -> None:
+    env = pointing_at(crms)
+    before = leadgrade("check", "--output", "json", cwd=tmp_path, env=env)
+    assert before.returncode == 3
+    failed = [row for row in json.loads(before.stdout) if row["level"] == "fail"]
+    assert any("leadgrade_rating" in row["what"] for row in failed)
+    assert any("Lead.Leadgrade_Rating__c" in row["what"] for row in failed)
+    assert all("leadgrade provision" in row["finding"] for row in failed)
+
+    # To learn whether contacts may be written, an update of no record at all is tried.
+    assert [call.body for call in crms.shared.journal.writes()] in ([], [b'{"inputs": []}'])
+    crms.shared.journal.clear()
+    dry = leadgrade("provision", "--dry-run", "--output", "json", cwd=tmp_path, env=env)
+    assert dry.returncode == 0
+    assert {row["status"] for row in json.loads(dry.stdout)} == {"would create"}
+    assert crms.shared.journal.writes() == []
+
+    made = leadgrade("provision", "--output", "json", cwd=tmp_path, env=env)
+    assert {row["status"] for row in json.loads(made.stdout)} == {"created"}
+    again = leadgrade("provision", "--output", "json", cwd=tmp_path, env=env)
+    assert {row["status"] for row in json.loads(again.stdout)} == {"exists"}
+
+    after = leadgrade("check", cwd=tmp_path, env=env)
+    assert after.returncode == 0, after.stdout
+    assert "0 to mend" in after.stdout
+    assert "12345678" in after.stdout
