@@ -11,7 +11,7 @@ from sandbox.population.companies import OWN_DOMAIN
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from sandbox.population.people import Person
@@ -154,53 +154,55 @@ class _Moments:
 def _read_mail(
     rng: random.Random, story: Story, person: Person, sent: Sequence[Mailing], moments: _Moments, rows: float
 ) -> None:
-    """SENT, DELIVERED or BOUNCE, then opens and clicks: those of machines at once and of every link."""
-    open_rate, click_rate = 0.12 + 0.55 * person.intent, 0.04 + 0.4 * person.intent
-    rows_each = 2 + open_rate * (1.3 + click_rate)
+    """The events of as many mailings as make about `rows`, until a bounce or an unsubscription ends them."""
+    rows_each = 2 + _open_rate(person) * (1.3 + _click_rate(person))
     reachable = [mailing for mailing in sent if mailing.sent >= moments.start]
     chosen = rng.sample(reachable, min(len(reachable), _round(rng, rows / rows_each)))
-    scanned = person.company is not None and person.company.scans_links
     for mailing in sorted(chosen, key=lambda mailing: mailing.sent):
         at = mailing.sent + timedelta(seconds=rng.randrange(600), milliseconds=rng.randrange(1000))
-
-        def add(
-            kind: str,
-            after_s: float,
-            url: str | None = None,
-            agent: str | None = None,
-            *,
-            filtered: bool = False,
-            mailing: Mailing = mailing,
-            at: datetime = at,
-        ) -> None:
+        for kind, after_s, url, agent in _events_of_one_mail(rng, person):
             when = at + timedelta(milliseconds=round(after_s * 1000))
-            if when <= moments.end:
-                story.mail.append(MailEvent(kind, when, mailing, at, url, agent, filtered))
-
-        add("SENT", 0)
-        if person.bad_address:
-            add("BOUNCE", 3)
-            return
-        add("DELIVERED", rng.uniform(0.2, 0.8))
-        if scanned:
-            add("OPEN", 1.0, None, SCANNER)
-            for url in LINKS:
-                add("CLICK", rng.uniform(1.0, 2.0), url, SCANNER)
-        if rng.random() < open_rate:
-            after_s = rng.expovariate(1 / 20_000) + 40
-            proxied = rng.random() < 0.15
-            add("OPEN", after_s, None, IMAGE_PROXY if proxied else rng.choice(BROWSERS), filtered=proxied)
-            if rng.random() < 0.3:
-                add("OPEN", after_s + rng.uniform(3_000, 90_000), None, rng.choice(BROWSERS))
-            if rng.random() < click_rate:
-                add("CLICK", after_s + rng.uniform(5, 120), rng.choice(LINKS[:3]), rng.choice(BROWSERS))
+            if when > moments.end:
+                continue
+            story.mail.append(MailEvent(kind, when, mailing, at, url, agent, filtered=agent == IMAGE_PROXY))
+            if kind == "CLICK" and agent != SCANNER:
                 story.strength += 0.35
-        leaves = rng.random()
-        if leaves < 0.012 * (1.2 - person.intent):
-            add("UNSUBSCRIBED" if leaves > 0.001 else "SPAMREPORT", 200)
-            story.unsubscribed = True
-            story.strength -= 2.0
-            break
+            elif kind in {"UNSUBSCRIBED", "SPAMREPORT"}:
+                story.unsubscribed = True
+                story.strength -= 2.0
+        if story.unsubscribed or person.bad_address:
+            return
+
+
+def _open_rate(person: Person) -> float:
+    return 0.12 + 0.55 * person.intent
+
+
+def _click_rate(person: Person) -> float:
+    return 0.04 + 0.4 * person.intent
+
+
+def _events_of_one_mail(rng: random.Random, person: Person) -> Iterator[tuple[str, float, str | None, str | None]]:
+    """Type, seconds after the sending, link and user agent: those of machines at once and of every link."""
+    yield "SENT", 0, None, None
+    if person.bad_address:
+        yield "BOUNCE", 3, None, None
+        return
+    yield "DELIVERED", rng.uniform(0.2, 0.8), None, None
+    if person.company is not None and person.company.scans_links:
+        yield "OPEN", 1.0, None, SCANNER
+        for url in LINKS:
+            yield "CLICK", rng.uniform(1.0, 2.0), url, SCANNER
+    if rng.random() < _open_rate(person):
+        after_s = rng.expovariate(1 / 20_000) + 40
+        yield "OPEN", after_s, None, IMAGE_PROXY if rng.random() < 0.15 else rng.choice(BROWSERS)
+        if rng.random() < 0.3:
+            yield "OPEN", after_s + rng.uniform(3_000, 90_000), None, rng.choice(BROWSERS)
+        if rng.random() < _click_rate(person):
+            yield "CLICK", after_s + rng.uniform(5, 120), rng.choice(LINKS[:3]), rng.choice(BROWSERS)
+    leaves = rng.random()
+    if leaves < 0.012 * (1.2 - person.intent):
+        yield "UNSUBSCRIBED" if leaves > 0.001 else "SPAMREPORT", 200, LINKS[3], rng.choice(BROWSERS)
 
 
 def _visit(rng: random.Random, story: Story, person: Person, moments: _Moments) -> None:
