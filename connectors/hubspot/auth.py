@@ -32,7 +32,7 @@ def token_source(
     """
     token = secret(settings.access_token, settings.access_token_file)
     if token:
-        return FixedToken(token, CRM)
+        return FixedToken(token, CRM, remedy="Set a valid one in LEADGRADE_HUBSPOT__ACCESS_TOKEN or access_token_file.")
     client_secret = secret(settings.client_secret, settings.client_secret_file)
     refresh_token = secret(settings.refresh_token, settings.refresh_token_file)
     if settings.client_id and client_secret and refresh_token:

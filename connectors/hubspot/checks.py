@@ -36,8 +36,11 @@ class Probe:
 
 
 def findings(reading: Reading, now: datetime) -> Iterator[Finding]:
-    """All findings, in the order in which they are best mended."""
-    yield from _skew(reading, now)
+    """All findings, in the order in which they are best mended; the first one alone when nobody lets us in."""
+    access = _access(reading, now)
+    yield access
+    if access.level == "fail":
+        return
     refused = False
     for probe in _probes(reading):
         finding = _probed(reading, probe)
@@ -48,21 +51,15 @@ def findings(reading: Reading, now: datetime) -> Iterator[Finding]:
         yield from _written_properties(reading)
 
 
-def _skew(reading: Reading, now: datetime) -> Iterator[Finding]:
+def _access(reading: Reading, now: datetime) -> Finding:
     try:
         off = abs(reading.client.server_now() - now)
     except ConnectorError as error:
-        yield Finding("fail", "access", error.message, error.remedy)
-        return
+        return Finding("fail", "access", error.message, error.remedy)
     if off > timedelta(seconds=SKEW_S):
-        yield Finding(
-            "warn",
-            "clock",
-            f"this machine's clock is {off.total_seconds():.0f} s away from HubSpot's.",
-            "Set it by NTP.",
-        )
-    else:
-        yield Finding("pass", "clock", "agrees with HubSpot's.")
+        away = f"this machine's clock is {off.total_seconds():.0f} s away from HubSpot's."
+        return Finding("warn", "clock", away, "Set it by NTP.")
+    return Finding("pass", "clock", "agrees with HubSpot's.")
 
 
 def _probes(reading: Reading) -> list[Probe]:
@@ -107,7 +104,11 @@ def _probed(reading: Reading, probe: Probe) -> Finding:
 
 def _mapped_properties(reading: Reading) -> Iterator[Finding]:
     for object_type, company in (("contacts", False), ("companies", True)):
-        known = reading.client.properties(object_type)
+        try:
+            known = reading.client.properties(object_type)
+        except AuthStop as error:  # reading goes on without definitions, so this is no failure
+            yield Finding("warn", f"{object_type} properties", f"cannot be checked: {error.message}", error.remedy)
+            continue
         for item in mapped(reading.types, reading.mapping, company=company):
             subject = f"{object_type}.{item.property}"
             if item.property in known:

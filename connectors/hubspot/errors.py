@@ -141,7 +141,7 @@ def _refused_token(problem: Problem) -> AuthStop:
     return AuthStop(
         "the access token was refused.",
         crm=CRM,
-        remedy="Set a valid one in LEADGRADE_HUBSPOT__ACCESS_TOKEN, or connect the app again.",
+        remedy="A new one was refused as well; connect the app to the portal again.",
         request_id=problem.request_id,
     )
 

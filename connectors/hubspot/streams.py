@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from connectors.errors import AuthStop
 from connectors.hubspot import counters
 from connectors.hubspot.fields import Mapped, canonical, mapped, observed, property_of
 from connectors.hubspot.links import read_links
@@ -182,9 +183,15 @@ class _Values:
 
 
 def source_of(reading: Reading, object_type: str, modified: str, names: Iterable[str]) -> Source:
-    """What the portal has of the properties wanted: definitions are read anew for every pull."""
-    known = reading.client.properties(object_type)
-    wanted = dict.fromkeys([*names, modified])
+    """What the portal has of the properties wanted: definitions are read anew for every pull.
+
+    Without the scope for definitions all are asked for; those that do not exist come back as nothing.
+    """
+    wanted = tuple(dict.fromkeys([*names, modified]))
+    try:
+        known = reading.client.properties(object_type)
+    except AuthStop:
+        return Source(object_type, modified, wanted)
     return Source(object_type, modified, tuple(name for name in wanted if name in known))
 
 

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from config.attributes import BUILT_IN
 from config.settings import HubSpotSettings
 from connectors.base import Change
-from connectors.hubspot import fields, streams
+from connectors.hubspot import fields, marketing, streams
 from connectors.hubspot.connector import HubSpot
 from sandbox.core import SandboxClock, Shared
 from sandbox.hubspot import portal as portals
@@ -117,10 +117,14 @@ class HubSpotRig:
 
 @contextlib.contextmanager
 def rig(server_time: datetime) -> Iterator[HubSpotRig]:
-    """A running, empty portal. Batches are small, so that a few people fill several."""
+    """A running, empty portal. Batches are small, so that a few people fill several; slices of time are long."""
     shared = Shared(clock=SandboxClock(frozen=server_time))
     portal, org = Portal(shared), Org(shared)
-    with running(portal, org, shared) as urls, mock.patch.object(streams, "BATCH_ROWS", 200):
+    with (
+        running(portal, org, shared) as urls,
+        mock.patch.object(streams, "BATCH_ROWS", 200),
+        mock.patch.object(marketing, "SLICE_MS", 100 * marketing.DAY_MS),
+    ):
         made = HubSpotRig(portal, urls.hubspot)
         try:
             yield made

@@ -202,9 +202,9 @@ def test_a_token_may_expire_at_any_call(rig: Rig) -> None:
     for at in range(calls):
         rig.troubles.clear()
         rig.expire_token(after_calls=at)
-        connector = rig.connector()
-        assert Facts().pull(connector).comparable() == undisturbed.comparable(), at
-    assert connector.usage().calls >= calls - 1
+        assert Facts().pull(rig.connector()).comparable() == undisturbed.comparable(), at
+        # The last places lie behind the last call, since logins do not count.
+        assert at >= calls - 2 or "expire_token" not in rig.troubles.names(), at
 
 
 def test_limits_and_lost_connections_delay_a_pull_but_lose_nothing(rig: Rig) -> None:

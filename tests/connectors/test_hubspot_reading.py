@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import SecretStr
 
 from config.settings import AttributeSetting
 from connectors.errors import AuthStop, ConfigProblem, ConnectorBug, LimitReached, Unreachable
@@ -324,3 +325,24 @@ def test_check_warns_of_a_wrong_clock_and_of_a_property_that_is_not_there(hub: H
     assert "900 s" in findings["clock"].message
     assert findings["contacts.jobtitle"].level == "warn"
     assert "attributes.job_title.hubspot" in findings["contacts.jobtitle"].remedy
+
+
+def test_check_of_a_portal_that_lets_nobody_in_is_one_finding(hub: HubSpotRig) -> None:
+    [finding] = hub.connector(access_token=SecretStr("pat-na1-wrong")).check()
+    assert (finding.level, finding.subject) == ("fail", "access")
+    assert "LEADGRADE_HUBSPOT__ACCESS_TOKEN" in finding.remedy
+
+
+def test_definitions_of_companies_and_deals_are_wanted_but_not_needed(hub: HubSpotRig) -> None:
+    hub.portal.create("companies", {"name": "Acme"}, created=hub.clock.now())
+    hub.portal.create("deals", {"amount": "5"}, created=hub.clock.now())
+    hub.connector().provision(dry_run=False)
+    hub.settle()
+    hub.portal.scopes -= {"crm.schemas.companies.read", "crm.schemas.deals.read"}
+    facts = Facts().pull(hub.connector(), ["accounts", "deals"])
+    assert [row["attr.company.name"] for row in facts.tables[Table.ACCOUNTS].values()] == ["Acme"]
+    assert [row["amount"] for row in facts.tables[Table.DEALS].values()] == [5.0]
+    findings = hub.connector().check()
+    assert [finding for finding in findings if finding.level == "fail"] == []
+    [warned] = [finding for finding in findings if "crm.schemas.companies.read" in finding.message]
+    assert warned.level == "warn"
