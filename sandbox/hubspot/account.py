@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sandbox.hubspot import times
 from sandbox.hubspot.calls import Reply
 from sandbox.hubspot.errors import not_found, oauth_refused
+from sandbox.hubspot.portal import Token
 
 if TYPE_CHECKING:
     from sandbox.hubspot.calls import Ask
@@ -54,8 +55,6 @@ def daily_usage(portal: Portal, ask: Ask) -> Reply:
 
 def token(portal: Portal, ask: Ask) -> Reply:
     """POST oauth/token, form-encoded: trades the refresh token, which stays the same, for an access token (A)."""
-    from sandbox.hubspot.portal import Token
-
     form: dict[str, str] = ask.body if isinstance(ask.body, dict) else {}
     if form.get("grant_type") != "refresh_token":
         raise oauth_refused("BAD_GRANT_TYPE", "unsupported_grant_type", "missing or unknown grant type")

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -19,8 +20,6 @@ from sandbox.hubspot.records import ENGAGEMENTS, object_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from starlette.requests import Request
 
     from sandbox.hubspot.portal import Portal, Token
 
@@ -139,8 +138,6 @@ class _Door:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
-        from starlette.requests import Request
-
         request = Request(scope, receive)
         body = await request.body()
         with self._portal.lock:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.hubspot.calls import Reply
 from sandbox.hubspot.definitions import DEFAULT_NAMES
-from sandbox.hubspot.errors import bad_request, not_found
-from sandbox.hubspot.records import SINGULAR, TYPE_IDS, derived, object_type, value_of
+from sandbox.hubspot.errors import ApiError, bad_request, not_found
+from sandbox.hubspot.records import SINGULAR, TYPE_IDS, created_name, modified_name, object_type
 from sandbox.hubspot.times import to_iso
 from sandbox.hubspot.troubles import same_place, thin_page
 
@@ -38,33 +38,36 @@ class View:
     """
 
     def __init__(self, portal: Portal, kind: str, asked: Iterable[str], ask: Ask) -> None:
-        self._kind = kind
         self._url = f"https://app.hubspot.com/contacts/{portal.portal_id}/record/{TYPE_IDS[kind]}/"
         names = [name for name in (list(asked) or DEFAULT_NAMES[kind]) if name in portal.properties[kind]]
         hidden = _CONTENT if ask.token is not None and "sales-email-read" not in ask.token.scopes else frozenset()
-        kept = {"hs_object_id", "createdate", "lastmodifieddate", "hs_lastmodifieddate", "hs_createdate"}
-        self._special = [name for name in names if name in kept]
-        self._stored = [name for name in names if name not in kept and name not in hidden]
+        self._created, self._modified = created_name(kind), modified_name(kind)
+        self._twin = "hs_lastmodifieddate" in names  # contacts have it beside lastmodifieddate, equally filled (B)
+        kept_by_hubspot = {"hs_object_id", "hs_lastmodifieddate", self._created, self._modified}
+        self._stored = [name for name in names if name not in kept_by_hubspot and name not in hidden]
         self._blank = dict.fromkeys(name for name in names if name in hidden)
         restless = portal.shared.troubles.take("restless", ask.path)
         self._restless = restless["property"] if restless is not None and restless["property"] in names else None
         self._random = portal.shared.random
 
     def show(self, record: Record) -> dict[str, Any]:
-        """The record as an answer holds it."""
+        """The record as an answer holds it: id and times come unasked, too (B)."""
         held = record.properties
+        created, updated = to_iso(record.created), to_iso(record.updated)
         properties: dict[str, str | None] = {name: held.get(name) for name in self._stored}
-        for name in self._special:
-            properties[name] = value_of(self._kind, record, name)
         properties |= self._blank
-        properties |= derived(self._kind, record)
+        properties["hs_object_id"] = record.id
+        properties[self._created] = created
+        properties[self._modified] = updated
+        if self._twin:
+            properties["hs_lastmodifieddate"] = updated
         if self._restless is not None:
             properties[self._restless] = str(self._random.randrange(10**9))
         body = {
             "id": record.id,
             "properties": properties,
-            "createdAt": to_iso(record.created),
-            "updatedAt": to_iso(record.updated),
+            "createdAt": created,
+            "updatedAt": updated,
             "archived": record.archived,
             "url": self._url + record.id,
         }
@@ -76,6 +79,7 @@ class View:
 def list_page(portal: Portal, ask: Ask) -> Reply:
     """GET objects/{type}: by id, 10 a page unless said otherwise; `after` is the id of the next record (A)."""
     kind = kind_of(ask)
+    _refuse_history(ask.words("propertiesWithHistory"))
     limit = ask.limit(default=10, most=MOST_LISTED)
     store = portal.stores[kind]
     ids, following = (store.archived if ask.flag("archived") else store.live).page(ask.integer("after", 0), limit)
@@ -95,6 +99,7 @@ def list_page(portal: Portal, ask: Ask) -> Reply:
 def get_one(portal: Portal, ask: Ask) -> Reply:
     """GET objects/{type}/{id}: a merged id gives the survivor, under the survivor's own id (A)."""
     kind = kind_of(ask)
+    _refuse_history(ask.words("propertiesWithHistory"))
     record = locate(portal, kind, ask.params["id"], ask.query.get("idProperty"))
     if record is None or record.archived != ask.flag("archived"):
         raise not_found()
@@ -108,6 +113,7 @@ def batch_read(portal: Portal, ask: Ask) -> Reply:
     kind = kind_of(ask)
     inputs = ask.inputs(MOST_INPUTS)
     body = ask.json()
+    _refuse_history(_names(body.get("propertiesWithHistory")))
     store, archived = portal.stores[kind], ask.flag("archived")
     records: dict[str, Record] = {}
     missing: list[str] = []
@@ -161,6 +167,12 @@ def locate(portal: Portal, kind: str, text: str, id_property: str | None) -> Rec
 
 def _names(given: object) -> list[str]:
     return [name for name in given if isinstance(name, str)] if isinstance(given, list) else []
+
+
+def _refuse_history(names: list[str]) -> None:
+    """Unlike HubSpot the sandbox keeps no history of values; an answer without it would be a lie."""
+    if names:
+        raise ApiError(501, {"message": "The HubSpot sandbox has no propertiesWithHistory."})
 
 
 def _add_associations(portal: Portal, kind: str, results: list[dict[str, Any]], names: list[str]) -> None:

@@ -61,26 +61,6 @@ class Record:
     archived_at: datetime | None = None
 
 
-def derived(kind: str, record: Record) -> dict[str, str]:
-    """The properties that HubSpot keeps itself and that every answer carries, asked for or not (B)."""
-    return {
-        "hs_object_id": record.id,
-        created_name(kind): times.to_iso(record.created),
-        modified_name(kind): times.to_iso(record.updated),
-    }
-
-
-def value_of(kind: str, record: Record, name: str) -> str | None:
-    """A property's text, kept or derived; None when empty."""
-    if name == "hs_object_id":
-        return record.id
-    if name in {"hs_lastmodifieddate", modified_name(kind)}:
-        return times.to_iso(record.updated)
-    if name == created_name(kind):
-        return times.to_iso(record.created)
-    return record.properties.get(name)
-
-
 class SortedIds:
     """Record ids in order of number. New ids are nearly always the highest, so adding is cheap."""
 

@@ -204,3 +204,17 @@ def test_associations_on_a_read_record(server: HubSpot) -> None:
     assert row.json()["associations"]["companies"]["results"] == [{"id": company, "type": "contact_to_company"}]
     assert row.json()["properties"]["associatedcompanyid"] == company
     assert server.portal.objects["contacts"][made].updated == NOW - timedelta(days=10)
+
+
+def test_history_is_refused_rather_than_left_out(server: HubSpot) -> None:
+    made = server.contact()
+    assert server.get("/crm/v3/objects/contacts", propertiesWithHistory="lifecyclestage").status_code == 501
+    body = {"inputs": [{"id": made}], "propertiesWithHistory": ["lifecyclestage"]}
+    assert server.post("/crm/v3/objects/contacts/batch/read", body).status_code == 501
+    assert server.post("/crm/v3/objects/contacts/batch/read", body | {"propertiesWithHistory": []}).status_code == 200
+
+
+def test_contacts_show_both_modified_times(server: HubSpot) -> None:
+    server.contact()
+    shown = server.get("/crm/v3/objects/contacts", properties="hs_lastmodifieddate").json()["results"][0]["properties"]
+    assert shown["hs_lastmodifieddate"] == shown["lastmodifieddate"]
