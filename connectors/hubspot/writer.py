@@ -37,16 +37,20 @@ ALL_OR_NOTHING = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPSta
 def push(client: Client, changes: Iterable[Change]) -> Iterator[Outcome]:
     """Outcomes of all changes, batch by batch.
 
-    When the portal cannot be reached any more, the rows of the batch under way end as unknown before Unreachable is
-    raised; rows after it have no outcome and were not sent.
+    When the portal cannot be reached any more, the rows of the batch under way that have no outcome yet end as unknown
+    before Unreachable is raised; rows after it have no outcome and were not sent.
     """
     rows = iter(changes)
     while batch := list(itertools.islice(rows, AT_ONCE)):
         _refuse_nonsense(batch)
+        without = {change.record_id: change for change in batch}
         try:
-            yield from _update(client, batch)
+            for outcome in _update(client, batch):
+                del without[outcome.record_id]
+                yield outcome
         except Unreachable:
-            yield from (_outcome(change, Status.UNKNOWN, "NO_ANSWER", "no answer came.") for change in batch)
+            for change in without.values():
+                yield _outcome(change, Status.UNKNOWN, "NO_ANSWER", "no answer came.")
             raise
 
 
@@ -57,7 +61,7 @@ def _refuse_nonsense(batch: Sequence[Change]) -> None:
         raise ConnectorBug("HubSpot holds contacts only; a change is for another kind of record.", crm=CRM)
 
 
-def _update(client: Client, batch: Sequence[Change]) -> list[Outcome]:
+def _update(client: Client, batch: Sequence[Change]) -> Iterator[Outcome]:
     """One batch; halved for as long as HubSpot refuses it whole, until the bad rows stand alone."""
     body = {
         "inputs": [
@@ -77,18 +81,21 @@ def _update(client: Client, batch: Sequence[Change]) -> list[Outcome]:
             raise
         _stop_if_not_ours(refusal.problem)
         if len(batch) == 1:
-            return [_rejected(batch[0], refusal.problem)]
+            yield _rejected(batch[0], refusal.problem)
+            return
         middle = len(batch) // 2
         log.info("batch is halved", crm=CRM, rows=len(batch), codes=refusal.problem.codes)
-        return _update(client, batch[:middle]) + _update(client, batch[middle:])
-    return _settle(client, batch, answer)
+        yield from _update(client, batch[:middle])
+        yield from _update(client, batch[middle:])
+    else:
+        yield from _settle(client, batch, answer)
 
 
 def _trace(position: int) -> str:
     return f"row-{position}"
 
 
-def _settle(client: Client, batch: Sequence[Change], answer: Any) -> list[Outcome]:
+def _settle(client: Client, batch: Sequence[Change], answer: Any) -> Iterator[Outcome]:
     """Match the answer with what was sent: accepted by id, rejected by trace id or id, the rest looked up."""
     body = answer if isinstance(answer, dict) else {}
     accepted = {str(item.get("id")) for item in body.get("results") or [] if isinstance(item, dict)}
@@ -104,17 +111,15 @@ def _settle(client: Client, batch: Sequence[Change], answer: Any) -> list[Outcom
             ids = {batch[0].record_id}
         refused |= dict.fromkeys(ids, problem)
         homeless |= not ids
-    outcomes = []
     for change in batch:
         if change.record_id in refused:
-            outcomes.append(_rejected(change, refused[change.record_id]))
+            yield _rejected(change, refused[change.record_id])
         elif change.record_id in accepted:
-            outcomes.append(_outcome(change, Status.ACCEPTED))
+            yield _outcome(change, Status.ACCEPTED)
         elif homeless:  # an error that names no row may be this one's: alone it must be
-            outcomes += _update(client, [change])
+            yield from _update(client, [change])
         else:
-            outcomes.append(_look_up(client, change))
-    return outcomes
+            yield _look_up(client, change)
 
 
 def _look_up(client: Client, change: Change) -> Outcome:

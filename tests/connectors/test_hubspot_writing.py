@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from connectors.base import Change, Outcome, Status
-from connectors.errors import AuthStop, ConfigProblem, ConnectorBug, LimitReached
+from connectors.errors import AuthStop, ConfigProblem, ConnectorBug, LimitReached, Unreachable
+from connectors.hubspot import writer
 from scoring.facts import Removed
 
 if TYPE_CHECKING:
@@ -195,3 +196,39 @@ def test_a_missing_write_scope_stops_the_push_by_name(ready: HubSpotRig) -> None
     ready.portal.scopes.discard("crm.objects.contacts.write")
     with pytest.raises(AuthStop, match=r"crm\.objects\.contacts\.write"):
         list(ready.connector().push(rate(people(ready, 3))))
+
+
+def test_rows_of_a_halved_batch_that_were_written_before_the_portal_went_away_are_not_unknown(
+    ready: HubSpotRig,
+) -> None:
+    ids = people(ready, 4)
+    ready.troubles.set("ignore_trace_ids", times=None)
+    ready.troubles.set("html_error", times=None, match="/batch/update", skip=2)  # the whole, then its first half
+    outcomes: list[Outcome] = []
+    with pytest.raises(Unreachable):
+        outcomes.extend(ready.connector().push([*rate(ids[:3]), *rate(ids[3:], engagement_score="many")]))
+    assert [(one.record_id, one.status) for one in outcomes] == [
+        (ids[0], Status.ACCEPTED), (ids[1], Status.ACCEPTED), (ids[2], Status.UNKNOWN), (ids[3], Status.UNKNOWN),
+    ]  # fmt: skip
+
+
+class OneAnswer:
+    """A client that gives a scripted answer to each batch, and knows no contact."""
+
+    def __init__(self, *bodies: dict[str, Any]) -> None:
+        self.bodies = list(bodies)
+        self.sent: list[list[str]] = []
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        self.sent.append([row["id"] for row in body["inputs"]])
+        return self.bodies.pop(0)
+
+
+def test_55_an_error_that_names_no_row_is_found_out_by_sending_the_open_rows_alone() -> None:
+    nameless = {"errors": [{"category": "VALIDATION_ERROR", "message": "no", "context": {}}]}
+    client: Any = OneAnswer(
+        {"results": [{"id": "1"}], **nameless}, {"results": [{"id": "2"}]}, {"results": [], **nameless}
+    )
+    outcomes = {one.record_id: one.status for one in writer.push(client, rate(["1", "2", "3"]))}
+    assert client.sent == [["1", "2", "3"], ["2"], ["3"]]
+    assert outcomes == {"1": Status.ACCEPTED, "2": Status.ACCEPTED, "3": Status.REJECTED}
