@@ -251,7 +251,7 @@ def _decide(rng: random.Random, story: Story, person: Person, now: datetime) -> 
     """Buying is a logistic function of what they did and who they are."""
     if person.kind != "buyer" or person.bad_address:
         return
-    logit = -13.0 + 0.9 * min(story.strength, 10.0) + 9.0 * person.fit
+    logit = -12.0 + 0.9 * min(story.strength, 10.0) + 9.0 * person.fit
     if rng.random() >= 1 / (1 + math.exp(-logit)):
         return
     last = story.last_activity()
