@@ -94,6 +94,7 @@ def _main_job(given: Context, crms: _Crms) -> int:
     from cli.report import show_people, show_pulled, show_top, show_written
     from cli.run import run_once
     from connectors.registry import connected
+    from sync.stop import Stop
 
     settings = given.settings()
     with connected(settings, given.clock) as connectors:
@@ -101,13 +102,14 @@ def _main_job(given: Context, crms: _Crms) -> int:
             thing.status == "created" for each in connectors.values() for thing in each.provision(dry_run=False)
         )
     console().print(f"Fields, groups and permissions created in the CRMs: {created}\n")
-    first = run_once(given, "backfill")
+    stop = Stop()
+    first = run_once(given, "backfill", stop=stop)
     show_pulled(first)
     show_people(first)
     show_written(first)
     show_top(first)
     writes_before = len(crms.shared.journal.writes())
-    second = run_once(given, "sync")
+    second = run_once(given, "sync", stop=stop)
     write_calls = len(crms.shared.journal.writes()) - writes_before
     return max(_failed(first), _second_run(second, write_calls))
 

@@ -9,6 +9,7 @@ from cli.context import Context, Output, context_of
 
 if TYPE_CHECKING:
     from sync.report import Report, RunKind
+    from sync.stop import Stop
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Make no write call at all.")]
 Approve = Annotated[
@@ -66,11 +67,12 @@ def run_once(
     given: Context,
     kind: "RunKind",
     *,
+    stop: "Stop",
     dry_run: bool = False,
     approve: bool = False,
     limit: int | None = None,
 ) -> "Report":
-    """One run with the settings and the model that `given` leads to, listening to signals, telling its progress."""
+    """One run with the settings and the model that `given` leads to, both read anew, telling its progress."""
     settings = given.settings()
     model = given.model(settings)
 
@@ -78,9 +80,8 @@ def run_once(
     from cli.progress import watching
     from connectors.registry import connected
     from sync.pipeline import run
-    from sync.stop import Stop
 
-    with connected(settings, given.clock) as connectors, Stop().listening() as stop, watching(given.clock) as progress:
+    with connected(settings, given.clock) as connectors, watching(given.clock) as progress:
         return run(
             kind,
             settings=settings,
@@ -106,8 +107,10 @@ def _run(
 ) -> None:
     from cli.logs import redacted
     from cli.report import show_report
+    from sync.stop import Stop
 
-    report = run_once(context_of(context), kind, dry_run=dry_run, approve=approve, limit=limit)
+    with Stop().listening() as stop:
+        report = run_once(context_of(context), kind, stop=stop, dry_run=dry_run, approve=approve, limit=limit)
     show_report(report, output)
     if report.failure is not None:
         sys.stderr.write(f"leadgrade: {redacted(report.failure.message)}\n")

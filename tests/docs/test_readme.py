@@ -23,8 +23,12 @@ NOT_RUN = {
 }
 """Beginning of a command -> why it is not run here."""
 
-SERVERS = {"leadgrade daemon": (signal.SIGTERM, 128 + 15), "leadgrade sandbox": (signal.SIGINT, 0)}
-"""Commands that run until told to stop: the signal, and the exit code then."""
+SERVERS = {"leadgrade daemon": signal.SIGTERM, "leadgrade sandbox": signal.SIGINT}
+"""Commands that run until told to stop, and by which signal."""
+
+
+EXITS = {"leadgrade check": [3, 0], "leadgrade daemon": [143]}
+"""Commands that end otherwise than with 0, in the order of their appearance; the first check finds no fields yet."""
 
 
 def commands() -> list[str]:
@@ -43,13 +47,14 @@ def test_every_command_does_what_the_page_says(sandbox: Callable[..., Sandbox], 
     crms.portal.create("contacts", {"email": "ada.lovelace@example.com", "jobtitle": "Director"}, created=now)
     (tmp_path / ".venv").symlink_to(sys.prefix)
     env = environment(pointing_at(crms))
-    ended = {}
+    ended: dict[str, list[int]] = {}
     for line in commands():
         if line.startswith(tuple(NOT_RUN)):
             continue
         server = next((start for start in SERVERS if line.startswith(start)), None)
-        ended[line] = _serve(line, server, tmp_path, env) if server else _run(line, tmp_path, env)
-    assert ended == dict.fromkeys(ended, 0) | {"leadgrade daemon": 143}
+        code = _serve(line, server, tmp_path, env) if server else _run(line, tmp_path, env)
+        ended.setdefault(line, []).append(code)
+    assert ended == {line: [0] for line in ended} | EXITS
     assert (tmp_path / "scoring.schema.json").exists()
     assert crms.shared.journal.writes("hubspot")
     assert crms.shared.journal.writes("salesforce")
@@ -65,7 +70,6 @@ def _serve(line: str, start: str, folder: Path, env: dict[str, str]) -> int:
     """Start it, wait for its first words, stop it as a person would."""
     if start == "leadgrade sandbox":
         line += " --port-hubspot 0 --port-salesforce 0"  # the page's own ports may be taken on this machine
-    number, _ = SERVERS[start]
     with subprocess.Popen(
         ["bash", "-c", f"exec {line}"],
         cwd=folder,
@@ -77,6 +81,6 @@ def _serve(line: str, start: str, folder: Path, env: dict[str, str]) -> int:
         assert process.stdout is not None
         first = process.stdout.readline()
         assert first, f"{line} said nothing"
-        process.send_signal(number)
+        process.send_signal(SERVERS[start])
         process.stdout.read()
         return process.wait(60)
