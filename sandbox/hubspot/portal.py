@@ -59,7 +59,8 @@ class Portal:
 
     `objects` is object type -> id -> `Record`, archived ones included. `properties` is object type -> name ->
     definition. `scopes` are those of the default token and of every OAuth token: take one out to see a 403.
-    Callers in other threads than the server's hold `lock` around several deeds that belong together.
+    Every call is answered under `lock`; other threads that change a portal while it is being called hold it, too.
+    Ids of each object type count up from `first_id`.
     """
 
     def __init__(self, shared: Shared, portal_id: int = 12345678, *, first_id: int = 501) -> None:
