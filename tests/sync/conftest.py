@@ -42,8 +42,6 @@ lifecycle:
   order: [subscriber, lead, customer]
   transitions:
     - {to: lead, enter: {engagement: {at_least: 40}}, exit: {engagement: {below: 20}}}
-examples:
-  - {name: CTO, person: {job_title: CTO}, company: {industry: software}, expect: {fit: 80, grade: A}}
 """
 
 

@@ -100,7 +100,7 @@ def worlds(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]
     return records, removals
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(world=worlds(), seed=st.integers(0, 1000))
 def test_groups_are_those_of_union_find_in_any_order(
     tmp_path: Path, world: tuple[list[dict[str, Any]], list[dict[str, Any]]], seed: int

@@ -6,8 +6,9 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
-from sync_rig import MemoryCrm, ago
+from sync_rig import TYPES, MemoryCrm, ago
 
+from config.model import load_model
 from config.settings import GuardSettings, HubSpotSettings, WriteSettings
 from connectors.errors import AuthStop, LimitReached, Unreachable
 from sync import lease
@@ -17,9 +18,11 @@ from sync.pipeline import open_journal
 from sync.report import Report
 from sync.stop import Stop
 
-from .conftest import counts
+from .conftest import MODEL, counts
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from connectors.base import Change
 
     from .conftest import World
@@ -300,10 +303,17 @@ def test_too_many_changes_stop_the_run_unless_approved(world: World) -> None:
     assert world.writes == writes + 20
 
 
-def test_a_failing_golden_example_stops_the_run_before_anything_is_read(world: World) -> None:
-    (example,) = world.model.examples
-    wrong = example.model_copy(update={"expect": example.expect.model_copy(update={"grade": "F"})})
-    report = world.run(model=world.model.model_copy(update={"examples": (wrong,)}))
+EXAMPLES = """
+examples:
+  - {name: Newcomer, person: {job_title: Clerk}, expect: {grade: F}}
+  - {name: CTO, person: {job_title: CTO}, company: {industry: software}, expect: {fit: 80, grade: F}}
+"""
+
+
+def test_a_failing_golden_example_stops_the_run_before_anything_is_read(world: World, tmp_path: Path) -> None:
+    file = tmp_path / "wrong.yaml"
+    file.write_text(MODEL + EXAMPLES)
+    report = world.run(model=load_model(file, TYPES))
     assert report.exit_code == 4
     assert "CTO: grade: expected F, got A" in report.failure.message
     assert world.hubspot.pulled == []
