@@ -32,7 +32,8 @@ RESTARTS: Final = 5
 class Query:
     """What to read of one object. `all_rows` includes deleted rows and archived activities.
 
-    `name` tells several queries of one object apart in a cursor.
+    `name` tells several queries of one object apart in a cursor. `mark` stands for what is made of the fields: when it
+    changes, everything is read anew.
     """
 
     sobject: str
@@ -40,6 +41,7 @@ class Query:
     conditions: tuple[str, ...] = ()
     all_rows: bool = False
     name: str = ""
+    mark: str = ""
 
     @property
     def key(self) -> str:
@@ -82,6 +84,10 @@ class Reader:
         second is still too long.
         """
         total = 0
+        if position.mark != query.mark:
+            if position.until or position.job:
+                log.info("other fields than before, all rows are read anew", crm=CRM, sobject=query.sobject)
+            position = Position(mark=query.mark)
         if position.job and position.end:
             for piece in self._resumed(query, position, position.end):
                 position = piece.position
@@ -131,7 +137,7 @@ class Reader:
 
     def _resumed(self, query: Query, position: Position, end: datetime) -> Iterator[Slice]:
         """The rest of a job that another process began; nothing when it is gone, and the window is read anew."""
-        start = Position(position.until)
+        start = Position(position.until, mark=position.mark)
         try:
             yield from self._job(query, position.job, position.locator, end, start)
         except NotThere:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from connectors.base import Batch, Stream
-from connectors.errors import ConnectorBug
+from connectors.errors import ConfigProblem
 from connectors.salesforce import activities, removals, shapes, soql
 from connectors.salesforce.fields import CRM, WRITTEN, Mapped, hidden, mapped, need_object, visible
 from connectors.salesforce.reader import Query, Reader
@@ -86,7 +87,8 @@ def pull(context: Context, stream: str, cursor: str | None) -> Iterator[Batch]:
         return
     source = _SOURCES.get(stream)
     if source is None:
-        raise ConnectorBug(f"there is no stream {stream}.", crm=CRM)
+        names = ", ".join(each.name for each in STREAMS)
+        raise ConfigProblem(f"there is no stream {stream}.", crm=CRM, remedy=f"There are: {names}.")
     yield from source(context, positions)
 
 
@@ -128,7 +130,9 @@ def _attribute_query(
     names = _standard(fields, sobject, standard) + [item.field for item in wanted]
     if with_observed:
         names += [name for name in WRITTEN.values() if name in fields]
-    return Query(sobject, tuple(dict.fromkeys(names))), wanted, fields
+    # A field mapped or opened later must reach the rows that have not changed since.
+    mark = f"{zlib.crc32(repr([(item.attribute, item.field) for item in wanted]).encode()):08x}"
+    return Query(sobject, tuple(dict.fromkeys(names)), mark=mark), wanted, fields
 
 
 def _people(sobject: str, kind: str, standard: tuple[str, ...]) -> Callable[..., Iterator[Batch]]:

@@ -47,17 +47,19 @@ class Position:
     """How far one object has been read: all changes stamped before `until`, as far as they could be seen.
 
     A Bulk job's result pages are stable while the job lives, so that `job`, `locator` (of the next page) and `end`
-    (of the job's window) let another process go on in the middle of a window.
+    (of the job's window) let another process go on in the middle of a window. `mark` stands for what was
+    read of each row: when something else is read, the rows of before must be read again.
     """
 
     until: datetime | None = None
     job: str = ""
     locator: str = ""
     end: datetime | None = None
+    mark: str = ""
 
     def advanced(self, until: datetime) -> Position:
         """The position once everything before `until` is read; it never goes back."""
-        return Position(max(until, self.until or until))
+        return Position(max(until, self.until or until), mark=self.mark)
 
     def inside(self, job: str, locator: str, end: datetime) -> Position:
         """The position in the middle of a Bulk job's results."""
@@ -84,7 +86,7 @@ def dump(positions: dict[str, Position]) -> str:
     """The cursor text of a stream: the position of each object it reads."""
     parts = {}
     for name, position in positions.items():
-        part = {"until": soql.moment(position.until) if position.until else None}
+        part = {"until": soql.moment(position.until) if position.until else None, "mark": position.mark}
         if position.job:
             part |= {"job": position.job, "locator": position.locator, "end": soql.moment(position.end or BEGINNING)}
         parts[name] = part
@@ -112,4 +114,7 @@ def _position(part: dict[str, str | None]) -> Position:
         text = part.get(name)
         return datetime.fromisoformat(text) if text else None
 
-    return Position(time("until"), part.get("job") or "", part.get("locator") or "", time("end"))
+    def text(name: str) -> str:
+        return part.get(name) or ""
+
+    return Position(time("until"), text("job"), text("locator"), time("end"), text("mark"))

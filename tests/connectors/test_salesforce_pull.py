@@ -275,6 +275,20 @@ def test_fields_made_while_the_process_lives_are_seen_at_the_next_run(sf: Salesf
     assert Facts().pull(connector, LEADS).records()[record_id][OBSERVED_PREFIX + "rating"] == "B2"
 
 
+def test_a_field_that_is_opened_later_reaches_the_rows_that_did_not_change(sf: SalesforceRig) -> None:
+    record_id = sf.person(1, job_title="Chief")
+    sf.org.hidden_fields.add(("Lead", "Title"))
+    sf.settle()
+    facts = Facts().pull(sf.connector(), LEADS)
+    assert facts.records()[record_id]["attr.job_title"] is None
+    sf.org.hidden_fields.clear()
+    sf.settle()
+    assert facts.pull(sf.connector(), LEADS).records()[record_id]["attr.job_title"] == "Chief"
+    sf.settle()
+    before = facts.rows_in
+    assert facts.pull(sf.connector(), LEADS).rows_in == before
+
+
 def test_an_object_that_is_off_is_a_matter_of_permissions(sf: SalesforceRig) -> None:
     del sf.org.schema["EmailMessage"]
     with pytest.raises(AuthStop, match="EmailMessage"):
