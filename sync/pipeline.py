@@ -76,7 +76,7 @@ def run(
 
     Once the lease is held, everything that ends a run on purpose (errors with an ``exit_code``, a tripped guard, a
     signal) is told by ``report.failure`` and ``report.exit_code``, with the counts so far. Raised: `Busy` when another
-    process runs, `StateUnusable` when journal or mirror are of a newer version, and bugs.
+    process runs, `StateUnusable` when the journal cannot be used, and bugs.
     """
     journal = open_journal(settings)
     try:
@@ -201,7 +201,7 @@ def _work(
     session: Session,
     draft: _Draft,
 ) -> None:
-    guards.golden_examples(golden.run_examples(model))
+    guards.golden_examples(golden.run_examples(model, attribute_types(settings)))
     identities = [connector.identify() for connector in connectors.values()]
     for found in identities:
         confirm_account(settings, found)
@@ -209,8 +209,8 @@ def _work(
     with session.mirror.open() as connection:
         for found in identities:
             guards.same_account(connection, session.mirror, found)
-        if order.kind == "backfill":
-            restart(connection, session.clock.now())
+        if order.kind == "backfill" and restart(connection, session.clock.now()):
+            session.journal.forget_cursors()
     if order.kind != "rescore":
         for crm, connector in connectors.items():
             with _timed(draft, session, "pull", crm) as rows:

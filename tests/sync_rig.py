@@ -93,7 +93,7 @@ def fake_scores(connection: duckdb.DuckDBPyConnection, desired: dict[str, dict[s
 class MemoryCrm:
     """A CRM with people and activities; every change gets a number, and cursors are such numbers.
 
-    `refuse` answers with a reason for a record it does not want to be written; `lose` names records whose outcome
+    `refuse` answers with a reason for a record it does not want to be written; `skip` names records it does not get to; `lose` those whose outcome
     never becomes known although they are written; `gone` maps record ids to (why, successor). `broken` maps streams
     to the error they raise, after `broken_after` batches.
     """
@@ -110,6 +110,7 @@ class MemoryCrm:
         self.pulled: list[tuple[str, str | None]] = []
         self.refuse: Callable[[Change], str | None] = lambda change: None
         self.lose: set[str] = set()
+        self.skip: set[str] = set()
         self.gone: dict[str, tuple[str, str | None]] = {}
         self.broken: dict[str, Exception] = {}
         self.broken_after = 0
@@ -203,6 +204,8 @@ class MemoryCrm:
         if change.record_id in self.gone:
             why, successor = self.gone[change.record_id]
             return ended(Status.REJECTED, code="NOT_FOUND", gone=why, successor_id=successor)
+        if change.record_id in self.skip:
+            return ended(Status.SKIPPED, code="LOCKED")
         if reason := self.refuse(change):
             return ended(Status.REJECTED, code="VALIDATION", message=reason, field="rating")
         self.written.append(change)

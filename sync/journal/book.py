@@ -122,6 +122,11 @@ class Journal:
                 )
             )
 
+    def forget_cursors(self) -> None:
+        """Streams are read anew."""
+        with self.engine.begin() as connection:
+            connection.execute(delete(tables.cursors))
+
     def cursors(self) -> list[Mapping[str, Any]]:
         """Where the streams stand, as rows of `tables.cursors`."""
         with self._reading.connect() as connection:

@@ -60,8 +60,8 @@ class Mirror:
     def open(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection with all tables in place.
 
-        Raises `MirrorBusy` when another process keeps the file locked, `StateUnusable` when it is damaged or of a
-        newer version.
+        Raises `MirrorBusy` when another process keeps the file locked, `StateUnusable` when it is damaged, of a
+        newer version, or when the work inside the block needs more memory than allowed.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         connection = self._connect()
@@ -69,6 +69,11 @@ class Mirror:
             connection.execute("SET TimeZone = 'UTC'")
             self._prepare(connection)
             yield connection
+        except duckdb.OutOfMemoryException as error:
+            raise StateUnusable(
+                f"The mirror {self.path} needs more memory than {self._config['memory_limit']}.",
+                remedy="Raise store.memory_limit_mb and run again; nothing is lost.",
+            ) from error
         finally:
             connection.close()
 
@@ -167,12 +172,14 @@ def cursors(connection: duckdb.DuckDBPyConnection, crm: str) -> dict[str, str]:
     return dict(connection.execute("SELECT stream, cursor FROM store.cursors WHERE crm = ?", [crm]).fetchall())
 
 
-def restart(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
-    """Have every stream read from its beginning, unless that is under way already and was interrupted."""
-    if meta(connection, "backfill_since") is None:
-        with transaction(connection):
-            connection.execute("DELETE FROM store.cursors")
-            set_meta(connection, "backfill_since", now.isoformat())
+def restart(connection: duckdb.DuckDBPyConnection, now: datetime) -> bool:
+    """Have every stream read from its beginning; False when that is under way already and was interrupted."""
+    if meta(connection, "backfill_since") is not None:
+        return False
+    with transaction(connection):
+        connection.execute("DELETE FROM store.cursors")
+        set_meta(connection, "backfill_since", now.isoformat())
+    return True
 
 
 def restarted(connection: duckdb.DuckDBPyConnection) -> None:

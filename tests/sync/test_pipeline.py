@@ -119,6 +119,16 @@ def test_an_unknown_outcome_is_read_back_and_not_written_twice(world: World) -> 
     assert world.writes == writes
 
 
+def test_every_row_ends_in_exactly_one_count(world: World) -> None:
+    for number in range(4):
+        world.hubspot.put(f"x{number}", email=f"x{number}@acme.example")
+    world.hubspot.skip, world.hubspot.lose, world.hubspot.gone = {"x0"}, {"x1"}, {"x2": ("deleted", None)}
+    world.hubspot.refuse = lambda change: "no" if change.record_id == "1" else None
+    row = counts(world.run(limit=6))["hubspot"]
+    assert (row.planned, row.accepted, row.rejected, row.unknown, row.skipped) == (7, 2, 1, 1, 3)
+    assert row.skipped_by_reason == {"LOCKED": 1, "gone: deleted": 1, "over the limit": 1}
+
+
 def test_a_record_that_is_gone_is_buried_and_its_person_lives_on(world: World) -> None:
     world.hubspot.gone = {"2": ("merged", "3"), "1": ("deleted", None)}
     first = world.run()
