@@ -39,7 +39,8 @@ def show_explanation(found: Explanation, output: Output) -> None:
             console().print(f"{name + ':':<26}{value}", markup=False, soft_wrap=True)
     if found.stages:
         steps = [(f"{step.since:%Y-%m-%d}", step.stage, f"{step.crm}:{step.record_id}") for step in found.stages]
-        table("\nStages given", ["since", "stage", "on"], steps)
+        console().print()
+        table("Stages given", ["since", "stage", "on"], steps)
 
 
 def _show_axis(found: Explanation, axis: str) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-WIDTH_WITHOUT_TERMINAL = 140
+WIDTH_WITHOUT_TERMINAL = 160
 """Columns of a table that is piped or captured, so that rows do not break on a guess of 80."""
 
 
@@ -49,7 +49,15 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Iterable[Any]], *, 
     from rich.text import Text
 
     cells = [list(row) for row in rows]
-    drawn = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    drawn = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        header_style="cyan",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+    )
     for number, column in enumerate(columns):
         kinds = {type(row[number]) for row in cells}
         numeric = bool(kinds & {int, float}) and kinds <= {int, float, type(None)}
@@ -60,6 +68,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Iterable[Any]], *, 
         # Text, not markup: a value in brackets is a value.
         drawn.add_row(*(Text(cell_text(value)) for value in row))
     console().print(drawn)
+    console().print()
 
 
 def cell_text(value: Any) -> str:

@@ -51,9 +51,9 @@ def show_written(report: Report) -> None:
         return
     names = ["planned", "accepted", "rejected", "unknown", "skipped", "unchanged"]
     table("Written", ["crm", *names], [(part.crm, *(getattr(part, name) for name in names)) for part in report.written])
-    for part in report.written:
-        for line in reasons(part):
-            console().print(line, soft_wrap=True)
+    lines = [line for part in report.written for line in reasons(part)]
+    if lines:
+        console().print("\n".join(lines), end="\n\n", soft_wrap=True)
 
 
 def reasons(part: Written) -> list[str]:

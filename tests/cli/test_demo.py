@@ -10,7 +10,7 @@ def test_the_demo_shows_the_whole_job_and_ends_well() -> None:
     assert done.returncode == 0, done.stderr
     shown = done.stdout
 
-    pulled = re.findall(r"^ (hubspot|salesforce) +([\w.]+) +([\d,]+) +[\d.]+ *$", shown, flags=re.MULTILINE)
+    pulled = re.findall(r"^(hubspot|salesforce) +([\w.]+) +([\d,]+) +[\d.]+ *$", shown, flags=re.MULTILINE)
     streams = {(crm, stream): int(rows.replace(",", "")) for crm, stream, rows in pulled}
     assert streams["hubspot", "records"] > 500
     assert streams["salesforce", "records.lead"] > 200
@@ -22,7 +22,7 @@ def test_the_demo_shows_the_whole_job_and_ends_well() -> None:
     everybody, both = (int(number.replace(",", "")) for number in people.groups())
     assert everybody > both > 100
 
-    row = r"^ {} +([\d,]+) +([\d,]+) +([\d,]+) +([\d,]+) +([\d,]+) +([\d,]+) *$"
+    row = r"^{} +([\d,]+) +([\d,]+) +([\d,]+) +([\d,]+) +([\d,]+) +([\d,]+) *$"
     for crm in ("hubspot", "salesforce"):
         found = re.search(row.format(crm), shown, flags=re.MULTILINE)
         assert found, f"no row for {crm} under Written"
@@ -33,12 +33,12 @@ def test_the_demo_shows_the_whole_job_and_ends_well() -> None:
         assert re.search(rf"^{crm}: {rejected} rejected: \w+: .+", shown, flags=re.MULTILINE), "no reason"
 
     best = shown.split("Best rated")[1].split("A second sync")[0]
-    rated = re.findall(r"^ ([A-F][1-4]) +\w+ +(?:rising|steady|cooling) +\d+ +\d+ +\S", best, flags=re.MULTILINE)
+    rated = re.findall(r"^([A-F][1-4]) +\w+ +(?:rising|steady|cooling) +\d+ +\d+ +\S", best, flags=re.MULTILINE)
     assert len(rated) == 10
     assert rated[0] == "A1"
     assert re.search(r"[A-Z][\w ]+ [+-]\d+ · ", best), "no reasons"
 
     assert "A second sync at once: 0 rows written in 0 write calls" in shown
     assert "leadgrade demo --keep" in shown
-    assert "@" not in shown + done.stderr
+    assert not re.search(r"[\w.]+@[\w-]+\.\w+", shown + done.stderr)
     assert "Traceback" not in done.stderr
