@@ -85,17 +85,12 @@ def _keep_futures(con: Any, plan: Plan, moment: Moment, machines: MachineTest, s
 def _bisect(con: Any, plan: Plan, moment: Moment, span: int, types: Mapping[str, str]) -> None:
     """Narrow each person's bracket (fine on day `low`, worse on day `high`) until it is one day wide."""
     today = sql.day(moment.day)
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE asked AS SELECT person, {today} + {HORIZON_DAYS} AS day FROM candidates "
-        "WHERE person NOT IN (SELECT person FROM restless)"
-    )
+    horizon = f"SELECT person, {today} + {HORIZON_DAYS} AS day FROM candidates"
+    if not _ask(con, f"{horizon} WHERE person NOT IN (SELECT person FROM restless)"):
+        return
     _judge(con, plan, span, types)
     con.execute(f"CREATE OR REPLACE TEMP TABLE brackets AS SELECT person, 0 AS low, {HORIZON_DAYS} AS high FROM worse")
-    for _ in range(HORIZON_DAYS.bit_length()):
-        con.execute(
-            f"CREATE OR REPLACE TEMP TABLE asked AS SELECT person, {today} + (low + high) // 2 AS day "
-            "FROM brackets WHERE high - low > 1"
-        )
+    while _ask(con, f"SELECT person, {today} + (low + high) // 2 AS day FROM brackets WHERE high - low > 1"):
         _judge(con, plan, span, types)
         con.execute(
             """
@@ -110,20 +105,20 @@ def _bisect(con: Any, plan: Plan, moment: Moment, span: int, types: Mapping[str,
     con.execute(f"INSERT INTO valid_until SELECT person, {today} + high FROM brackets")
 
 
+def _ask(con: Any, pairs: str) -> bool:
+    """Create `asked` (person, day) from the SELECT `pairs`; whether there is anything to ask."""
+    con.execute(f"CREATE OR REPLACE TEMP TABLE asked AS {pairs}")
+    return bool(con.execute("SELECT COUNT(*) FROM asked").fetchall()[0][0])
+
+
 def _scan(con: Any, plan: Plan, moment: Moment, span: int, types: Mapping[str, str]) -> None:
     """Ask day after day, some days at a time, until each restless person has dropped or the horizon is reached."""
     today = sql.day(moment.day)
     for start in range(1, HORIZON_DAYS + 1, SCAN_DAYS):
         stop = min(start + SCAN_DAYS, HORIZON_DAYS + 1)
-        con.execute(
-            f"""
-            CREATE OR REPLACE TEMP TABLE asked AS
-            SELECT r.person, {today} + d.ahead AS day
-            FROM restless r, (SELECT CAST(range AS INTEGER) AS ahead FROM range({start}, {stop})) d
-            WHERE r.person NOT IN (SELECT person FROM valid_until)
-            """
-        )
-        if not con.execute("SELECT COUNT(*) FROM asked").fetchall()[0][0]:
+        ahead = f"SELECT CAST(range AS INTEGER) AS ahead FROM range({start}, {stop})"
+        open_ones = "restless r WHERE r.person NOT IN (SELECT person FROM valid_until)"
+        if not _ask(con, f"SELECT r.person, {today} + d.ahead AS day FROM ({ahead}) d, {open_ones}"):
             return
         _judge(con, plan, span, types)
         con.execute("INSERT INTO valid_until SELECT person, MIN(day) FROM worse GROUP BY person")

@@ -56,6 +56,8 @@ def tabulate_terms(con: Any, plan: Plan) -> None:
         "needed": pa.array([term.needed for term in terms], pa.int32()),
         "points": pa.array([float(term.points) for term in terms], pa.float64()),
         "cap": pa.array([float(term.cap) for term in terms], pa.float64()),
+        "per": pa.array([term.per for term in terms], pa.int32()),
+        "spares": pa.array([term.spares_machines for term in terms], pa.bool_()),
         "grp": pa.array([term.group for term in terms], pa.int32()),
         "over": pa.array([term.window for term in terms], pa.int32()),
     }

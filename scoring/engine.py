@@ -46,8 +46,8 @@ def score(con: Any, model: Model, as_of: datetime, *, attributes: Mapping[str, s
     `ledger` and `scores` (their columns: docs/model.md, "What comes out"); nothing is set on the connection.
     """
     plan, moment = Plan(model), Moment.of(as_of)
-    match_signatures(con, plan)
     tabulate_terms(con, plan)
+    match_signatures(con, plan)
     tabulate_ratings(con, model)
     span = tabulate_ages(con, plan, moment)
     machines = MachineTest(find_bursts(con, plan, moment))

@@ -71,14 +71,12 @@ def match_signatures(con: Any, plan: Plan) -> None:
     """Decide once per signature which rules it matches, which blockers of stagnation, and whether it is a life sign.
 
     Creates `rule_signatures` (signature, rule, per, spares, scanner, click), `blocker_signatures` (signature, rule)
-    and `living_signatures` (signature, scanner, click).
+    and `living_signatures` (signature, scanner, click). Needs `rule_terms`.
     """
     scope = Scope(plan.model, ACTIVITY_ATTRIBUTES, lambda name: exp.column(name, table="s"), "CURRENT_DATE")
-    scanner = _scanner(plan.model)
-    marks = f"{scanner} AS scanner, s.type = 'email_click' AS click"
     matches = [
-        f"SELECT s.signature, {term.number} AS rule, {term.per} AS per, {term.spares_machines} AS spares, {marks} "
-        f"FROM signatures s WHERE {_types(term.rule.activity)}{_signature_test(term, scope)}"
+        f"SELECT s.signature, {term.number} AS rule FROM signatures s "
+        f"WHERE {_types(term.rule.activity)}{_signature_test(term, scope)}"
         for term in plan.terms
     ]
     blockers = [
@@ -86,12 +84,29 @@ def match_signatures(con: Any, plan: Plan) -> None:
         for term in plan.terms
         if term.rule.stagnates is not None
     ]
-    nothing = f"SELECT s.signature, 0 AS rule, 0 AS per, FALSE AS spares, {marks} FROM signatures s WHERE FALSE"
-    no_blocker = "SELECT s.signature, 0 AS rule FROM signatures s WHERE FALSE"
-    living = f"SELECT s.signature, {marks} FROM signatures s WHERE NOT {_types(sorted(DONE_TO_THEM))}"
-    con.execute(f"CREATE OR REPLACE TEMP TABLE rule_signatures AS {' UNION ALL '.join(matches or [nothing])}")
-    con.execute(f"CREATE OR REPLACE TEMP TABLE blocker_signatures AS {' UNION ALL '.join(blockers or [no_blocker])}")
-    con.execute(f"CREATE OR REPLACE TEMP TABLE living_signatures AS {living}")
+    nothing = "SELECT s.signature, 0 AS rule FROM signatures s WHERE FALSE"
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE signature_marks AS
+        SELECT s.signature, {_scanner(plan.model)} AS scanner, s.type = 'email_click' AS click,
+               NOT {_types(sorted(DONE_TO_THEM))} AS living
+        FROM signatures s
+        """
+    )
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE rule_signatures AS
+        SELECT m.signature, m.rule, t.per, t.spares, k.scanner, k.click
+        FROM ({" UNION ALL ".join(matches or [nothing])}) m
+        JOIN rule_terms t ON t.rule = m.rule
+        JOIN signature_marks k ON k.signature = m.signature
+        """
+    )
+    con.execute(f"CREATE OR REPLACE TEMP TABLE blocker_signatures AS {' UNION ALL '.join(blockers or [nothing])}")
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE living_signatures AS "
+        "SELECT signature, scanner, click FROM signature_marks WHERE living"
+    )
 
 
 def _types(types: Iterable[str]) -> str:

@@ -1,0 +1,77 @@
+"""Facts of the oracle as the relations the engine reads."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from config.attributes import COMPUTED
+from scoring.golden import create_relations
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tests.scoring.oracle import Person
+
+SIGNATURE = ("type", "url", "asset", "campaign", "user_agent")
+ARROW = {"text": pa.string(), "number": pa.float64(), "boolean": pa.bool_(), "date": pa.timestamp("us")}
+
+
+def fill(con: Any, people: Sequence[Person], attributes: Mapping[str, str], *, seed: int | None = None) -> None:
+    """Put the facts into `con`; `seed` shuffles rows and renumbers signatures."""
+    create_relations(con, attributes)
+    rows = [(number, event) for number, person in enumerate(people) for event in person.activities]
+    if seed is not None:
+        random.Random(seed).shuffle(rows)
+    signatures: dict[tuple[Any, ...], int] = {}
+    for _, event in rows:
+        signatures.setdefault(tuple(getattr(event, name) for name in SIGNATURE), len(signatures))
+    columns = {"person": pa.array(range(len(people)), pa.int64())}
+    for name, kind in {**COMPUTED, **attributes}.items():
+        column = name if name in COMPUTED else f"attr.{name}"
+        columns[column] = pa.array([person.attributes.get(name) for person in people], ARROW[kind])
+    insert(con, "people", columns)
+    events = {
+        "person": pa.array([number for number, _ in rows], pa.int64()),
+        "signature": [signatures[tuple(getattr(event, name) for name in SIGNATURE)] for _, event in rows],
+        "occurred_at": pa.array([event.occurred_at for _, event in rows], pa.timestamp("us")),
+        "seen_at": pa.array([event.occurred_at for _, event in rows], pa.timestamp("us")),
+        "count": pa.array([event.count for _, event in rows], pa.int32()),
+        "duration_s": pa.array([event.duration_s for _, event in rows], pa.float64()),
+        "since_send_s": pa.array([event.since_send_s for _, event in rows], pa.float64()),
+        "flagged_machine": pa.array([event.flagged_machine for _, event in rows], pa.bool_()),
+    }
+    events["signature"] = pa.array(events["signature"], pa.int32())
+    insert(con, "activities", events)
+    distinct = {"signature": pa.array(range(len(signatures)), pa.int32())}
+    for place, name in enumerate(SIGNATURE):
+        distinct[name] = pa.array([signature[place] for signature in signatures], pa.string())
+    insert(con, "signatures", distinct)
+    staged = [(number, person) for number, person in enumerate(people) if person.stage is not None]
+    stages = {
+        "person": pa.array([number for number, _ in staged], pa.int64()),
+        "stage": pa.array([person.stage for _, person in staged], pa.string()),
+        "since": pa.array([person.since for _, person in staged], pa.timestamp("us")),
+    }
+    insert(con, "previous_stages", stages)
+
+
+def insert(con: Any, table: str, columns: Mapping[str, pa.Array]) -> None:
+    con.register("incoming", pa.table(columns))
+    con.execute(f"INSERT INTO {table} BY NAME SELECT * FROM incoming")
+    con.unregister("incoming")
+
+
+def scores_of(con: Any) -> list[dict[str, Any]]:
+    """The rows of `scores` by person, as dicts without the null fields."""
+    rows = con.sql("SELECT * FROM scores ORDER BY person").to_arrow_table().to_pylist()
+    return [{name: value for name, value in row.items() if value is not None and name != "person"} for row in rows]
+
+
+def ledger_of(con: Any, people: int) -> list[list[tuple]]:
+    """The lines of `ledger` by person, sorted."""
+    lines: list[list[tuple]] = [[] for _ in range(people)]
+    for person, *line in con.execute("SELECT * FROM ledger").fetchall():
+        lines[person].append(tuple(line))
+    return [sorted(one, key=repr) for one in lines]

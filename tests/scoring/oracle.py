@@ -1,0 +1,532 @@
+"""The semantics of a model in plain Python: slow, with dicts and loops, and nothing shared with the engine.
+
+One person at a time, one day at a time. docs/model.md says the same in words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from importlib import resources
+from typing import Any
+
+DONE_TO_THEM = {"email_sent", "email_delivered", "email_bounce", "task_done"}
+POINT = 1_000_000
+
+
+@dataclass
+class Activity:
+    type: str
+    occurred_at: datetime
+    count: int = 1
+    url: str | None = None
+    asset: str | None = None
+    campaign: str | None = None
+    user_agent: str | None = None
+    duration_s: float | None = None
+    since_send_s: float | None = None
+    flagged_machine: bool | None = None
+
+
+@dataclass
+class Person:
+    attributes: dict[str, Any]  # also email, email_domain, created_at; absent means unknown
+    activities: list[Activity] = field(default_factory=list)
+    stage: str | None = None
+    since: datetime | None = None
+
+
+@dataclass
+class Standing:
+    """A person on a day. Lines are (axis, rule, kind, micro, occurrences, last_at)."""
+
+    gate: Any
+    lines: list[tuple]
+    fit: int
+    grade: str
+    best: str
+    worst: str
+    next_fact: str | None
+    engagement: int
+    level: str
+    rating: str
+    rank: int
+    contributions: list[tuple[str, int]]  # name, net micro-points; in the order of the model
+
+
+def rounded(value: Fraction) -> int:
+    """Halves away from zero."""
+    size = abs(value)
+    whole = int(size)
+    if size - whole >= Fraction(1, 2):
+        whole += 1
+    return whole if value >= 0 else -whole
+
+
+def micro(points: float) -> int:
+    return rounded(Fraction(str(points)) * POINT)
+
+
+def days_since(moment: datetime, day: date) -> int:
+    return (day - moment.date()).days
+
+
+# --- conditions: True, False, or None for unknown ---------------------------------------------------------------
+
+
+def both(values: list[bool | None]) -> bool | None:
+    if any(value is False for value in values):
+        return False
+    return None if any(value is None for value in values) else True
+
+
+def either(values: list[bool | None]) -> bool | None:
+    if any(value is True for value in values):
+        return True
+    return None if any(value is None for value in values) else False
+
+
+def opposite(value: bool | None) -> bool | None:
+    return None if value is None else not value
+
+
+def holds(model, when, facts: dict[str, Any], day: date) -> bool | None:
+    parts = [test(model, name, tests, facts.get(name), day) for name, tests in when.tests.items()]
+    if when.all is not None:
+        parts += [holds(model, inner, facts, day) for inner in when.all]
+    if when.any is not None:
+        parts.append(either([holds(model, inner, facts, day) for inner in when.any]))
+    if when.not_ is not None:
+        parts.append(opposite(holds(model, when.not_, facts, day)))
+    return both(parts)
+
+
+def test(model, name: str, tests, value: Any, day: date) -> bool | None:
+    results: list[bool | None] = []
+    for field_name in type(tests).model_fields:
+        wanted = getattr(tests, field_name)
+        if wanted is None:
+            continue
+        operator = field_name.rstrip("_")
+        if operator in {"known", "unknown"}:
+            results.append((value is not None) == (wanted == (operator == "known")))
+        elif value is None:
+            results.append(None)
+        else:
+            results.append(compare(model, operator, value, wanted, day))
+    return both(results)
+
+
+def compare(model, operator: str, value: Any, wanted: Any, day: date) -> bool:
+    if operator in {"in", "not_in"}:
+        choices = wanted if isinstance(wanted, list) else model.lists[wanted.removeprefix("$")]
+        return any(equal(value, choice) for choice in choices) == (operator == "in")
+    if operator == "path":
+        return re.fullmatch(glob(wanted), path(value), re.IGNORECASE | re.DOTALL) is not None
+    if operator == "matches":
+        return re.search(wanted, value, re.IGNORECASE) is not None
+    if operator in {"before", "after"}:
+        return value.date() < wanted if operator == "before" else value.date() > wanted
+    if operator == "older_than":
+        return days_since(value, day) >= wanted
+    if operator == "within":
+        return 0 <= days_since(value, day) < wanted
+    if operator == "between":
+        return wanted[0] <= value <= wanted[1]
+    if operator == "is":
+        return equal(value, wanted)
+    if operator in {"contains", "starts_with", "ends_with"}:
+        text, part = value.lower(), wanted.lower()
+        return {"contains": part in text, "starts_with": text.startswith(part), "ends_with": text.endswith(part)}[
+            operator
+        ]
+    return {"at_least": value >= wanted, "at_most": value <= wanted, "above": value > wanted, "below": value < wanted}[
+        operator
+    ]
+
+
+def equal(value: Any, wanted: Any) -> bool:
+    return value.lower() == wanted.lower() if isinstance(value, str) else value == wanted
+
+
+def path(url: str) -> str:
+    for stop in "?#":
+        url = url.split(stop)[0]
+    if "://" in url:
+        url = url.split("://", 1)[1]
+    start = url.find("/")
+    return url[start:] if start >= 0 else "/"
+
+
+def glob(pattern: str) -> str:
+    return "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern)
+
+
+# --- machines --------------------------------------------------------------------------------------------------
+
+
+def scanners() -> list[str]:
+    text = (resources.files("config") / "presets/lists/scanner_user_agents.txt").read_text()
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+SCANNERS = scanners()
+
+
+def is_machine(event: Activity, known: list[Activity]) -> bool:
+    if event.flagged_machine:
+        return True
+    fast = event.since_send_s is not None and event.since_send_s <= 2
+    scanner = event.user_agent is not None and any(agent in event.user_agent.lower() for agent in SCANNERS)
+    links = {
+        other.url
+        for other in known
+        if other.type == "email_click"
+        and other.url is not None
+        and abs(other.occurred_at - event.occurred_at) <= timedelta(seconds=2)
+    }
+    burst = event.type == "email_click" and len(links) >= 3
+    return fast + scanner + burst >= 2
+
+
+# --- fit -------------------------------------------------------------------------------------------------------
+
+
+def gate_of(model, person: Person, day: date):
+    matching = [gate for gate in model.gates if holds(model, gate.when, person.attributes, day) is True]
+    for gate in matching:
+        if gate.effect == "do_not_score":
+            return gate
+    return matching[0] if matching else None
+
+
+def criterion_outcome(model, criterion, person: Person, day: date) -> float | None:
+    if criterion.when is not None:
+        answer = holds(model, criterion.when, person.attributes, day)
+        return None if answer is None else criterion.points if answer else criterion.otherwise
+    value = person.attributes.get(criterion.by)
+    if value is None:
+        return None
+    reached = [bound for bound in criterion.bands if bound <= value]
+    return criterion.bands[max(reached)] if reached else criterion.otherwise
+
+
+def possible(criterion) -> list[float]:
+    values = [criterion.points] if criterion.when is not None else list(criterion.bands.values())
+    return [*values, criterion.otherwise]
+
+
+def settle(axis: str, total: int, lines: list[tuple]) -> int:
+    """Floor, ceiling and rounding as lines; the whole score."""
+    if total < 0:
+        lines.append((axis, "floor", "floor", -total, 0, None))
+        total = 0
+    if total > 100 * POINT:
+        lines.append((axis, "ceiling", "ceiling", 100 * POINT - total, 0, None))
+        total = 100 * POINT
+    score = rounded(Fraction(total, POINT))
+    if score * POINT != total:
+        lines.append((axis, "rounding", "rounding", score * POINT - total, 0, None))
+    return score
+
+
+def label(ladder: dict[str, float], score: int) -> str:
+    for name, lowest in ladder.items():
+        if score >= lowest:
+            return name
+    raise AssertionError("the last label starts at 0")
+
+
+def fit_of(model, person: Person, day: date, lines: list[tuple], contributions: list[tuple[str, int]]):
+    total = best = worst = 0
+    known = False
+    spread: dict[str, int] = {}
+    for criterion in model.fit.criteria:
+        outcome = criterion_outcome(model, criterion, person, day)
+        high, low = max(map(micro, possible(criterion))), min(map(micro, possible(criterion)))
+        names = criterion.when.attributes() if criterion.when is not None else [criterion.by]
+        for name in names:
+            spread.setdefault(name, 0)
+        if outcome is None:
+            lines.append(("fit", criterion.name, "unknown", 0, 0, None))
+            best, worst = best + high, worst + low
+            for name in names:
+                if person.attributes.get(name) is None:
+                    spread[name] += high - low
+            continue
+        known = True
+        points = micro(outcome)
+        total, best, worst = total + points, best + points, worst + points
+        contributions.append((criterion.name, points))
+        if points:
+            kind = "otherwise" if criterion.when is not None and points == micro(criterion.otherwise) else "points"
+            lines.append(("fit", criterion.name, kind, points, 1, None))
+    score = settle("fit", total, lines)
+    widest = max(spread.values(), default=0)
+    fact = next((name for name, size in spread.items() if size == widest), None) if widest else None
+    if fact is not None:
+        fact = fact.replace(".", " ").replace("_", " ")
+        fact = fact[0].upper() + fact[1:]
+    grades = model.fit.grades
+    grade = label(grades, score) if known else "?"
+    return score, grade, label(grades, settle("", best, [])), label(grades, settle("", worst, [])), fact
+
+
+# --- engagement ------------------------------------------------------------------------------------------------
+
+
+def worth(rule, model, age: int) -> int:
+    """Micro-points of one event at an age; 0 outside the window."""
+    points = micro(rule.points)
+    if rule.stagnates is not None:
+        return points if age < rule.stagnates.over else 0
+    if rule.within is not None and age >= rule.within:
+        return 0
+    decay = rule.decay if rule.decay is not None else model.engagement.decay
+    if decay.half_life is not None:
+        with localcontext(prec=60):
+            power = Decimal(2) ** (Decimal(-age) / decay.half_life)
+        if age % decay.half_life == 0:
+            power = Fraction(1, 2 ** (age // decay.half_life))
+        return rounded(points * Fraction(power))
+    if decay.linear is not None:
+        return rounded(points * max(Fraction(0), Fraction(decay.linear - age, decay.linear)))
+    if decay.steps is not None:
+        shares = [share for start, share in sorted(decay.steps.items()) if age >= start]
+        return rounded(points * Fraction(str(shares[-1]))) if shares else points
+    return points
+
+
+def matches_rule(model, rule, event: Activity, day: date) -> bool:
+    facts = {
+        "url": event.url,
+        "asset": event.asset,
+        "campaign": event.campaign,
+        "user_agent": event.user_agent,
+        "duration": event.duration_s,
+    }
+    return event.type in rule.activity and (rule.when is None or holds(model, rule.when, facts, day) is True)
+
+
+def monday_window(moment: datetime, per: int) -> int:
+    return (moment.date() - date(1969, 12, 29)).days // per
+
+
+def rule_points(model, rule, events: list[Activity], known: list[Activity], day: date):
+    """(nominal, decayed, capped, occurrences, set aside, last time) of one rule."""
+    counted, aside = [], 0
+    for event in events:
+        value = worth(rule, model, days_since(event.occurred_at, day))
+        if value == 0 or not matches_rule(model, rule, event, day):
+            continue
+        if rule.unless == "machine" and is_machine(event, known):
+            aside += event.count
+        else:
+            counted.append((event, value))
+    occurrences = sum(event.count for event, _ in counted)
+    if not counted:
+        return 0, 0, 0, 0, aside, None
+    last = max(event.occurred_at for event, _ in counted)
+    points = micro(rule.points)
+    cap = None if rule.at_most is None else micro(rule.at_most.points)
+
+    def within_cap(value: int) -> int:
+        return value if cap is None else max(-cap, min(cap, value))
+
+    if rule.stagnates is not None:
+        over = rule.stagnates.over
+        steps = [event for event in events if event.type in rule.stagnates.without]
+        stepped = any(days_since(event.occurred_at, day) < over for event in steps)
+        hit = occurrences >= rule.stagnates.at_least and not stepped
+        return (points, points, points, occurrences, aside, last) if hit else (0, 0, 0, occurrences, aside, last)
+    if rule.count.mode == "first":
+        first = min(counted, key=lambda pair: pair[0].occurred_at)[1]
+        return points, first, within_cap(first), occurrences, aside, last
+    if rule.count.mode == "at_least":
+        if occurrences < rule.count.at_least:
+            return 0, 0, 0, occurrences, aside, last
+        latest = max(counted, key=lambda pair: pair[0].occurred_at)[1]
+        return points, latest, within_cap(latest), occurrences, aside, last
+    decayed = sum(event.count * value for event, value in counted)
+    if rule.at_most is None or rule.at_most.per is None:
+        capped = within_cap(decayed)
+    else:
+        windows: dict[int, int] = defaultdict(int)
+        for event, value in counted:
+            windows[monday_window(event.occurred_at, rule.at_most.per)] += event.count * value
+        capped = sum(within_cap(value) for value in windows.values())
+    return occurrences * points, decayed, capped, occurrences, aside, last
+
+
+def engagement_of(model, person: Person, day: date, known: list[Activity], lines, contributions) -> int:
+    events = [event for event in known if event.occurred_at.date() <= day]
+    total = 0
+    groups: dict[str, int] = defaultdict(int)
+    for rule in model.engagement.rules:
+        nominal, decayed, capped, times, aside, last = rule_points(model, rule, events, known, day)
+        if nominal:
+            lines.append(("engagement", rule.name, "points", nominal, times, last))
+        if decayed != nominal:
+            lines.append(("engagement", rule.name, "decay", decayed - nominal, times, last))
+        if capped != decayed:
+            lines.append(("engagement", rule.name, "cap", capped - decayed, times, last))
+        if aside:
+            lines.append(("engagement", rule.name, "machine", 0, aside, None))
+        total += capped
+        contributions.append((rule.name, capped))
+        if rule.group is not None:
+            groups[rule.group] += capped
+    for name, points in groups.items():
+        group = model.engagement.groups[name]
+        limited = points
+        if group.max is not None and limited > micro(group.max):
+            limited = micro(group.max)
+        elif group.min is not None and limited < micro(group.min):
+            limited = micro(group.min)
+        if limited != points:
+            lines.append(("engagement", name, "group_cap", limited - points, 0, None))
+            total += limited - points
+    signs = [event.occurred_at for event in events if event.type not in DONE_TO_THEM and not is_machine(event, known)]
+    if signs:
+        idle = days_since(max(signs), day)
+        reached = [step for step in model.engagement.inactivity if step <= idle]
+        if reached:
+            points = micro(model.engagement.inactivity[max(reached)])
+            lines.append(("engagement", "inactivity", "inactivity", points, 1, max(signs)))
+            contributions.append(("Inactivity", points))
+            total += points
+    return settle("engagement", total, lines)
+
+
+# --- decisions -------------------------------------------------------------------------------------------------
+
+
+def rating_ranks(model) -> dict[tuple[str, str], int]:
+    grades, levels = list(model.fit.grades), list(model.engagement.levels)
+    cells = []
+    for grade in [*grades, "?"]:
+        place = grades.index(grade) if grade in grades else len(grades) // 2
+        cells += [(place + levels.index(level), place, grade == "?", grade, level) for level in levels]
+    return {(grade, level): rank for rank, (_, _, _, grade, level) in enumerate(sorted(cells))}
+
+
+def standing(model, person: Person, day: date, known: list[Activity]) -> Standing:
+    lines: list[tuple] = []
+    contributions: list[tuple[str, int]] = []
+    gate = gate_of(model, person, day)
+    fit, grade, best, worst, fact = fit_of(model, person, day, lines, contributions)
+    engagement = engagement_of(model, person, day, known, lines, contributions)
+    level = label(model.engagement.levels, engagement)
+    ranks = rating_ranks(model)
+    rating, rank = grade + level, ranks[grade, level]
+    if gate is not None and gate.effect == "disqualify":
+        rating, rank = "disqualified", len(ranks)
+    return Standing(
+        gate, lines, fit, grade, best, worst, fact, engagement, level, rating, rank, contributions
+    )  # fmt: skip
+
+
+def leaves(model, way, at: Standing) -> bool:
+    if way is None or way.exit is None:
+        return False
+    grades, levels = list(model.fit.grades), list(model.engagement.levels)
+    fallen = []
+    for missed, score in ((way.exit.fit, at.fit), (way.exit.engagement, at.engagement)):
+        if missed is not None:
+            fallen.append(score < missed.below if missed.below is not None else score <= missed.at_most)
+    if way.exit.grade is not None:
+        fallen.append(at.grade != "?" and grades.index(at.grade) > grades.index(way.exit.grade.below))
+    if way.exit.level is not None:
+        fallen.append(levels.index(at.level) > levels.index(way.exit.level.below))
+    return any(fallen)
+
+
+def enters(model, way, at: Standing, person: Person, before: int, day: date) -> bool:
+    grades, levels = list(model.fit.grades), list(model.engagement.levels)
+    if leaves(model, way, at) or any(person.attributes.get(name) is None for name in way.requires):
+        return False
+    for reached, score in ((way.enter.fit, at.fit), (way.enter.engagement, at.engagement)):
+        if reached is not None:
+            if not (score >= reached.at_least if reached.at_least is not None else score > reached.above):
+                return False
+    if way.enter.grade is not None:
+        if at.grade == "?" or grades.index(at.grade) > grades.index(way.enter.grade.at_least):
+            return False
+    if way.enter.level is not None and levels.index(at.level) > levels.index(way.enter.level.at_least):
+        return False
+    waits = way.cool_down is not None and person.since is not None and before > 0
+    return not waits or days_since(person.since, day) >= way.cool_down
+
+
+def stage_of(model, person: Person, at: Standing, day: date) -> str:
+    order = list(model.lifecycle.order)
+    ways = {way.to: way for way in model.lifecycle.transitions}
+    if at.gate is not None and at.gate.effect == "disqualify":
+        return order[0]
+    before = order.index(person.stage) if person.stage in order else 0
+    place = before
+    while place > 0 and leaves(model, ways.get(order[place]), at):
+        place -= 1
+    for higher in range(len(order) - 1, place, -1):
+        way = ways.get(order[higher])
+        if way is not None and enters(model, way, at, person, before, day):
+            return order[higher]
+    return order[place]
+
+
+def reasons_of(at: Standing) -> str | None:
+    if at.gate is not None:
+        return f"Disqualified: {at.gate.name}"
+    whole = [(name, rounded(Fraction(points, POINT))) for name, points in at.contributions]
+    top = sorted((pair for pair in whole if pair[1]), key=lambda pair: -abs(pair[1]))[:3]
+    return " · ".join(f"{name} {points:+d}" for name, points in top) or None
+
+
+def valid_until(model, person: Person, today: Standing, stage: str | None, day: date, known) -> date | None:
+    way = next((way for way in model.lifecycle.transitions if way.to == stage), None) if model.lifecycle else None
+    for ahead in range(1, 181):
+        then = standing(model, person, day + timedelta(days=ahead), known)
+        if then.gate is not None and then.gate.effect == "do_not_score":
+            continue
+        if then.rank > today.rank or leaves(model, way, then):
+            return day + timedelta(days=ahead)
+    return None
+
+
+def score(model, person: Person, as_of: datetime) -> tuple[dict[str, Any], list[tuple]]:
+    """The row of `scores` and the lines of `ledger` of one person; `as_of` is naive UTC."""
+    day = as_of.date()
+    known = [event for event in person.activities if event.occurred_at <= as_of]
+    at = standing(model, person, day, known)
+    if at.gate is not None and at.gate.effect == "do_not_score":
+        return {"gate": at.gate.name}, []
+    stage = stage_of(model, person, at, day) if model.lifecycle is not None else None
+    trend = None
+    if model.trend is not None:
+        then = day - timedelta(days=model.trend.over)
+        change = at.engagement - engagement_of(model, person, then, known, [], [])
+        trend = "rising" if change >= model.trend.rising else "cooling" if change <= model.trend.cooling else "steady"
+    row = {
+        "gate": at.gate.name if at.gate is not None else None,
+        "fit_score": at.fit,
+        "fit_grade": at.grade,
+        "grade_best": at.best,
+        "grade_worst": at.worst,
+        "engagement_score": at.engagement,
+        "level": at.level,
+        "rating": at.rating,
+        "rating_rank": at.rank,
+        "trend": trend,
+        "stage": stage,
+        "stage_rank": list(model.lifecycle.order).index(stage) if stage is not None else None,
+        "stage_before": person.stage,
+        "reasons": reasons_of(at),
+        "next_fact": at.next_fact,
+        "valid_until": valid_until(model, person, at, stage, day, known),
+        "model_version": model.version,
+    }
+    return row, at.lines

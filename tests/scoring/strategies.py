@@ -1,0 +1,254 @@
+"""Random models and random facts for the comparison of engine and oracle.
+
+Small alphabets, so that things collide: the same attributes, types, links and instants come up again and again, and
+ages fall on the edges of windows, half-lives and caps.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+from tests.scoring.oracle import Activity, Person
+
+AS_OF = datetime(2026, 3, 18, 15, 30, tzinfo=UTC)  # a Wednesday
+NOW = AS_OF.replace(tzinfo=None)
+ATTRIBUTES = {
+    "job_title": "text",
+    "city": "text",
+    "company.industry": "text",
+    "company.employee_count": "number",
+    "unsubscribed": "boolean",
+    "renewal": "date",
+}
+TITLES = ["CTO", "Head of IT", "head of sales", "Student", "Żółty Dyrektor", "a.b*c", "100%_off", "it's"]
+TYPES = ["page_view", "email_click", "form_submission", "download", "email_bounce", "custom:trial"]
+URLS = [None, "/pricing", "/pricing/eu", "https://Acme.example/Pricing?x=1#y", "acme.example/blog", "acme.example", "/"]
+ASSETS = [None, "Demo request", "demo", "E-book (v2)"]
+AGENTS = [None, "Mozilla/5.0", "Mimecast scanner", "python-requests/2"]
+DAYS = [1, 2, 7, 10, 14, 30, 90]
+
+points = st.sampled_from([-50, -20, -7.5, -1, 1, 2.5, 3, 10, 25, 33.333333, 60, 120])
+duration = st.sampled_from(DAYS).map("{}d".format)
+
+text_tests = st.one_of(
+    st.sampled_from(TITLES),
+    st.lists(st.sampled_from(TITLES), min_size=1, max_size=3),
+    st.sampled_from([
+        {"in": "$titles"}, {"not_in": "$titles"}, {"contains": "HEAD"}, {"contains": "%"}, {"starts_with": "head"},
+        {"ends_with": "IT"}, {"matches": "head|cto"}, {"matches": r"^a\.b"}, {"known": True}, {"unknown": True},
+        {"not_in": ["CTO"], "known": True}, {"contains": "Ż"}, {"is": "It's"},
+    ]),
+)  # fmt: skip
+number_tests = st.sampled_from([
+    {"at_least": 50}, {"above": 50}, {"below": 250.5}, {"at_most": 50}, {"between": [50, 250]}, {"in": [50, 51]}, 50,
+    {"unknown": False},
+])  # fmt: skip
+date_tests = st.sampled_from([
+    {"older_than": "30d"}, {"within": "30d"}, {"within": "7d"}, {"before": "2026-03-01"}, {"after": "2026-03-18"},
+])  # fmt: skip
+tests_of = {
+    "job_title": text_tests,
+    "city": text_tests,
+    "company.industry": text_tests,
+    "company.employee_count": number_tests,
+    "unsubscribed": st.sampled_from([True, False, {"known": False}]),
+    "renewal": date_tests,
+    "email_domain": st.sampled_from([{"in": "$domains"}, {"is": "FREE.example"}]),
+    "created_at": date_tests,
+}
+
+
+def whens(tests: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[str, Any]]:
+    leaf = st.sampled_from(sorted(tests)).flatmap(lambda name: tests[name].map(lambda value: {name: value}))
+    return st.recursive(
+        leaf,
+        lambda inner: st.one_of(
+            st.lists(inner, min_size=1, max_size=2).map(lambda parts: {"all": parts}),
+            st.lists(inner, min_size=1, max_size=3).map(lambda parts: {"any": parts}),
+            inner.map(lambda part: {"not": part}),
+            st.tuples(leaf, inner).map(lambda pair: pair[0] | {"any": [pair[1]]}),
+        ),
+        max_leaves=4,
+    )
+
+
+activity_whens = whens({
+    "url": st.sampled_from([{"path": "/pricing*"}, {"path": "/"}, {"path": "*BLOG"}, {"contains": "acme"}, {"path": "/p????ng"}]),
+    "asset": st.sampled_from([{"contains": "DEMO"}, {"known": True}, {"matches": r"book \("}]),
+    "user_agent": st.sampled_from([{"contains": "mozilla"}, {"unknown": True}]),
+})  # fmt: skip
+durations = st.sampled_from([{"at_least": "30s"}, {"below": 31}, {"known": True}, {"between": [30, 60]}])
+
+
+@st.composite
+def criteria(draw: st.DrawFn, still: bool) -> list[dict[str, Any]]:
+    known = {name: tests for name, tests in tests_of.items() if not still or name not in {"renewal", "created_at"}}
+    items = []
+    for number in range(draw(st.integers(0, 4))):
+        item: dict[str, Any] = {"name": f"Trait {number}"}
+        if draw(st.booleans()):
+            item |= {"when": draw(whens(known)), "points": draw(points)}
+            if draw(st.booleans()):
+                item["otherwise"] = draw(st.sampled_from([-5, 4.25, 0.5]))
+        else:
+            bands = draw(st.dictionaries(st.sampled_from([50, 250, 1000.5]), points, min_size=1))
+            item |= {"by": "company.employee_count", "bands": bands}
+            if draw(st.booleans()):
+                item["otherwise"] = -5
+        items.append(item)
+    return items
+
+
+decays = st.one_of(
+    st.just("none"),
+    duration.map(lambda days: {"half_life": days}),
+    duration.map(lambda days: {"linear": days}),
+    st.sampled_from([{"steps": {"7d": 0.5, "30d": 0.25}}, {"steps": {"1d": 0.333333, "90d": 0}}]),
+)
+types = st.one_of(st.sampled_from(TYPES), st.lists(st.sampled_from(TYPES), min_size=1, max_size=3, unique=True))
+
+
+@st.composite
+def rules(draw: st.DrawFn) -> list[dict[str, Any]]:
+    items = []
+    for number in range(draw(st.integers(0, 5))):
+        item: dict[str, Any] = {"name": f"Rule {number}", "activity": draw(types), "points": draw(points)}
+        if draw(st.integers(0, 3)) == 0:
+            item["when"] = draw(activity_whens)
+        if draw(st.integers(0, 3)) == 0:
+            item["when"] = item.get("when", {}) | {"duration": draw(durations)}
+        if draw(st.booleans()):
+            item["unless"] = "machine"
+        if draw(st.booleans()):
+            item["group"] = draw(st.sampled_from(["one", "two"]))
+        if draw(st.integers(0, 4)) == 0:
+            without = draw(st.lists(st.sampled_from(TYPES), min_size=1, max_size=2, unique=True))
+            item["stagnates"] = {"at_least": draw(st.integers(1, 4)), "over": draw(duration), "without": without}
+        else:
+            item |= draw(worth_of_events())
+        items.append(item)
+    return items
+
+
+@st.composite
+def worth_of_events(draw: st.DrawFn) -> dict[str, Any]:
+    item: dict[str, Any] = {"count": draw(st.sampled_from(["every", "every", "first", {"at_least": 1}, {"at_least": 3}]))}
+    if draw(st.booleans()):
+        item["within"] = draw(duration)
+    if draw(st.booleans()):
+        item["decay"] = draw(decays)
+    if draw(st.booleans()):
+        item["at_most"] = draw(st.sampled_from([5, 12.5, 30]))
+        if item["count"] == "every" and draw(st.booleans()):
+            item["at_most"] = f"{item['at_most']} per {draw(duration)}"
+    return item
+
+
+@st.composite
+def lifecycles(draw: st.DrawFn) -> dict[str, Any]:
+    order = ["new", "warm", "hot", "sold"]
+    ways = []
+    for stage in order[1:]:
+        if not draw(st.booleans()):
+            continue
+        axis = draw(st.sampled_from(["engagement", "fit"]))
+        way: dict[str, Any] = {"to": stage, "enter": {axis: {draw(st.sampled_from(["at_least", "above"])): draw(st.integers(5, 60))}}}
+        if draw(st.booleans()):
+            way["enter"]["grade"] = {"at_least": draw(st.sampled_from(["A", "B", "C"]))}
+        if draw(st.booleans()):
+            way["enter"]["level"] = {"at_least": draw(st.sampled_from(["1", "2", "3"]))}
+        leave: dict[str, Any] = {}
+        if draw(st.booleans()):
+            leave["engagement"] = {draw(st.sampled_from(["below", "at_most"])): draw(st.integers(1, 20))}
+        if draw(st.booleans()):
+            leave["grade"] = {"below": "C"}
+        if draw(st.booleans()):
+            leave["level"] = {"below": "3"}
+        if leave:
+            way["exit"] = leave
+        if draw(st.booleans()):
+            way["requires"] = draw(st.sampled_from([["email"], ["job_title", "email"]]))
+        if draw(st.booleans()):
+            way["cool_down"] = draw(duration)
+        ways.append(way)
+    return {"order": order, "transitions": ways}
+
+
+@st.composite
+def models(draw: st.DrawFn) -> dict[str, Any]:
+    """A model as the file would hold it. Half of them have nothing that depends on the age of a date."""
+    still = draw(st.booleans())
+    items = draw(rules())
+    used = {item["group"] for item in items if "group" in item}
+    limits = {"one": {"max": 30}, "two": {"max": 20.5, "min": -10}}
+    gate_tests = {name: tests_of[name] for name in ("email_domain", "unsubscribed", *([] if still else ["renewal"]))}
+    gates = [
+        {"name": f"Gate {number}", "when": draw(whens(gate_tests)), "effect": effect}
+        for number, effect in enumerate(draw(st.lists(st.sampled_from(["disqualify", "do_not_score"]), max_size=2)))
+    ]
+    model: dict[str, Any] = {
+        "model": "random",
+        "lists": {"titles": ["cto", "student"], "domains": ["rival.example"]},
+        "gates": gates,
+        "fit": {"criteria": draw(criteria(still)), "grades": {"A": 40, "B": 20.5, "C": 1, "D": 0}},
+        "engagement": {
+            "decay": draw(decays),
+            "rules": items,
+            "inactivity": draw(st.sampled_from([{}, {"7d": -5}, {"1d": -2.5, "30d": -40}])),
+            "groups": {name: limits[name] for name in sorted(used)},
+            "levels": {"1": 50, "2": 20, "3": 5, "4": 0},
+        },
+    }
+    if draw(st.booleans()):
+        model["trend"] = {"over": draw(duration), "rising": 5, "cooling": -5}
+    if draw(st.booleans()):
+        model["lifecycle"] = draw(lifecycles())
+    return model
+
+
+ages = st.one_of(st.sampled_from([0, *DAYS, *(day - 1 for day in DAYS), *(day + 1 for day in DAYS), 400]), st.integers(0, 200))
+clock_s = st.sampled_from([0, 1, 43_200, 55_799, 55_800, 86_399])  # 15:30 is 55 800 s
+
+
+@st.composite
+def events(draw: st.DrawFn) -> Activity:
+    moment = datetime(2026, 3, 18) - timedelta(days=draw(ages)) + timedelta(seconds=draw(clock_s))
+    return Activity(
+        type=draw(st.sampled_from(TYPES)),
+        occurred_at=moment,
+        count=draw(st.sampled_from([1, 1, 1, 2, 7])),
+        url=draw(st.sampled_from(URLS)),
+        asset=draw(st.sampled_from(ASSETS)),
+        user_agent=draw(st.sampled_from(AGENTS)),
+        duration_s=draw(st.sampled_from([None, 29.5, 30.0, 60.0])),
+        since_send_s=draw(st.sampled_from([None, 0.0, 2.0, 2.1])),
+        flagged_machine=draw(st.sampled_from([None, False, False, True])),
+    )
+
+
+@st.composite
+def people(draw: st.DrawFn) -> Person:
+    values: dict[str, st.SearchStrategy[Any]] = {
+        "job_title": st.sampled_from(TITLES),
+        "city": st.sampled_from(TITLES),
+        "company.industry": st.sampled_from(TITLES),
+        "company.employee_count": st.sampled_from([10.0, 50.0, 250.0, 250.5, 2000.0]),
+        "unsubscribed": st.booleans(),
+        "renewal": ages.map(lambda days: NOW - timedelta(days=days)) | st.just(NOW + timedelta(days=20)),
+        "email": st.just("x@y.example"),
+        "email_domain": st.sampled_from(["rival.example", "Free.example", "y.example"]),
+        "created_at": ages.map(lambda days: NOW - timedelta(days=days)),
+    }
+    attributes = {name: draw(value) for name, value in values.items() if draw(st.integers(0, 2))}
+    activities = draw(st.lists(events(), max_size=12))
+    if draw(st.integers(0, 3)) == 0:  # a machine that clicks everything at once
+        start = NOW - timedelta(days=draw(ages))
+        for number in range(draw(st.integers(2, 4))):
+            activities.append(
+                Activity("email_click", start + timedelta(seconds=number), url=f"/{number}", since_send_s=1.0)
+            )
+    stage = draw(st.sampled_from([None, "new", "warm", "hot", "sold", "foreign"]))
+    since = draw(st.none() | ages.map(lambda days: NOW - timedelta(days=days))) if stage is not None else None
+    return Person(attributes, activities, stage, since)
