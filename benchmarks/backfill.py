@@ -31,6 +31,8 @@ scoring: scoring.yaml
 store: {{path: state}}
 hubspot:
   base_url: http://127.0.0.1:{hubspot}
+  requests_per_10_s: 1000000
+  searches_per_s: 1000000
 salesforce:
   login_url: http://127.0.0.1:{salesforce}
   auth: client_credentials
@@ -63,7 +65,7 @@ def sandbox(people: int, activities: int) -> Iterator[tuple[int, int]]:
     """Both servers in a process of their own, filled; their ports."""
     ports = free_port(), free_port()
     command = [sys.executable, "-m", "sandbox", "--people", str(people), "--seed", "7", "--no-limits"]
-    command += ["--activities-per-person", str(activities // people), "--ports", *map(str, ports)]
+    command += ["--activities", str(activities / people), "--ports", *map(str, ports)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
             for port in ports:
