@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sync.mirror import normal
+from sync.mirror import normal, summary
 
 if TYPE_CHECKING:
     import duckdb
@@ -106,9 +106,9 @@ def unite(connection: duckdb.DuckDBPyConnection) -> None:
             FROM edges JOIN labels la ON la.node = a JOIN labels lb ON lb.node = b
             WHERE la.label <> lb.label GROUP BY 1
         """)
-        if not _count(connection, "SELECT count(*) FROM hooks"):
+        if not summary.count(connection, "hooks"):
             break
-        while _count(connection, "SELECT count(*) FROM hooks JOIN hooks lower ON hooks.low = lower.label"):
+        while summary.count(connection, "hooks JOIN hooks lower ON hooks.low = lower.label"):
             connection.execute("""
                 CREATE OR REPLACE TEMP TABLE hooks AS
                 SELECT hooks.label, coalesce(lower.low, hooks.low) AS low
@@ -116,8 +116,3 @@ def unite(connection: duckdb.DuckDBPyConnection) -> None:
             """)
         connection.execute("UPDATE labels SET label = hooks.low FROM hooks WHERE hooks.label = labels.label")
     connection.execute("DROP TABLE hooks")
-
-
-def _count(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    count: int = connection.execute(query).fetchall()[0][0]
-    return count

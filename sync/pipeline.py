@@ -233,10 +233,10 @@ def _score_and_plan(settings: Settings, model: Model, session: Session, draft: _
     with session.mirror.open() as connection:
         with _timed(draft, session, "identity") as rows:
             gather(connection, settings=settings, journal=session.journal)
-            rows["people"] = connection.execute("SELECT count(*) FROM people").fetchall()[0][0]
+            rows["people"] = people = summary.count(connection, "people")
         with _timed(draft, session, "score") as rows:
             engine.score(connection, model, session.clock.now(), attributes=types)
-            rows["people"] = connection.execute("SELECT count(*) FROM scores").fetchall()[0][0]
+            rows["people"] = people
         with _timed(draft, session, "plan") as rows:
             planned = changes.make(connection, min_change=settings.writes.min_change, refused=session.journal.refused())
             rows["records"] = sum(crm.records for crm in planned)

@@ -93,9 +93,9 @@ def fake_scores(connection: duckdb.DuckDBPyConnection, desired: dict[str, dict[s
 class MemoryCrm:
     """A CRM with people and activities; every change gets a number, and cursors are such numbers.
 
-    `refuse` answers with a reason for a record it does not want to be written; `skip` names records it does not get to; `lose` those whose outcome
-    never becomes known although they are written; `gone` maps record ids to (why, successor). `broken` maps streams
-    to the error they raise, after `broken_after` batches.
+    `refuse` answers with a reason for a record it does not want to be written; `skip` names records it does not get
+    to; `lose` those whose outcome never becomes known although they are written; `gone` maps record ids to (why,
+    successor). `broken` maps streams to the error they raise, after `broken_after` batches.
     """
 
     page = 3

@@ -24,6 +24,12 @@ class Crowd:
     changing: int
 
 
+def count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
+    """Rows of a relation."""
+    rows: int = connection.execute(f"SELECT count(*) FROM {relation}").fetchall()[0][0]
+    return rows
+
+
 def crowd(connection: duckdb.DuckDBPyConnection) -> Crowd:
     """Count the people; needs ``store.plan`` of this run. First ratings are no changes."""
     people, in_both = connection.execute("""
@@ -40,12 +46,12 @@ def crowd(connection: duckdb.DuckDBPyConnection) -> Crowd:
     return Crowd(people, in_both, rated, changing)
 
 
-def top(connection: duckdb.DuckDBPyConnection, count: int = 10) -> list[TopPerson]:
+def top(connection: duckdb.DuckDBPyConnection, most: int = 10) -> list[TopPerson]:
     """The best-rated people; equals are ordered by engagement, fit, then record id."""
     rows = connection.execute(f"""
         WITH best AS (
             SELECT * FROM scores WHERE rating IS NOT NULL
-            ORDER BY rating_rank, engagement_score DESC, fit_score DESC, person LIMIT {count}
+            ORDER BY rating_rank, engagement_score DESC, fit_score DESC, person LIMIT {most}
         )
         SELECT list(crm || ':' || record_id ORDER BY place), any_value(rating), any_value(stage), any_value(trend),
             any_value(fit_score), any_value(engagement_score), any_value(reasons)
