@@ -6,6 +6,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+
 from config.attributes import COMPUTED
 from scoring.golden import create_relations
 

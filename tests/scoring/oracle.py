@@ -5,31 +5,23 @@ One person at a time, one day at a time. docs/model.md says the same in words.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal, localcontext
 from fractions import Fraction
-from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from tests.scoring.oracle_conditions import Activity, days_since, holds, is_machine
+
+if TYPE_CHECKING:
+    from config.model import Model
+    from config.model_sections import ActivityRule, Criterion, Gate, Transition
 
 DONE_TO_THEM = {"email_sent", "email_delivered", "email_bounce", "task_done"}
 POINT = 1_000_000
-
-
-@dataclass
-class Activity:
-    type: str
-    occurred_at: datetime
-    count: int = 1
-    url: str | None = None
-    asset: str | None = None
-    campaign: str | None = None
-    user_agent: str | None = None
-    duration_s: float | None = None
-    since_send_s: float | None = None
-    flagged_machine: bool | None = None
+Lines = list[tuple]
+Contributions = list[tuple[str, int]]
 
 
 @dataclass
@@ -44,8 +36,8 @@ class Person:
 class Standing:
     """A person on a day. Lines are (axis, rule, kind, micro, occurrences, last_at)."""
 
-    gate: Any
-    lines: list[tuple]
+    gate: Gate | None
+    lines: Lines
     fit: int
     grade: str
     best: str
@@ -55,7 +47,7 @@ class Standing:
     level: str
     rating: str
     rank: int
-    contributions: list[tuple[str, int]]  # name, net micro-points; in the order of the model
+    contributions: Contributions  # name, net micro-points; in the order of the model
 
 
 def rounded(value: Fraction) -> int:
@@ -71,132 +63,10 @@ def micro(points: float) -> int:
     return rounded(Fraction(str(points)) * POINT)
 
 
-def days_since(moment: datetime, day: date) -> int:
-    return (day - moment.date()).days
-
-
-# --- conditions: True, False, or None for unknown ---------------------------------------------------------------
-
-
-def both(values: list[bool | None]) -> bool | None:
-    if any(value is False for value in values):
-        return False
-    return None if any(value is None for value in values) else True
-
-
-def either(values: list[bool | None]) -> bool | None:
-    if any(value is True for value in values):
-        return True
-    return None if any(value is None for value in values) else False
-
-
-def opposite(value: bool | None) -> bool | None:
-    return None if value is None else not value
-
-
-def holds(model, when, facts: dict[str, Any], day: date) -> bool | None:
-    parts = [test(model, name, tests, facts.get(name), day) for name, tests in when.tests.items()]
-    if when.all is not None:
-        parts += [holds(model, inner, facts, day) for inner in when.all]
-    if when.any is not None:
-        parts.append(either([holds(model, inner, facts, day) for inner in when.any]))
-    if when.not_ is not None:
-        parts.append(opposite(holds(model, when.not_, facts, day)))
-    return both(parts)
-
-
-def test(model, name: str, tests, value: Any, day: date) -> bool | None:
-    results: list[bool | None] = []
-    for field_name in type(tests).model_fields:
-        wanted = getattr(tests, field_name)
-        if wanted is None:
-            continue
-        operator = field_name.rstrip("_")
-        if operator in {"known", "unknown"}:
-            results.append((value is not None) == (wanted == (operator == "known")))
-        elif value is None:
-            results.append(None)
-        else:
-            results.append(compare(model, operator, value, wanted, day))
-    return both(results)
-
-
-def compare(model, operator: str, value: Any, wanted: Any, day: date) -> bool:
-    if operator in {"in", "not_in"}:
-        choices = wanted if isinstance(wanted, list) else model.lists[wanted.removeprefix("$")]
-        return any(equal(value, choice) for choice in choices) == (operator == "in")
-    if operator == "path":
-        return re.fullmatch(glob(wanted), path(value), re.IGNORECASE | re.DOTALL) is not None
-    if operator == "matches":
-        return re.search(wanted, value, re.IGNORECASE) is not None
-    if operator in {"before", "after"}:
-        return value.date() < wanted if operator == "before" else value.date() > wanted
-    if operator == "older_than":
-        return days_since(value, day) >= wanted
-    if operator == "within":
-        return 0 <= days_since(value, day) < wanted
-    if operator == "between":
-        return wanted[0] <= value <= wanted[1]
-    if operator == "is":
-        return equal(value, wanted)
-    if operator in {"contains", "starts_with", "ends_with"}:
-        text, part = value.lower(), wanted.lower()
-        return {"contains": part in text, "starts_with": text.startswith(part), "ends_with": text.endswith(part)}[
-            operator
-        ]
-    return {"at_least": value >= wanted, "at_most": value <= wanted, "above": value > wanted, "below": value < wanted}[
-        operator
-    ]
-
-
-def equal(value: Any, wanted: Any) -> bool:
-    return value.lower() == wanted.lower() if isinstance(value, str) else value == wanted
-
-
-def path(url: str) -> str:
-    for stop in "?#":
-        url = url.split(stop)[0]
-    if "://" in url:
-        url = url.split("://", 1)[1]
-    start = url.find("/")
-    return url[start:] if start >= 0 else "/"
-
-
-def glob(pattern: str) -> str:
-    return "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern)
-
-
-# --- machines --------------------------------------------------------------------------------------------------
-
-
-def scanners() -> list[str]:
-    text = (resources.files("config") / "presets/lists/scanner_user_agents.txt").read_text()
-    return [line for line in text.splitlines() if line and not line.startswith("#")]
-
-
-SCANNERS = scanners()
-
-
-def is_machine(event: Activity, known: list[Activity]) -> bool:
-    if event.flagged_machine:
-        return True
-    fast = event.since_send_s is not None and event.since_send_s <= 2
-    scanner = event.user_agent is not None and any(agent in event.user_agent.lower() for agent in SCANNERS)
-    links = {
-        other.url
-        for other in known
-        if other.type == "email_click"
-        and other.url is not None
-        and abs(other.occurred_at - event.occurred_at) <= timedelta(seconds=2)
-    }
-    burst = event.type == "email_click" and len(links) >= 3
-    return fast + scanner + burst >= 2
-
-
 # --- fit -------------------------------------------------------------------------------------------------------
 
 
-def gate_of(model, person: Person, day: date):
+def gate_of(model: Model, person: Person, day: date) -> Gate | None:
     matching = [gate for gate in model.gates if holds(model, gate.when, person.attributes, day) is True]
     for gate in matching:
         if gate.effect == "do_not_score":
@@ -204,7 +74,7 @@ def gate_of(model, person: Person, day: date):
     return matching[0] if matching else None
 
 
-def criterion_outcome(model, criterion, person: Person, day: date) -> float | None:
+def criterion_outcome(model: Model, criterion: Criterion, person: Person, day: date) -> float | None:
     if criterion.when is not None:
         answer = holds(model, criterion.when, person.attributes, day)
         return None if answer is None else criterion.points if answer else criterion.otherwise
@@ -215,12 +85,12 @@ def criterion_outcome(model, criterion, person: Person, day: date) -> float | No
     return criterion.bands[max(reached)] if reached else criterion.otherwise
 
 
-def possible(criterion) -> list[float]:
+def possible(criterion: Criterion) -> list[float]:
     values = [criterion.points] if criterion.when is not None else list(criterion.bands.values())
     return [*values, criterion.otherwise]
 
 
-def settle(axis: str, total: int, lines: list[tuple]) -> int:
+def settle(axis: str, total: int, lines: Lines) -> int:
     """Floor, ceiling and rounding as lines; the whole score."""
     if total < 0:
         lines.append((axis, "floor", "floor", -total, 0, None))
@@ -241,7 +111,9 @@ def label(ladder: dict[str, float], score: int) -> str:
     raise AssertionError("the last label starts at 0")
 
 
-def fit_of(model, person: Person, day: date, lines: list[tuple], contributions: list[tuple[str, int]]):
+def fit_of(
+    model: Model, person: Person, day: date, lines: Lines, contributions: Contributions
+) -> tuple[int, str, str, str, str | None]:
     total = best = worst = 0
     known = False
     spread: dict[str, int] = {}
@@ -279,7 +151,7 @@ def fit_of(model, person: Person, day: date, lines: list[tuple], contributions: 
 # --- engagement ------------------------------------------------------------------------------------------------
 
 
-def worth(rule, model, age: int) -> int:
+def worth(rule: ActivityRule, model: Model, age: int) -> int:
     """Micro-points of one event at an age; 0 outside the window."""
     points = micro(rule.points)
     if rule.stagnates is not None:
@@ -301,7 +173,7 @@ def worth(rule, model, age: int) -> int:
     return points
 
 
-def matches_rule(model, rule, event: Activity, day: date) -> bool:
+def matches_rule(model: Model, rule: ActivityRule, event: Activity, day: date) -> bool:
     facts = {
         "url": event.url,
         "asset": event.asset,
@@ -316,7 +188,9 @@ def monday_window(moment: datetime, per: int) -> int:
     return (moment.date() - date(1969, 12, 29)).days // per
 
 
-def rule_points(model, rule, events: list[Activity], known: list[Activity], day: date):
+def rule_points(
+    model: Model, rule: ActivityRule, events: list[Activity], known: list[Activity], day: date
+) -> tuple[int, int, int, int, int, datetime | None]:
     """(nominal, decayed, capped, occurrences, set aside, last time) of one rule."""
     counted, aside = [], 0
     for event in events:
@@ -362,7 +236,14 @@ def rule_points(model, rule, events: list[Activity], known: list[Activity], day:
     return occurrences * points, decayed, capped, occurrences, aside, last
 
 
-def engagement_of(model, person: Person, day: date, known: list[Activity], lines, contributions) -> int:
+def engagement_of(
+    model: Model,
+    person: Person,
+    day: date,
+    known: list[Activity],
+    lines: Lines,
+    contributions: Contributions,
+) -> int:
     events = [event for event in known if event.occurred_at.date() <= day]
     total = 0
     groups: dict[str, int] = defaultdict(int)
@@ -405,7 +286,7 @@ def engagement_of(model, person: Person, day: date, known: list[Activity], lines
 # --- decisions -------------------------------------------------------------------------------------------------
 
 
-def rating_ranks(model) -> dict[tuple[str, str], int]:
+def rating_ranks(model: Model) -> dict[tuple[str, str], int]:
     grades, levels = list(model.fit.grades), list(model.engagement.levels)
     cells = []
     for grade in [*grades, "?"]:
@@ -414,9 +295,9 @@ def rating_ranks(model) -> dict[tuple[str, str], int]:
     return {(grade, level): rank for rank, (_, _, _, grade, level) in enumerate(sorted(cells))}
 
 
-def standing(model, person: Person, day: date, known: list[Activity]) -> Standing:
-    lines: list[tuple] = []
-    contributions: list[tuple[str, int]] = []
+def standing(model: Model, person: Person, day: date, known: list[Activity]) -> Standing:
+    lines: Lines = []
+    contributions: Contributions = []
     gate = gate_of(model, person, day)
     fit, grade, best, worst, fact = fit_of(model, person, day, lines, contributions)
     engagement = engagement_of(model, person, day, known, lines, contributions)
@@ -430,7 +311,7 @@ def standing(model, person: Person, day: date, known: list[Activity]) -> Standin
     )  # fmt: skip
 
 
-def leaves(model, way, at: Standing) -> bool:
+def leaves(model: Model, way: Transition | None, at: Standing) -> bool:
     if way is None or way.exit is None:
         return False
     grades, levels = list(model.fit.grades), list(model.engagement.levels)
@@ -445,24 +326,26 @@ def leaves(model, way, at: Standing) -> bool:
     return any(fallen)
 
 
-def enters(model, way, at: Standing, person: Person, before: int, day: date) -> bool:
+def enters(model: Model, way: Transition, at: Standing, person: Person, before: int, day: date) -> bool:
     grades, levels = list(model.fit.grades), list(model.engagement.levels)
     if leaves(model, way, at) or any(person.attributes.get(name) is None for name in way.requires):
         return False
     for reached, score in ((way.enter.fit, at.fit), (way.enter.engagement, at.engagement)):
-        if reached is not None:
-            if not (score >= reached.at_least if reached.at_least is not None else score > reached.above):
-                return False
-    if way.enter.grade is not None:
-        if at.grade == "?" or grades.index(at.grade) > grades.index(way.enter.grade.at_least):
+        if reached is not None and reached.at_least is not None and score < reached.at_least:
             return False
+        if reached is not None and reached.above is not None and score <= reached.above:
+            return False
+    if way.enter.grade is not None and at.grade == "?":
+        return False
+    if way.enter.grade is not None and grades.index(at.grade) > grades.index(way.enter.grade.at_least):
+        return False
     if way.enter.level is not None and levels.index(at.level) > levels.index(way.enter.level.at_least):
         return False
     waits = way.cool_down is not None and person.since is not None and before > 0
     return not waits or days_since(person.since, day) >= way.cool_down
 
 
-def stage_of(model, person: Person, at: Standing, day: date) -> str:
+def stage_of(model: Model, person: Person, at: Standing, day: date) -> str:
     order = list(model.lifecycle.order)
     ways = {way.to: way for way in model.lifecycle.transitions}
     if at.gate is not None and at.gate.effect == "disqualify":
@@ -486,7 +369,9 @@ def reasons_of(at: Standing) -> str | None:
     return " · ".join(f"{name} {points:+d}" for name, points in top) or None
 
 
-def valid_until(model, person: Person, today: Standing, stage: str | None, day: date, known) -> date | None:
+def valid_until(
+    model: Model, person: Person, today: Standing, stage: str | None, day: date, known: list[Activity]
+) -> date | None:
     way = next((way for way in model.lifecycle.transitions if way.to == stage), None) if model.lifecycle else None
     for ahead in range(1, 181):
         then = standing(model, person, day + timedelta(days=ahead), known)
@@ -497,7 +382,7 @@ def valid_until(model, person: Person, today: Standing, stage: str | None, day: 
     return None
 
 
-def score(model, person: Person, as_of: datetime) -> tuple[dict[str, Any], list[tuple]]:
+def score(model: Model, person: Person, as_of: datetime) -> tuple[dict[str, Any], list[tuple]]:
     """The row of `scores` and the lines of `ledger` of one person; `as_of` is naive UTC."""
     day = as_of.date()
     known = [event for event in person.activities if event.occurred_at <= as_of]

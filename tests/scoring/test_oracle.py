@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import random
+from datetime import timedelta
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
-from config.model import Model
-from config.yaml_file import Document, validate
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from scoring.engine import score
 
+from config.attributes import BUILT_IN
+from config.model import Model, load_model
+from config.yaml_file import Document, validate
+from scoring.engine import score
 from tests.scoring import oracle
 from tests.scoring.mirror import fill, ledger_of, scores_of
-from tests.scoring.strategies import AS_OF, ATTRIBUTES, NOW, models, people
+from tests.scoring.strategies import AS_OF, ATTRIBUTES, NOW, events, models, people
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,14 +27,16 @@ if TYPE_CHECKING:
     from tests.scoring.oracle import Person
 
 COMPARED = settings(
-    max_examples=120,
+    max_examples=30,
     deadline=None,
     derandomize=True,
     phases=(Phase.generate,),  # add Phase.shrink when hunting a failure: it takes minutes
     report_multiple_bugs=False,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
 )
-crowd = st.lists(people(), min_size=1, max_size=5)
+Answer = tuple[list[dict[str, Any]], list[list[tuple]]]
+FEWER = settings(COMPARED, max_examples=8)
+crowd = st.lists(people(), min_size=1, max_size=6)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +51,9 @@ def model_of(data: dict[str, Any]) -> Model:
     return validate(Document(data, Path("random.yaml"), {}), Model)
 
 
-def run(con: Any, model: Model, crowd: list[Person], *, seed: int | None = None) -> tuple[list[dict], list[list[tuple]]]:
+def run(
+    con: Any, model: Model, crowd: list[Person], *, seed: int | None = None
+) -> tuple[list[dict], list[list[tuple]]]:
     fill(con, crowd, ATTRIBUTES, seed=seed)
     score(con, model, AS_OF, attributes=ATTRIBUTES)
     return scores_of(con), ledger_of(con, len(crowd))
@@ -61,3 +68,95 @@ def test_engine_and_oracle_agree(con: Any, data: dict[str, Any], crowd: list[Per
         row, lines = oracle.score(model, person, NOW)
         assert ledger[number] == sorted(lines, key=repr)
         assert scores[number] == {name: value for name, value in row.items() if value is not None}
+
+
+@FEWER
+@given(data=models(), crowd=crowd, seed=st.integers(0, 1000))
+def test_order_of_rows_and_numbers_of_signatures_do_not_matter(
+    con: Any, data: dict[str, Any], crowd: list[Person], seed: int
+) -> None:
+    model = model_of(data)
+    assert run(con, model, crowd, seed=seed) == run(con, model, crowd)
+
+
+@FEWER
+@given(data=models(), crowd=crowd, late=st.lists(events(), max_size=3))
+def test_late_events_count_as_if_they_had_come_in_time(
+    con: Any, data: dict[str, Any], crowd: list[Person], late: list[oracle.Activity]
+) -> None:
+    """A score computed before they were seen changes nothing in the score computed after."""
+    model = model_of(data)
+    run(con, model, crowd)
+    crowd[0].activities.extend(late)
+    after = run(con, model, crowd)
+    with duckdb.connect(":memory:") as fresh:
+        assert run(fresh, model, crowd) == after
+
+
+@FEWER
+@given(data=models(), crowd=crowd)
+def test_lines_sum_to_scores_exactly(con: Any, data: dict[str, Any], crowd: list[Person]) -> None:
+    run(con, model_of(data), crowd)
+    sums = con.execute(
+        """
+        SELECT s.person,
+               COALESCE(s.fit_score, 0) * 1000000 - COALESCE(SUM(l.micro) FILTER (l.axis = 'fit'), 0),
+               COALESCE(s.engagement_score, 0) * 1000000 - COALESCE(SUM(l.micro) FILTER (l.axis = 'engagement'), 0)
+        FROM scores s LEFT JOIN ledger l ON l.person = s.person
+        GROUP BY s.person, s.fit_score, s.engagement_score
+        """
+    ).fetchall()
+    assert sorted(sums) == [(number, 0, 0) for number in range(len(crowd))]
+
+
+@FEWER
+@given(data=models(), crowd=crowd)
+def test_scores_are_constant_through_a_day(con: Any, data: dict[str, Any], crowd: list[Person]) -> None:
+    """Two runs on one UTC day write the same, unless something happened between them."""
+    model = model_of(data)
+    for person in crowd:
+        person.activities = [event for event in person.activities if event.occurred_at.date() < NOW.date()]
+    fill(con, crowd, ATTRIBUTES)
+    score(con, model, AS_OF.replace(hour=0, minute=0), attributes=ATTRIBUTES)
+    morning = scores_of(con), ledger_of(con, len(crowd))
+    score(con, model, AS_OF.replace(hour=23, minute=59), attributes=ATTRIBUTES)
+    assert (scores_of(con), ledger_of(con, len(crowd))) == morning
+
+
+def test_threads_do_not_matter() -> None:
+    """Enough rows that DuckDB really works in parallel."""
+    generator = random.Random(7)
+    crowd = [a_person(generator) for _ in range(3000)]
+    model = load_model(Path(str(resources.files("config") / "presets" / "b2b-saas.yaml")), BUILT_IN)
+    answers = []
+    for threads in (1, 2, 8):
+        with duckdb.connect(":memory:", config={"threads": threads}) as fresh:
+            fill(fresh, crowd, BUILT_IN, seed=threads)
+            score(fresh, model, AS_OF, attributes=BUILT_IN)
+            answers.append((scores_of(fresh), ledger_of(fresh, len(crowd))))
+    assert answers[0] == answers[1] == answers[2]
+    assert len({row["rating"] for row in answers[0][0]}) > 8
+
+
+def a_person(generator: random.Random) -> Person:
+    attributes = {
+        "job_title": generator.choice(["CTO", "Student", "Head of Sales", "Marketing manager"]),
+        "email": "someone@buyer.example",
+        "email_domain": generator.choice(["buyer.example", "gmail.com", "rival.example"]),
+        "company.industry": generator.choice(["Software", "Farming"]),
+        "company.employee_count": generator.choice([5.0, 60.0, 700.0]),
+    }
+    known = {name: value for name, value in attributes.items() if generator.random() < 0.8}
+    kinds = ["page_view", "email_click", "download", "form_submission", "unsubscribe"]
+    events = [
+        oracle.Activity(
+            generator.choices(kinds, [20, 10, 4, 2, 1])[0],
+            NOW - timedelta(minutes=generator.randrange(200 * 1440)),
+            url=generator.choice(["/pricing", "/blog", "/product/a", "/careers"]),
+            asset=generator.choice([None, "Demo request"]),
+            since_send_s=generator.choice([None, 1.0, 500.0]),
+            user_agent=generator.choice([None, "Mimecast"]),
+        )
+        for _ in range(int(generator.paretovariate(0.6)) % 60)
+    ]
+    return oracle.Person(known, events)
