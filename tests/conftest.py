@@ -41,6 +41,24 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def logging_restored() -> Iterator[None]:
+    """What the command line sets up of logging is undone after the test."""
+    import logging
+
+    import structlog
+
+    from cli import logs
+
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+    root.handlers, root.level = handlers, level
+    logs._secrets.clear()
+
+
+@pytest.fixture
 def sandbox() -> Iterator[Callable[..., Sandbox]]:
     """A factory of running sandboxes: `sandbox(people=200, seed=7, now=NOW, limits=False)`.
 

@@ -3,7 +3,6 @@ import json
 import logging
 import sys
 import tempfile
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,14 +22,7 @@ TOKEN = "pat-eu1-0123-canary"
 EMAIL = "grace.hopper+canary@navy.example"
 
 
-@pytest.fixture(autouse=True)
-def _clean() -> Iterator[None]:
-    handlers, level = logging.getLogger().handlers, logging.getLogger().level
-    yield
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
-    logging.getLogger().handlers, logging.getLogger().level = handlers, level
-    logs._secrets.clear()
+pytestmark = pytest.mark.usefixtures("logging_restored")
 
 
 @pytest.mark.parametrize("log_format", [LogFormat.TEXT, LogFormat.JSON])
