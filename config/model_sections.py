@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StrictStr, model_validator
+from pydantic import BeforeValidator, Field, StrictStr, WithJsonSchema, model_validator
 
 from config.model_conditions import Scalar, When  # noqa: TC001 - pydantic reads it at run time
 from config.model_values import EVERY, NO_DECAY, Cap, Count, Days, Decay, Name, Number, Part, Points
@@ -24,7 +24,13 @@ Ladder = Annotated[
     dict[Label, Annotated[Number, Field(ge=0, le=100)]],
     Field(min_length=1, description="Label -> lowest score that earns it, best first; the last starts at 0."),
 ]
-Types = Annotated[tuple[StrictStr, ...], BeforeValidator(_as_list), Field(min_length=1)]
+Types = Annotated[
+    tuple[StrictStr, ...],
+    BeforeValidator(_as_list),
+    Field(min_length=1),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
+]
+"""One activity type or a list of them."""
 
 
 class Gate(Part):
@@ -262,6 +268,10 @@ class ExpectedNumber(Part):
     @classmethod
     def _from_number(cls, value: Any) -> Any:
         return {"is": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Any, handler: Any) -> dict[str, Any]:
+        return {"description": "A score, or its bounds.", "anyOf": [{"type": "number"}, handler(core)]}
 
 
 class Expected(Part):

@@ -1,0 +1,171 @@
+"""A model that cannot be used says what is wrong, on which line, and what to do."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from config.attributes import BUILT_IN
+from config.errors import ConfigError
+from config.model import Model, checked_model, json_schema, load_model
+from config.model_checks import warnings
+from config.yaml_file import parse
+
+MODEL = """\
+model: small
+lists: {rivals: [rival.example], free_mail: preset}
+gates:
+  - {name: Rival, when: {email_domain: {in: $rivals}}, effect: disqualify}
+fit:
+  criteria:
+    - {name: Boss, when: {job_title: {matches: "chief|head"}}, points: 40}
+    - {name: Size, by: company.employee_count, bands: {50: 10, 250: 20}}
+  grades: {A: 50, B: 20, F: 0}
+engagement:
+  decay: {half_life: 30d}
+  rules:
+    - {name: Pricing, activity: page_view, when: {url: {path: "/pricing*"}}, points: 10, at_most: 30 per 7d, group: web}
+    - {name: Demo, activity: form_submission, when: {asset: {contains: demo}}, points: 50, count: first}
+  inactivity: {30d: -5, 90d: -15}
+  groups: {web: {max: 60}}
+  levels: {1: 75, 2: 25, 3: 0}
+trend: {over: 14d, rising: 10, cooling: -10}
+lifecycle:
+  order: [subscriber, lead, mql]
+  transitions:
+    - {to: mql, enter: {engagement: {at_least: 60}, grade: {at_least: B}}, exit: {engagement: {below: 45}},
+       requires: [email]}
+examples:
+  - {name: Keen, person: {job_title: Head of IT}, activities: [{type: page_view, url: /pricing}], expect: {grade: B}}
+"""
+
+# What is changed in MODEL, into what, the line of the complaint, and words that it must hold.
+MISTAKES = {
+    "typo in a section": ("engagement:\n", "engagment:\n", 10, ["unknown key 'engagment'", "Did you mean"]),
+    "typo in a key": ("points: 40", "pionts: 40", 7, ["unknown key 'pionts'", "'points'"]),
+    "typo in an operator": ("{matches:", "{match:", 7, ["unknown operator 'match'", "'matches'"]),
+    "unknown attribute": ("{job_title: {", "{jobtitle: {", 7, ["'jobtitle'", "'job_title'", "leadgrade.yaml"]),
+    "unknown attribute in bands": ("by: company.employee_count", "by: company.employees", 8, ["'company.employees'"]),
+    "unknown attribute required": ("requires: [email]", "requires: [emial]", 23, ["'emial'", "'email'"]),
+    "unknown fact of an activity": ("{asset: {contains", "{page: {contains", 14, ["unknown fact of an activity"]),
+    "unknown activity type": ("activity: page_view", "activity: pageview", 13, ["'pageview'", "'page_view'"]),
+    "unknown effect": ("effect: disqualify", "effect: forbid", 4, ["'disqualify' or 'do_not_score'"]),
+    "unknown list": ("in: $rivals", "in: $rivalz", 4, ["no list 'rivalz'", "'rivals'"]),
+    "shipped list not declared": ("in: $rivals", "in: $disposable_mail", 4, ["Add `disposable_mail: preset`"]),
+    "unknown shipped list": ("free_mail: preset", "fremail: preset", 2, ["'fremail'", "'free_mail'"]),
+    "text where a list belongs": ("in: $rivals", "in: rivals", 4, ["needs a list", "[rivals]"]),
+    "bad regular expression": ('"chief|head"', '"(chief|head"', 7, ["regular expression", "missing )", "RE2"]),
+    "look-ahead, which RE2 has not": ('"chief|head"', '"(?=chief)"', 7, ["regular expression", "RE2"]),
+    "operator of another type": ('{matches: "chief|head"}', "{at_least: 5}", 7, ["`at_least` does not apply", "text"]),
+    "number for text": ('{matches: "chief|head"}', "5", 7, ["never equals 5", "quotes"]),
+    "bands over text": ("by: company.employee_count", "by: job_title", 8, ["bands need a number", "text"]),
+    "empty condition": ('{job_title: {matches: "chief|head"}}', "{}", 7, ["condition is empty"]),
+    "empty test": ('{matches: "chief|head"}', "{}", 7, ["no test here"]),
+    "null value": ('{matches: "chief|head"}', "{is: null}", 7, ["'is' has no value", "unknown: true"]),
+    "criterion without points": (", points: 40}", "}", 7, ["`when` and `points`"]),
+    "zero points": ("points: 50", "points: 0", 14, ["gives 0 points"]),
+    "seven decimals": ("points: 50", "points: 0.1234567", 14, ["six decimals"]),
+    "same points either way": ("points: 40", "points: 40, otherwise: 40", 7, ["same points"]),
+    "name used twice": ("name: Demo", "name: Pricing", 14, ["'Pricing' stands here a second time"]),
+    "hours of age": ("half_life: 30d", "half_life: 12h", 11, ["whole number of days"]),
+    "no duration": ("half_life: 30d", "half_life: 30", 11, ["no duration", "30d"]),
+    "two decays": ("{half_life: 30d}", "{half_life: 30d, linear: 9d}", 11, ["no decay"]),
+    "decay that rises": ("{half_life: 30d}", "{steps: {1d: 0.5, 2d: 0.9}}", 11, ["rise with age"]),
+    "no cap": ("30 per 7d", "lots", 13, ["no cap", "30 per 7d"]),
+    "no count": ("count: first", "count: last", 14, ["no way to count"]),
+    "window cap beside first": ("count: first", "count: first, at_most: 9 per 7d", 14, ["needs `count: every`"]),
+    "unknown group": ("group: web", "group: wep", 13, ["no group 'wep'", "'web'"]),
+    "group without rules": (", group: web", "", 16, ["no rule belongs to group 'web'"]),
+    "a group too many": ("groups: {web: {max: 60}}", "groups: {web: {max: 60}, a: {max: 5}}", 16, ["no rule belongs"]),
+    "group without limits": ("{max: 60}", "{}", 16, ["limits nothing"]),
+    "inactivity that pays": ("90d: -15", "90d: 15", 15, ["less than 0"]),
+    "longer silence costs less": ("90d: -15", "90d: -1", 15, ["costs less"]),
+    "threshold above 100": ("A: 50", "A: 150", 9, ["100"]),
+    "grades that rise": ("A: 50, B: 20", "A: 20, B: 50", 9, ["do not go down"]),
+    "nobody's grade": ("F: 0", "F: 5", 9, ["does not start at 0"]),
+    "reserved grade": ("A: 50", '"?": 50', 9, ["stands for unknown"]),
+    "stage out of reach": ("at_least: 60}, grade", "at_least: 101}, grade", 22, ["nobody has 101"]),
+    "stage above all rules": ("points: 10, at_most: 30 per 7d", "points: 1, count: first", 22, ["at most 51"]),
+    "grade above all criteria": ("A: 50, B: 20", "A: 90, B: 80", 22, ["grade B is out of reach", "at most 60"]),
+    "leaves on entering": ("below: 45", "below: 61", 22, ["leave this stage on entering"]),
+    "unknown stage": ("to: mql", "to: mlq", 22, ["unknown stage 'mlq'", "'mql'"]),
+    "first stage entered": ("to: mql", "to: subscriber", 22, ["everybody begins"]),
+    "unknown grade entered": ("{at_least: B}", "{at_least: E}", 22, ["unknown grade 'E'"]),
+    "enter downward": ("{at_least: 60}, grade", "{below: 60}, grade", 22, ["unknown key 'below'"]),
+    "unknown type in an example": ("{type: page_view, url", "{type: pageview, url", 25, ["'pageview'"]),
+    "unknown grade in an example": ("expect: {grade: B}", "expect: {grade: E}", 25, ["unknown grade 'E'"]),
+    "unknown attribute in an example": ("person: {job_title", "person: {titel", 25, ["'titel'"]),
+    "a key twice": ("trend: {", "trend: {over: 1d, rising: 1, cooling: -1}\ntrend: {", 19, ["second time"]),
+}  # fmt: skip
+
+
+def load(text: str) -> Model:
+    return checked_model(parse(text, Path("scoring.yaml")), BUILT_IN)
+
+
+def test_the_model_of_this_page_is_good() -> None:
+    assert load(MODEL).version.startswith("small@")
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_every_mistake_names_its_line_and_what_to_do(mistake: str) -> None:
+    before, after, line, words = MISTAKES[mistake]
+    assert before in MODEL
+    with pytest.raises(ConfigError) as caught:
+        load(MODEL.replace(before, after, 1))
+    said = "\n".join(caught.value.problems)
+    assert f"scoring.yaml:{line}: " in said
+    for word in words:
+        assert word in said
+
+
+def test_ratings_that_read_alike_are_refused() -> None:
+    text = MODEL.replace("A: 50, B: 20", "A: 50, A1: 20").replace("levels: {1: 75, 2: 25", "levels: {1: 75, 11: 25")
+    with pytest.raises(ConfigError, match=r"scoring\.yaml:17: two ratings would both read 'A11'"):
+        load(text.replace("grade: {at_least: B}", "grade: {at_least: A1}").replace("{grade: B}", "{grade: A1}"))
+
+
+def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
+    text = MODEL.replace("{job_title: {m", "{jobtitle: {m").replace("to: mql", "to: mlq").replace("$rivals", "$rivalz")
+    with pytest.raises(ConfigError) as caught:
+        load(text)
+    assert [problem.split(":")[1] for problem in caught.value.problems] == ["4", "7", "22"]
+
+
+def test_unreachable_grades_and_levels_are_warnings() -> None:
+    document = parse(MODEL.replace("A: 50", "A: 61"), Path("m.yaml"))
+    found = [str(problem) for problem in warnings(checked_model(document, BUILT_IN), document)]
+    assert found == [
+        "m.yaml:9: grade A starts at 61, but all criteria together give at most 60. Lower it, or add points."
+    ]
+
+
+def test_the_version_follows_what_moves_a_score_and_nothing_else() -> None:
+    version = load(MODEL).version
+    assert load(MODEL.replace("# ", "#  ")).version == version
+    assert load(MODEL.replace("name: Keen", "name: Very keen")).version == version
+    assert load(MODEL.replace("points: 50", "points: 51")).version != version
+    assert load(MODEL.replace("[rival.example]", "[rival.example, other.example]")).version != version
+
+
+def test_a_mapped_attribute_is_known() -> None:
+    text = MODEL.replace("{job_title: {matches", "{favourite_colour: {matches")
+    checked_model(parse(text, Path("scoring.yaml")), BUILT_IN | {"favourite_colour": "text"})
+
+
+def test_the_schema_describes_every_section_and_takes_shorthands() -> None:
+    schema = json_schema()
+    assert {"model", "lists", "gates", "fit", "engagement", "lifecycle", "examples"} <= set(schema["properties"])
+    rule = schema["$defs"]["ActivityRule"]["properties"]
+    assert all("description" in rule[key] for key in ("activity", "points", "at_most", "within", "unless"))
+    for name in ("Cap", "Decay", "Count", "Tests", "ExpectedNumber"):
+        assert len(schema["$defs"][name]["anyOf"]) >= 2, f"{name} is also written in short"
+
+
+def test_the_starter_model_is_good() -> None:
+    path = Path(str(resources.files("config") / "presets" / "b2b-saas.yaml"))
+    assert load_model(path, BUILT_IN).version.startswith("b2b-saas@")
+    document = parse(path.read_text(encoding="utf-8"), path)
+    assert warnings(checked_model(document, BUILT_IN), document) == []
