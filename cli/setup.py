@@ -1,4 +1,4 @@
-"""init, check, provision, schema: from nothing to a first run."""
+"""init, settings, check, provision, schema: from nothing to a first run."""
 
 import sys
 from collections.abc import Iterator
@@ -73,6 +73,26 @@ def schema(
         sys.stderr.write(f"{write} written\n")
 
 
+def settings(
+    context: typer.Context,
+    output: Annotated[Output, typer.Option("--output", "-o", help="How to print them.")] = Output.TABLE,
+) -> None:
+    """Show every setting in force, and where it was set.
+
+    Secrets show as stars.
+
+    Example: leadgrade settings
+    """
+    from dataclasses import asdict
+
+    from cli.output import listing
+    from config.loading import origins
+
+    given = context_of(context)
+    rows = [asdict(origin) for origin in origins(given.config, given.env)]
+    listing(rows, output, title="Settings", empty="")
+
+
 def check(
     context: typer.Context,
     *,
@@ -90,9 +110,9 @@ def check(
     from insights.check import check_all, exit_code
 
     given = context_of(context)
-    settings = given.settings()
-    with connected(settings, given.clock) as connectors:
-        lines = check_all(settings, connectors)
+    loaded = given.settings()
+    with connected(loaded, given.clock) as connectors:
+        lines = check_all(loaded, connectors)
     told = [line for line in lines if everything or line.level != "pass" or line.subject == "account"]
     rows = [{"level": line.level, "where": line.where, "what": line.subject, "finding": line.text} for line in told]
     listing(rows, output, title="Check", empty="")
@@ -118,16 +138,16 @@ def provision(
     from connectors.registry import confirm_account, connected
 
     given = context_of(context)
-    settings = given.settings()
+    loaded = given.settings()
     rows = []
-    with connected(settings, given.clock) as connectors:
+    with connected(loaded, given.clock) as connectors:
         # All accounts are confirmed before anything is created in one of them.
         for connector in connectors.values():
-            confirm_account(settings, connector.identify())
+            confirm_account(loaded, connector.identify())
         for crm, connector in connectors.items():
             things = connector.provision(dry_run=dry_run)
             rows += [{"crm": crm, "what": thing.what, "status": thing.status} for thing in things]
     listing(rows, output, title="Fields", empty="Nothing to create.")
 
 
-COMMANDS = (init, check, provision, schema)
+COMMANDS = (init, settings, check, provision, schema)

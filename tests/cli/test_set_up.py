@@ -6,6 +6,7 @@ import pytest
 from cli_runner import CREDENTIALS, leadgrade, pointing_at
 from conftest import Sandbox
 
+from cli.setup import write_starting_files
 from config.attributes import attribute_types
 from config.environment import overlay
 from config.loading import load
@@ -88,3 +89,13 @@ def test_check_says_what_is_missing_provision_makes_it_and_check_is_content(crms
     assert after.returncode == 0, after.stdout
     assert "0 to mend" in after.stdout
     assert "12345678" in after.stdout
+
+
+def test_settings_says_where_each_value_comes_from_and_hides_secrets(tmp_path: Path) -> None:
+    list(write_starting_files(tmp_path))
+    done = leadgrade("settings", "--output", "json", cwd=tmp_path, env=CREDENTIALS)
+    rows = {row["key"]: row for row in json.loads(done.stdout)}
+    assert rows["hubspot.access_token"]["source"] == "LEADGRADE_HUBSPOT__ACCESS_TOKEN"
+    assert rows["salesforce.daily_share"]["source"].startswith("leadgrade.yaml:")
+    assert rows["hubspot.base_url"]["source"] == "default"
+    assert not any(secret in done.stdout for secret in ("pat-sandbox-leadgrade", "sandbox-secret"))
