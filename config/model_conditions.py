@@ -105,6 +105,11 @@ class Tests(Part):
                 )
         return value
 
+    @property
+    def is_relative(self) -> bool:
+        """Whether the answer can change as time passes."""
+        return self.older_than is not None or self.within is not None
+
     def written(self) -> list[tuple[str, Any]]:
         """The operators that are written, by their names in the file, with their values, in a fixed order."""
         values = ((name, getattr(self, field)) for name, field in OPERATORS.items())
@@ -131,9 +136,6 @@ OPERATORS_BY_TYPE: Final = {
     "date": frozenset({"before", "after", "older_than", "within"}),
 }
 """Type of an attribute -> operators it takes, beside `known` and `unknown`, which all take."""
-
-RELATIVE_OPERATORS: Final = frozenset({"older_than", "within"})
-"""Operators whose answer changes as time passes."""
 
 
 class When(Part):
@@ -170,8 +172,3 @@ class When(Part):
     def attributes(self) -> list[str]:
         """The attributes that the condition reads, each once, in the order of the file."""
         return list(dict.fromkeys(attribute for _, attribute, _ in self.walk()))
-
-    @property
-    def is_relative(self) -> bool:
-        """Whether the answer can change as time passes."""
-        return any(name in RELATIVE_OPERATORS for _, _, tests in self.walk() for name, _ in tests.written())

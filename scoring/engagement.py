@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Tally:
-    """Where a tally stands: the suffix of its tables, the columns that name a row, and the SQL of its day.
+    """Where a tally stands: the suffix of its tables, the columns that name a row, and the SQL of its days.
+
+    A tally is for one day, or for the worst that any day from `early` to `day` can bring: then what falls with time
+    is taken on `day` and what rises on `early`, and the score is a lower bound, exact when both are one day.
+    Both are templates: ``{alias}`` is the relation that holds the columns.
 
     Tables: `contributions` (keys, rule, nominal, decayed, capped, occurrences, set_aside, last_at), `group_caps`
     (keys, grp, micro), `inactivity` (keys, micro, last_at), `engagement` (keys, raw, score), each with the suffix.
@@ -32,6 +36,7 @@ class Tally:
     suffix: str
     keys: tuple[str, ...]
     day: str
+    early: str
 
     def table(self, name: str) -> str:
         """The name of one of its tables."""
@@ -60,6 +65,7 @@ def tabulate_terms(con: Any, plan: Plan) -> None:
         "spares": pa.array([term.spares_machines for term in terms], pa.bool_()),
         "grp": pa.array([term.group for term in terms], pa.int32()),
         "over": pa.array([term.window for term in terms], pa.int32()),
+        "last_worth": pa.array([float(term.last_worth) for term in terms], pa.float64()),
     }
     put(con, "rule_terms", pa.table(columns))
     groups = plan.model.engagement.groups
@@ -202,16 +208,23 @@ def tally(con: Any, plan: Plan, at: Tally, sums: str, *, lives: str = "") -> Non
 
 def _counted(plan: Plan, at: Tally, sums: str, lives: str) -> str:
     """SELECT of what the rules' ways of counting make of the sums: nominal and decayed micro-points."""
+    day, early = at.day.format(alias="q"), at.early.format(alias="q")
     strays = any(term.mode == "stagnates" for term in plan.terms)
     blocked = "b.person IS NOT NULL" if strays else "FALSE"
+    # A penalty is feared on the day on which its blocker is oldest, a gift hoped for while it is youngest.
+    stepped = sql.days_between("b.last_day", f"CASE WHEN t.points < 0 THEN {day} ELSE {early} END")
     join = (
-        f"LEFT JOIN blockers{lives} b ON b.person = q.person AND b.rule = q.rule "
-        f"AND {sql.days_between('b.last_day', at.day.format(alias='q'))} < t.over"
+        f"LEFT JOIN blockers{lives} b ON b.person = q.person AND b.rule = q.rule AND {stepped} < t.over"
         if strays
         else ""
     )
     least = "CASE WHEN t.points > 0 THEN q.lowest ELSE q.highest END"  # the oldest event is worth least
     most = "CASE WHEN t.points > 0 THEN q.highest ELSE q.lowest END"
+    first = least
+    if early != day:
+        # Between two days the first event may leave the window and a younger one take its place.
+        bound = f"CASE WHEN t.points > 0 THEN t.last_worth ELSE {most} END"
+        first = f"CASE WHEN {early} = {day} OR t.over IS NULL THEN {least} ELSE {bound} END"
     return f"""
         SELECT {at.columns("q")}, q.rule, q.bucket, t.cap, q.n, q.set_aside, q.last_at,
                CASE WHEN q.n = 0 THEN 0
@@ -222,7 +235,7 @@ def _counted(plan: Plan, at: Tally, sums: str, lives: str) -> str:
                     ELSE t.points END AS nominal,
                CASE WHEN q.n = 0 THEN 0
                     WHEN t.mode = 'every' THEN q.micro
-                    WHEN t.mode = 'first' THEN {least}
+                    WHEN t.mode = 'first' THEN {first}
                     WHEN q.n < t.needed THEN 0
                     WHEN t.mode = 'stagnates' AND {blocked} THEN 0
                     ELSE {most} END AS decayed
@@ -232,8 +245,10 @@ def _counted(plan: Plan, at: Tally, sums: str, lives: str) -> str:
 def _inactivity(plan: Plan, at: Tally, lives: str) -> str:
     """SELECT of (keys, micro, last_at) of those who have been silent long enough."""
     steps = sorted(plan.model.engagement.inactivity.items(), reverse=True)
-    source = f"life_signs{lives} l" + (" JOIN asked k ON k.person = l.person" if "day" in at.keys else "")
-    keys = "l.person, k.day" if "day" in at.keys else "l.person"
+    source = f"life_signs{lives} l"
+    if at.keys != ("person",):
+        source += " JOIN asked k ON k.person = l.person"
+    keys = ", ".join("l.person" if key == "person" else f"k.{key}" for key in at.keys)
     idle = sql.days_between("CAST(l.last_at AS DATE)", at.day.format(alias="k"))
     cases = " ".join(f"WHEN idle >= {days} THEN {micro(points)}" for days, points in steps)
     return f"""

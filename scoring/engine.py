@@ -78,7 +78,7 @@ def _fit(con: Any, model: Model, moment: Moment, attributes: Mapping[str, str]) 
 
 def _engagement(con: Any, plan: Plan, moment: Moment, machines: MachineTest, span: int, suffix: str) -> None:
     note_lives(con, plan, moment, machines, suffix)
-    at = Tally(suffix, ("person",), sql.day(moment.day))
+    at = Tally(suffix, ("person",), day=sql.day(moment.day), early=sql.day(moment.day))
     tally(con, plan, at, now_sums(plan, moment, machines, span), lives=suffix)
 
 

@@ -164,21 +164,25 @@ def find_bursts(con: Any, plan: Plan, moment: Moment) -> bool:
 
     Two signs make a machine, so only clicks that show another one are looked at.
     """
+    until = sql.instant(moment.until)
+    slot = "DATE_DIFF('second', TIMESTAMP '1970-01-01', a.occurred_at) // " + str(BURST_S + 1)
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE machine_bursts AS
         WITH suspects AS (
-            SELECT DISTINCT a.person, a.occurred_at
+            SELECT DISTINCT a.person, a.occurred_at, {slot} AS slot
             FROM activities a JOIN living_signatures ls ON ls.signature = a.signature
             WHERE {plan.asks_for_machines} AND ls.click AND (ls.scanner OR a.since_send_s <= {FAST_S})
-              AND a.occurred_at <= {sql.instant(moment.until)}
+              AND a.occurred_at <= {until}
+        ), around AS (
+            SELECT person, occurred_at, slot + shift AS slot FROM suspects, (VALUES (-1), (0), (1)) v (shift)
         ), clicks AS (
-            SELECT a.person, a.occurred_at, s.url
+            SELECT a.person, a.occurred_at, {slot} AS slot, s.url
             FROM activities a JOIN signatures s ON s.signature = a.signature
-            WHERE s.type = 'email_click' AND a.occurred_at <= {sql.instant(moment.until)}
+            WHERE s.type = 'email_click' AND a.occurred_at <= {until}
         )
         SELECT q.person, q.occurred_at
-        FROM suspects q JOIN clicks c ON c.person = q.person
+        FROM around q JOIN clicks c ON c.person = q.person AND c.slot = q.slot
         WHERE c.occurred_at BETWEEN q.occurred_at - INTERVAL '{BURST_S}' SECOND
                                 AND q.occurred_at + INTERVAL '{BURST_S}' SECOND
         GROUP BY q.person, q.occurred_at

@@ -43,15 +43,14 @@ class Term:
         return self.rule.unless == "machine"
 
     @property
-    def may_rise(self) -> bool:
-        """Whether what it gives can grow while nothing happens."""
-        if self.mode == "stagnates":
-            return True  # the penalty lifts, or a next step leaves the window
-        fades = self.window is not None or not self.decay.is_none
-        if self.points < 0:
-            return fades
-        # When the first event leaves the window, a younger one takes its place.
-        return self.mode == "first" and self.window is not None and not self.decay.is_none
+    def rises(self) -> bool:
+        """Whether the points of its events can only grow as time passes: a penalty that fades."""
+        return self.points < 0
+
+    @property
+    def last_worth(self) -> int:
+        """What an event is worth on its last day in the window; 0 where there is no window."""
+        return self.worth(self.window - 1) if self.window is not None else 0
 
     def worth(self, age: int) -> int:
         """Micro-points of one event at `age` days; 0 outside the window."""
@@ -84,11 +83,17 @@ class Plan:
         return bool(self.model.engagement.inactivity) or any(term.spares_machines for term in self.terms)
 
     @cached_property
-    def fit_moves(self) -> bool:
-        """Whether gates or criteria can change as time passes."""
+    def aging_attributes(self) -> tuple[str, ...]:
+        """The attributes whose age a gate or criterion tests, so that fit can change as time passes."""
         conditions = [gate.when for gate in self.model.gates]
         conditions += [criterion.when for criterion in self.model.fit.criteria if criterion.when is not None]
-        return any(when.is_relative for when in conditions)
+        tested = [pair for when in conditions for pair in when.walk()]
+        return tuple(dict.fromkeys(name for _, name, tests in tested if tests.is_relative))
+
+    @cached_property
+    def fit_moves(self) -> bool:
+        """Whether gates or criteria can change as time passes."""
+        return bool(self.aging_attributes)
 
 
 def _term(number: int, rule: ActivityRule, default: Decay, groups: list[str]) -> Term:

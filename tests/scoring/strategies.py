@@ -30,7 +30,7 @@ ASSETS = [None, "Demo request", "demo", "E-book (v2)"]
 AGENTS = [None, "Mozilla/5.0", "Mimecast scanner", "python-requests/2"]
 DAYS = [1, 2, 7, 10, 14, 30, 90]
 
-points = st.sampled_from([-50, -20, -7.5, -1, 1, 2.5, 3, 10, 25, 33.333333, 60, 120])
+points = st.sampled_from([-50, -7.5, -1, 1, 2.5, 3, 10, 10, 25, 33.333333, 60, 120])
 duration = st.sampled_from(DAYS).map("{}d".format)
 
 text_tests = st.one_of(
@@ -88,7 +88,7 @@ durations = st.sampled_from([{"at_least": "30s"}, {"below": 31}, {"known": True}
 def criteria(draw: st.DrawFn, still: bool) -> list[dict[str, Any]]:
     known = {name: tests for name, tests in tests_of.items() if not still or name not in {"renewal", "created_at"}}
     items = []
-    for number in range(draw(st.integers(0, 4))):
+    for number in range(draw(st.integers(0, 5))):
         item: dict[str, Any] = {"name": f"Trait {number}"}
         if draw(st.booleans()):
             item |= {"when": draw(whens(known)), "points": draw(points)}
@@ -109,19 +109,19 @@ decays = st.one_of(
     duration.map(lambda days: {"linear": days}),
     st.sampled_from([{"steps": {"7d": 0.5, "30d": 0.25}}, {"steps": {"1d": 0.333333, "90d": 0}}]),
 )
-types = st.one_of(st.sampled_from(TYPES), st.lists(st.sampled_from(TYPES), min_size=1, max_size=3, unique=True))
+types = st.one_of(st.sampled_from(TYPES), st.lists(st.sampled_from(TYPES), min_size=2, max_size=5, unique=True))
 
 
 @st.composite
 def rules(draw: st.DrawFn) -> list[dict[str, Any]]:
     items = []
-    for number in range(draw(st.integers(0, 5))):
+    for number in range(draw(st.integers(1, 6))):
         item: dict[str, Any] = {"name": f"Rule {number}", "activity": draw(types), "points": draw(points)}
         if draw(st.integers(0, 3)) == 0:
             item["when"] = draw(activity_whens)
         if draw(st.integers(0, 3)) == 0:
             item["when"] = item.get("when", {}) | {"duration": draw(durations)}
-        if draw(st.booleans()):
+        if draw(st.integers(0, 3)) == 0:
             item["unless"] = "machine"
         if draw(st.booleans()):
             item["group"] = draw(st.sampled_from(["one", "two"]))
@@ -215,9 +215,8 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
     return model
 
 
-ages = st.one_of(
-    st.sampled_from([0, *DAYS, *(day - 1 for day in DAYS), *(day + 1 for day in DAYS), 400]), st.integers(0, 200)
-)
+edges = [0, 400, *(day + shift for day in DAYS for shift in (-1, 0, 1))]
+ages = st.one_of(st.sampled_from(edges), st.integers(0, 20), st.integers(0, 200))
 clock_s = st.sampled_from([0, 1, 43_200, 55_799, 55_800, 86_399])  # 15:30 is 55 800 s
 
 
@@ -233,7 +232,7 @@ def events(draw: st.DrawFn) -> Activity:
         user_agent=draw(st.sampled_from(AGENTS)),
         duration_s=draw(st.sampled_from([None, 29.5, 30.0, 60.0])),
         since_send_s=draw(st.sampled_from([None, 0.0, 2.0, 2.1])),
-        flagged_machine=draw(st.sampled_from([None, False, False, True])),
+        flagged_machine=draw(st.sampled_from([None, False, False, False, True])),
     )
 
 
@@ -251,7 +250,7 @@ def people(draw: st.DrawFn) -> Person:
         "created_at": ages.map(lambda days: NOW - timedelta(days=days)),
     }
     attributes = {name: draw(value) for name, value in values.items() if draw(st.integers(0, 2))}
-    activities = draw(st.lists(events(), max_size=12))
+    activities = draw(st.lists(events(), min_size=draw(st.sampled_from([0, 4, 8])), max_size=12))
     if draw(st.integers(0, 3)) == 0:  # a machine that clicks everything at once
         start = NOW - timedelta(days=draw(ages))
         for number in range(draw(st.integers(2, 4))):
