@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 import subprocess
@@ -20,10 +21,17 @@ def installed() -> Path:
     for program in ("node", "npm"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed; the Node clients cannot be tried")
+    with (Path(tempfile.gettempdir()) / "leadgrade-tests-npm.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # tests run in several processes
+        _install()
+    return PROJECT
+
+
+def _install() -> None:
     modules, lock = PROJECT / "node_modules", PROJECT / "package-lock.json"
     stamp = modules / ".installed-from"
     if stamp.exists() and stamp.read_bytes() == lock.read_bytes():
-        return PROJECT
+        return
     with tempfile.TemporaryDirectory() as place:
         for name in ("package.json", "package-lock.json"):
             shutil.copy(PROJECT / name, place)
@@ -36,7 +44,6 @@ def installed() -> Path:
         shutil.copy(lock, Path(place) / "node_modules" / stamp.name)
         shutil.rmtree(modules, ignore_errors=True)
         shutil.move(Path(place) / "node_modules", modules)
-    return PROJECT
 
 
 def run(script: str, *arguments: str) -> Any:
