@@ -1,0 +1,39 @@
+"""What docs/model.md shows is a model that loads, and its example comes out as written."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from config.attributes import BUILT_IN
+from config.model import checked_model
+from config.model_conditions import OPERATORS
+from config.yaml_file import parse
+from scoring.golden import run_examples
+
+PAGE = Path(__file__).parents[2] / "docs" / "model.md"
+BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+CONDITIONS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("when:")]
+
+
+def test_the_sections_of_the_page_make_a_model_whose_example_passes() -> None:
+    sections = [block for block in BLOCKS if not block.startswith("when:")]
+    text = "\n".join([*sections, "rating: {matrix: grade x level}", "trend: {over: 14d, rising: 10, cooling: -10}"])
+    model = checked_model(parse(text, Path("model.md")), BUILT_IN)
+    assert len(model.examples) == 1
+    assert run_examples(model) == []
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_the_conditions_of_the_page_load(condition: str) -> None:
+    text = (
+        f"model: page\nlists: {{free_mail: preset}}\ngates:\n  - name: One\n    effect: disqualify\n    {condition}\n"
+    )
+    assert checked_model(parse(text, Path("model.md")), BUILT_IN).gates
+
+
+def test_every_operator_is_on_the_page() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert [name for name in OPERATORS if f"`{name}" not in text] == []
