@@ -43,6 +43,8 @@ GROUP: Final = "leadgrade"
 GROUP_LABEL: Final = "Lead scoring"
 PREFIX: Final = "leadgrade_"
 
+_CAPITALS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
@@ -128,6 +130,20 @@ def observed(values: Sequence[Any], field: OutputField) -> list[str | None]:
     if field.type == "date":
         return [day[:10] if (day := _date(value)) else None for value in values]
     return canonical(values, "text")
+
+
+def salesforce_link(value: Any) -> str | None:
+    """The link to a Salesforce record from what a contact holds as its id; null when that is no id.
+
+    HubSpot's integration stores 15 characters, Salesforce answers with 18: each of the last three tells which of five
+    are capitals.
+    """
+    text = str(value or "").strip()
+    if len(text) not in {15, 18} or not (text.isascii() and text.isalnum()):
+        return None
+    fives = (text[start : start + 5] for start in range(0, 15, 5))
+    check = "".join(_CAPITALS[sum(letter.isupper() << place for place, letter in enumerate(five))] for five in fives)
+    return f"salesforce:{text[:15]}{text[15:] or check}"
 
 
 def instant_us(value: Any) -> int | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.errors import AuthStop
 from connectors.hubspot import counters
-from connectors.hubspot.fields import Mapped, canonical, mapped, observed, property_of
+from connectors.hubspot.fields import Mapped, canonical, mapped, observed, property_of, salesforce_link
 from connectors.hubspot.links import read_links
 from connectors.hubspot.objects import Page, Source, changed, listed
 from connectors.hubspot.rows import batch
@@ -209,7 +209,7 @@ def _record_columns(values: _Values, attributes: list[Mapped]) -> dict[str, list
             for modified, item in zip(values.of("lastmodifieddate"), values.objects, strict=True)
         ],
         "links": [
-            [f"salesforce:{other}" for other in pair if other]
+            [link for value in pair if (link := salesforce_link(value))]
             for pair in zip(*(values.of(name) for name in SALESFORCE_IDS), strict=True)
         ],
         **_attribute_columns(values, attributes),

@@ -39,6 +39,9 @@ CALLS_PER_S: Final = 50
 
 CHUNK_BYTES: Final = 1 << 20
 
+_NOT_CONNECTED: Final = ("NewConnectionError", "NameResolutionError")
+"""Causes deep inside an error of `requests`: no connection was made, or no address was found for the name."""
+
 PAGE_ROWS: Final = 2_000
 """Records of one page of a query that we ask for; the most that is given."""
 
@@ -263,7 +266,7 @@ def _take(answer: requests.Response, path: Path | None) -> bytes:
 def _was_sent(error: requests.RequestException) -> bool:
     if isinstance(error, requests.ConnectTimeout | requests.exceptions.SSLError):
         return False
-    return "NewConnectionError" not in repr(error)
+    return not any(cause in repr(error) for cause in _NOT_CONNECTED)
 
 
 def _reason(error: requests.RequestException) -> str:

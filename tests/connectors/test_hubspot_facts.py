@@ -53,6 +53,23 @@ def test_a_contact_with_company_owner_stage_and_salesforce_ids(hub: HubSpotRig) 
     assert (account["attr.company.name"], account["attr.company.employee_count"]) == ("Acme", "300")
 
 
+@pytest.mark.parametrize(
+    ("held", "link"),
+    [
+        ("00Q5g00000BAz9Z", "00Q5g00000BAz9ZEAT"),
+        ("00Q5g00000BAz9ZEAT", "00Q5g00000BAz9ZEAT"),
+        ("not known", None),
+        ("00Q5g00000", None),
+    ],
+)
+def test_links_to_salesforce_have_the_long_form_of_its_ids(hub: HubSpotRig, held: str, link: str | None) -> None:
+    """Text that is no id links nobody: two contacts with the same remark are not one person."""
+    contact = hub.portal.create("contacts", {"salesforcecontactid": held}, created=hub.clock.now())
+    hub.settle()
+    row = Facts().pull(hub.connector(), ["records"]).records()[contact]
+    assert row["links"] == ([] if link is None else [f"salesforce:{link}"])
+
+
 def test_deals_with_people_company_amount_and_end(hub: HubSpotRig) -> None:
     now = hub.clock.now()
     company = hub.portal.create("companies", {"name": "Acme"}, created=now)

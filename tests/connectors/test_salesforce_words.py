@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import socket
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import orjson
 import pyarrow as pa
 import pytest
+import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.clock import FakeClock
 from connectors.door import Again, Good, Renew, Request, Response
 from connectors.errors import AuthStop, ConfigProblem, ConnectorBug, LimitReached, SplitBatch
-from connectors.salesforce import bulk, soql, values, windows
+from connectors.salesforce import bulk, client, soql, values, windows
 from connectors.salesforce.activities import member_type
 from connectors.salesforce.errors import (
     BulkRefused,
@@ -298,3 +300,14 @@ def test_written_fields_have_names_and_shapes_that_salesforce_takes() -> None:
     assert "string" in clash("fit_score", {"type": "string", "length": 10})
     assert "10" in clash("reasons", {"type": "string", "length": 10})
     assert "formula" in clash("rating", {"type": "string", "length": 255, "calculated": True})
+
+
+def test_a_call_to_a_name_without_an_address_was_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with client.make_session(None) as session, pytest.raises(requests.ConnectionError) as caught:
+        session.get("https://acme.my.salesforce.com/services/data")
+    assert not client._was_sent(caught.value)
+    assert client._reason(caught.value) == "no connection"
