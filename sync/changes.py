@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from connectors.base import CLEAR, Change
 from scoring.facts import OUTPUT_FIELDS, OutputField
+from sync.journal.book import Given
 from sync.mirror import plan
 
 if TYPE_CHECKING:
@@ -58,6 +59,16 @@ def make(
     """Plan the changes of all live records, in the mirror; counts per CRM. Needs the engine's ``scores``."""
     triggers = {field.name: trigger(field, min_change) for field in OUTPUT_FIELDS}
     return plan.make(connection, triggers=triggers, refused=refused)
+
+
+def unnoted(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Given]]:
+    """Per CRM the stages that records hold as they should, but that the journal never heard of being accepted.
+
+    Left alone, the journal would be wrong for as long as the record need not be written, and the stage machine would
+    go on from the stage before.
+    """
+    found = plan.unnoted(connection)
+    return {crm: [Given(record_id, stage) for record_id, stage in rows] for crm, rows in found.items()}
 
 
 def slices(mirror: Mirror, crm: str, count: int, size: int = SLICE) -> Iterator[list[PlannedChange]]:

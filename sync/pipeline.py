@@ -26,6 +26,7 @@ from sync.report import (
     Calls,
     Conversion,
     Failure,
+    Move,
     Pulled,
     Report,
     RunKind,
@@ -154,6 +155,7 @@ class _Draft:
     tallies: dict[str, apply.Tally] = field(default_factory=dict)
     rest: str = apply.NOT_REACHED  # why rows that were planned and not sent were not sent
     top: list[TopPerson] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
     conversions: list[Conversion] = field(default_factory=list)
     steps: list[StepTime] = field(default_factory=list)
     failure: Failure | None = None
@@ -240,11 +242,15 @@ def _score_and_plan(settings: Settings, model: Model, session: Session, draft: _
         with _timed(draft, session, "plan") as rows:
             planned = changes.make(connection, min_change=settings.writes.min_change, refused=session.journal.refused())
             rows["records"] = sum(crm.records for crm in planned)
+        unnoted = changes.unnoted(connection)
         draft.tallies = {crm.crm: apply.Tally(crm) for crm in planned}
         draft.crowd = summary.crowd(connection)
         draft.top = summary.top(connection)
+        draft.moves = summary.moves(connection)
         draft.conversions = summary.conversions(connection)
     session.checkpoint()
+    for crm, given in unnoted.items():
+        session.journal.note_outcomes(crm, accepted=given, rejected=[], gone=[], now=session.clock.now())
 
 
 def _write(
@@ -309,6 +315,7 @@ def _report(
         rated_changing=draft.crowd.changing,
         written=[tally.written(draft.rest) for tally in draft.tallies.values()],
         top=draft.top,
+        moves=draft.moves,
         conversions=draft.conversions,
         calls=[
             Calls(

@@ -106,6 +106,22 @@ def make(
     return [Planned(*row) for row in counts]
 
 
+def unnoted(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[str, str | None]]]:
+    """Per CRM (record id, stage) of records that hold the stage they should, though the journal knows of another.
+
+    So it is when a write took effect and its answer was lost. Needs `sync.mirror.views` and the engine's ``scores``.
+    """
+    found: dict[str, list[tuple[str, str | None]]] = {}
+    for crm, record_id, stage in connection.execute("""
+        SELECT crm, record_id, scores.stage FROM given_stages
+        JOIN members USING (crm, record_id) JOIN store.records USING (crm, record_id) JOIN scores USING (person)
+        WHERE given_stages.stage IS DISTINCT FROM scores.stage
+            AND nullif(trim("observed.stage"), '') IS NOT DISTINCT FROM scores.stage
+    """).fetchall():
+        found.setdefault(crm, []).append((record_id, stage))
+    return found
+
+
 def read(connection: duckdb.DuckDBPyConnection, crm: str, first: int, last: int) -> list[dict[str, Any]]:
     """Rows of the plan with tags `first` to `last`, in the order of sending, as column name -> value."""
     relation = connection.sql(

@@ -148,7 +148,11 @@ def _deals(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _previous_stages(connection: duckdb.DuckDBPyConnection, stages: Iterable[Sequence[StageRow]]) -> None:
-    """The stage a person was given last: from the journal, else as the CRM shows it in our field."""
+    """The stage a person was given last: from the journal, else as the CRM shows it in our field.
+
+    Merged and converted records speak for their person too: a lead's stage lives on in the contact it became.
+    ``given_stages`` stays, for `sync.mirror.plan.unnoted`.
+    """
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE given_stages (crm VARCHAR, record_id VARCHAR, stage VARCHAR, since TIMESTAMP)"
     )
@@ -157,15 +161,14 @@ def _previous_stages(connection: duckdb.DuckDBPyConnection, stages: Iterable[Seq
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE previous_stages AS
         SELECT person, stage, since FROM (
-            SELECT person, place, stage, since FROM given_stages JOIN members USING (crm, record_id)
+            SELECT crm, record_id, stage, since FROM given_stages
             UNION ALL
-            SELECT person, place, nullif(trim("observed.stage"), ''), NULL
-            FROM store.records JOIN members USING (crm, record_id)
+            SELECT crm, record_id, nullif(trim("observed.stage"), ''), NULL FROM store.records
         )
-        WHERE stage IS NOT NULL
-        QUALIFY row_number() OVER (PARTITION BY person ORDER BY since DESC NULLS LAST, place) = 1
+        JOIN identities USING (crm, record_id) LEFT JOIN members USING (crm, record_id, person)
+        WHERE stage IS NOT NULL AND person IN (SELECT person FROM members)
+        QUALIFY row_number() OVER (PARTITION BY person ORDER BY since DESC NULLS LAST, place NULLS LAST, stage) = 1
     """)
-    connection.execute("DROP TABLE given_stages")
 
 
 def insert(

@@ -1,0 +1,75 @@
+"""The stage a person is in outlives what happens to its records and to our runs.
+
+The model lets in at 40 points of engagement and out below 20; two looks at the pricing page are 40 points now and 20
+after a half-life.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from sync_rig import ago
+
+from sync import apply
+from sync.pipeline import open_journal
+
+if TYPE_CHECKING:
+    from .conftest import World
+
+DAY = 86_400
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+def look_at_prices_twice(world: World) -> None:
+    for number in range(2):
+        world.salesforce.do(f"e{number}", "E", url="/pricing", occurred_at=ago(0.1))
+
+
+def given(world: World) -> dict[str, str]:
+    """What the journal knows of Salesforce's records."""
+    journal = open_journal(world.settings)
+    found = {record_id: stage for chunk in journal.stages() for _, record_id, stage, _ in chunk}
+    journal.close()
+    return found
+
+
+def die(*_: object) -> None:
+    raise Killed
+
+
+def test_a_converted_lead_keeps_its_stage_as_a_contact(world: World) -> None:
+    world.salesforce.put("E", email="eve@acme.example", kind="lead")
+    look_at_prices_twice(world)
+    world.run()
+    assert world.salesforce.observed("E")["stage"] == "lead"
+    world.clock.advance(25 * DAY)
+    world.salesforce.remove("E", "converted", "C")
+    world.salesforce.put("C", email="eve@acme.example")
+    world.run(approve=True)
+    assert 20 <= int(world.salesforce.observed("C")["engagement_score"]) < 40
+    assert world.salesforce.observed("C")["stage"] == "lead"
+
+
+def test_a_stage_whose_write_was_never_noted_counts_all_the_same(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CRM took the new stage, the process died before it knew; weeks later the stage machine goes on from it."""
+    world.salesforce.put("E", email="eve@acme.example", kind="lead")
+    world.run()
+    assert given(world)["E"] == world.salesforce.observed("E")["stage"] == "subscriber"
+    look_at_prices_twice(world)
+    with monkeypatch.context() as patch:
+        patch.setattr(apply, "_note", die)
+        with pytest.raises(Killed):
+            world.run()
+    assert (given(world)["E"], world.salesforce.observed("E")["stage"]) == ("subscriber", "lead")
+
+    written = world.writes
+    world.run()
+    assert (given(world)["E"], world.writes) == ("lead", written)
+    world.clock.advance(25 * DAY)
+    world.run(approve=True)
+    assert 20 <= int(world.salesforce.observed("E")["engagement_score"]) < 40
+    assert world.salesforce.observed("E")["stage"] == "lead"
