@@ -31,7 +31,8 @@ log = structlog.get_logger(__name__)
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 60.0
 STRANGER_S = 10.0
-"""A server that no connection has ever reached is given up so soon: a wrong address is likelier than trouble."""
+"""A server that has never given a sensible answer is given up so soon: somebody may be waiting at the terminal, and a
+wrong address is likelier than passing trouble."""
 DEADLINE_S = 300.0
 """A call that has no good answer after this long, its next wait included, is given up: the run stops and goes on later.
 What a server asks for is granted in full or not at all, never shortened."""
@@ -227,7 +228,7 @@ class Door:
         self._budgets = budgets
         self._clock = clock
         self._deadline_s = deadline_s
-        self._met = False  # whether anybody was ever there
+        self._met = False  # whether the server has ever talked sense, if only to say "later"
         self._random = random.Random(seed)
         self._lock = threading.Lock()
         self._calls = 0
@@ -310,7 +311,6 @@ class Door:
         try:
             return source()
         except TransportError as error:
-            self._met = self._met or error.sent
             raise _Retry(Again(error.reason)) from None
 
     def _attempt(self, request: Request, token: str) -> tuple[Verdict, Response]:
@@ -321,10 +321,10 @@ class Door:
         try:
             response = self._send(request, token)
         except TransportError as error:
-            self._met = self._met or error.sent
             return Again(error.reason, maybe_done=error.sent), _NO_ANSWER
-        self._met = True
-        return self._judge(request, response), response
+        verdict = self._judge(request, response)
+        self._met = self._met or not isinstance(verdict, Again) or verdict.after_s is not None
+        return verdict, response
 
     def _unknown(self, request: Request, reason: str) -> OutcomeUnknown:
         return OutcomeUnknown(f"{request} was sent and no usable answer came ({reason}).", crm=self._crm)

@@ -30,12 +30,14 @@ def pull(connector: Connector, session: Session, not_castable: Counter[str]) -> 
     A failing optional stream is told as skipped and the others go on. A failing required stream ends the pull with
     its error, so does a used-up quota; rows read until then are kept with their cursor.
     """
+    with session.mirror.open() as connection:
+        known = cursors(connection, connector.crm)
     for stream in connector.streams():
         rows: Counter[str] = Counter()
         began = session.clock.monotonic()
         skipped = ""
         try:
-            _pull_stream(connector, stream.name, session, rows, not_castable)
+            _pull_stream(connector, stream.name, known.get(stream.name), session, rows, not_castable)
         except LimitReached:
             raise
         except ConnectorError as error:
@@ -47,11 +49,14 @@ def pull(connector: Connector, session: Session, not_castable: Counter[str]) -> 
 
 
 def _pull_stream(
-    connector: Connector, stream: str, session: Session, rows: Counter[str], not_castable: Counter[str]
+    connector: Connector,
+    stream: str,
+    cursor: str | None,
+    session: Session,
+    rows: Counter[str],
+    not_castable: Counter[str],
 ) -> None:
     step = Step("pull", connector.crm, stream)
-    with session.mirror.open() as connection:
-        cursor = cursors(connection, connector.crm).get(stream)
     pending: list[Batch] = []
     session.progress.start(step)
     try:

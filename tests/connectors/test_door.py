@@ -150,18 +150,33 @@ def test_a_zero_wait_asked_by_the_server_cannot_spin_for_ever(clock: FakeClock) 
 
 
 def test_the_deadline_ends_endless_trouble_and_says_what_the_trouble_was(clock: FakeClock) -> None:
-    script = Script(clock, TransportError("timeout"))
+    script = Script(clock, OK, TransportError("timeout"))
+    door = door_of(script)
+    door.call(READ)
     with pytest.raises(Unreachable, match=r"GET /things .* within 300 s \(last: timeout\)"):
-        door_of(script).call(READ)
+        door.call(READ)
     assert clock.monotonic() <= 300.0
     assert len(script.times) > 5
 
 
-def test_a_server_that_was_never_reached_is_given_up_soon_and_the_address_is_doubted(clock: FakeClock) -> None:
-    script = Script(clock, TransportError("no connection", sent=False))
+@pytest.mark.parametrize(
+    "trouble",
+    [TransportError("no connection", sent=False), TransportError("connection lost"), answer(502)],
+    ids=["nobody there", "hangs up", "an edge with nothing behind it"],
+)
+def test_a_server_that_never_made_sense_is_given_up_soon_and_the_address_is_doubted(
+    clock: FakeClock, trouble: Any
+) -> None:
+    script = Script(clock, trouble)
     with pytest.raises(Unreachable, match=r"within 10 s .* Check the address"):
         door_of(script).call(READ)
     assert clock.monotonic() <= STRANGER_S
+
+
+def test_a_server_that_says_when_to_come_back_is_no_stranger(clock: FakeClock) -> None:
+    script = Script(clock, *[answer(429, retry_after="10")] * 5, OK)
+    door_of(script).call(READ)
+    assert clock.monotonic() > STRANGER_S
 
 
 def test_a_server_that_was_reached_once_is_waited_for(clock: FakeClock) -> None:
