@@ -8,7 +8,10 @@ from cli.context import Output
 from cli.output import console, show_json, table
 
 if TYPE_CHECKING:
-    from sync.report import Report, Written
+    from sync.report import Move, Report, Written
+
+GUARD_EXIT = 4
+"""A guard stopped the run before it wrote: what it would have done is what a person must see."""
 
 
 def show_report(report: Report, output: Output) -> None:
@@ -45,15 +48,34 @@ def show_written(report: Report) -> None:
     """How each CRM's records ended, with the reasons; of a run that wrote nothing by intent, what it would write."""
     if not report.written:
         return
-    if report.dry_run or report.kind == "plan":
+    guarded = report.failure is not None and report.failure.exit_code == GUARD_EXIT
+    if report.dry_run or report.kind == "plan" or guarded:
         rows = [(part.crm, part.planned, part.unchanged) for part in report.written]
         table("To write", ["crm", "records to write", "unchanged"], rows)
+        show_moves(report)
         return
     names = ["planned", "accepted", "rejected", "unknown", "skipped", "unchanged"]
     table("Written", ["crm", *names], [(part.crm, *(getattr(part, name) for name in names)) for part in report.written])
     lines = [line for part in report.written for line in reasons(part)]
     if lines:
         console().print("\n".join(lines), end="\n\n", soft_wrap=True)
+
+
+def show_moves(report: Report) -> None:
+    """A sample of what the plan changes: before and after."""
+    shown = ("rating", "stage", "fit_score", "engagement_score", "trend")
+
+    def step(move: Move, name: str) -> str:
+        if name not in move.then:
+            return ""
+        return f"{move.now[name] or 'none'} → {move.then[name] or 'none'}"
+
+    rows = [
+        (move.record, *(step(move, name) for name in shown), move.then.get("reasons") or "") for move in report.moves
+    ]
+    if rows:
+        columns = ["record", "rating", "stage", "fit", "engagement", "trend", "reasons"]
+        table("A sample of the changes", columns, rows)
 
 
 def reasons(part: Written) -> list[str]:

@@ -68,6 +68,16 @@ class TopPerson(Part):
     reasons: str | None
 
 
+class Move(Part):
+    """One record that the plan changes: what it holds now and what it shall hold, for the fields that differ."""
+
+    record: str  # such as ``hubspot:51``
+    crossing: bool  # rating or stage changes
+    why: str  # the fields that call for the write
+    now: dict[str, str | None]
+    then: dict[str, str | None]
+
+
 class Conversion(Part):
     """How many people of one rating have really become customers, won deals or converted leads."""
 
@@ -128,6 +138,7 @@ class Report(Part):
     rated_changing: int = 0  # of them, those whose rating or stage changes
     written: list[Written] = []
     top: list[TopPerson] = []
+    moves: list[Move] = []  # a sample of the plan: changes of known ratings first, then new ones
     conversions: list[Conversion] = []
     calls: list[Calls] = []
     steps: list[StepTime] = []

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from sync.report import Conversion, TopPerson
+from scoring.facts import OBSERVED_PREFIX, OUTPUT_FIELDS
+from sync.mirror.tables import quoted
+from sync.report import Conversion, Move, TopPerson
 
 if TYPE_CHECKING:
     import duckdb
@@ -66,6 +68,29 @@ def top(connection: duckdb.DuckDBPyConnection, most: int = 10) -> list[TopPerson
         )
         for records, rating, stage, trend, fit, engagement, reasons in rows
     ]  # fmt: skip
+
+
+def moves(connection: duckdb.DuckDBPyConnection, most: int = 10) -> list[Move]:
+    """A sample of ``store.plan``: records whose known rating or stage changes, then other crossings, then the rest."""
+    names = [field.name for field in OUTPUT_FIELDS]
+    now = ", ".join(quoted(OBSERVED_PREFIX + name) for name in names)
+    then = ", ".join(f"{quoted('desired.' + name)}::VARCHAR" for name in names)
+    differs = ", ".join(quoted("write." + name) for name in names)
+    rows = connection.execute(f"""
+        SELECT crm || ':' || record_id, crossing, why, [{now}], [{then}], [{differs}]
+        FROM store.plan JOIN store.records USING (crm, record_id)
+        ORDER BY crossing AND trim("observed.rating") <> '' DESC NULLS LAST, crossing DESC, crm, tag LIMIT {most}
+    """).fetchall()
+    return [
+        Move(
+            record=record,
+            crossing=crossing,
+            why=why,
+            now={name: value for name, value, write in zip(names, before, moved, strict=True) if write},
+            then={name: value for name, value, write in zip(names, after, moved, strict=True) if write},
+        )
+        for record, crossing, why, before, after, moved in rows
+    ]
 
 
 def conversions(connection: duckdb.DuckDBPyConnection) -> list[Conversion]:

@@ -305,6 +305,11 @@ def test_too_many_changes_stop_the_run_unless_approved(world: World) -> None:
     assert "20 of 24 people (83%)" in report.failure.message
     assert (report.rated_before, report.rated_changing) == (24, 20)
     assert counts(report)["hubspot"].skipped_by_reason == {"stopped by a guard": 20}
+    assert len(report.moves) == 10
+    for move in report.moves:
+        assert move.crossing
+        assert (move.now["rating"], move.then["rating"]) == ("?4", "B4")
+        assert move.now.keys() == move.then.keys()
     assert world.writes == writes
     wide = world.settings.model_copy(update={"writes": WriteSettings(guard=GuardSettings(max_share=0.9))})
     assert world.run("plan").exit_code == 0
