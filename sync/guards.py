@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import duckdb
-    from scoring.golden import Failure
 
     from config.settings import Settings
     from connectors.base import Identity
+    from scoring.golden import Failure
     from sync.mirror.store import Mirror
     from sync.mirror.summary import Crowd
 
