@@ -88,17 +88,17 @@ def wait_until_up(port: int, process: subprocess.Popen[bytes]) -> None:
 
 def run(folder: Path, *arguments: str) -> Measured:
     """Run the installed command to its end and account for it alone."""
-    out = folder / "out.json"
+    out, said = folder / "out.json", folder / "said.log"
     start = time.perf_counter()
-    with out.open("wb") as stdout:
+    with out.open("wb") as stdout, said.open("wb") as stderr:
         command = [str(BIN / "leadgrade"), "--config", str(folder / "leadgrade.yaml"), *arguments]
-        process = subprocess.Popen(command, stdout=stdout, env=os.environ | SECRETS)
+        process = subprocess.Popen(command, stdout=stdout, stderr=stderr, env=os.environ | SECRETS)
         _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - start
     code = os.waitstatus_to_exitcode(status)
     process.returncode = code
     if code not in {0, 1}:
-        raise SystemExit(f"leadgrade {' '.join(arguments)} ended with {code}")
+        raise SystemExit(f"leadgrade {' '.join(arguments)} ended with {code}\n{said.read_text()[-2000:]}")
     text = out.read_text()
     report = json.loads(text) if text.startswith("{") else {}
     return Measured(report, wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
@@ -108,7 +108,7 @@ def table(title: str, measured: Measured) -> None:
     """Print the steps of one run."""
     report = measured.report
     print(f"\n{title}")
-    print(f"{'step':<34}{'rows':>10}{'seconds':>10}{'rows/s':>12}")
+    print(f"{'step':<44}{'rows':>10}{'seconds':>10}{'rows/s':>12}")
     pulled = [(f"pull {row['crm']} {row['stream']}", row["rows"], row["seconds"]) for row in report["pulled"]]
     steps = [
         (f"{row['step']} {row['crm']}".strip(), row["rows"], row["seconds"])
@@ -117,7 +117,7 @@ def table(title: str, measured: Measured) -> None:
     ]
     for name, rows, seconds in [*pulled, *steps]:
         rate = f"{rows / seconds:,.0f}" if seconds > 0 and rows else ""
-        print(f"{name:<34}{rows:>10,}{seconds:>10.2f}{rate:>12}")
+        print(f"{name:<44}{rows:>10,}{seconds:>10.2f}{rate:>12}")
     written = {row["crm"]: row for row in report["written"]}
     for crm, row in written.items():
         print(f"{crm}: " + ", ".join(f"{row[word]:,} {word}" for word in WORDS))

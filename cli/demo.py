@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 PEOPLE = 1500
 """Enough for every rating to appear, few enough for half a minute."""
+NO_LIMIT = 1_000_000
+"""The made-up portal has no rate limits, so our own budget need not keep to HubSpot's."""
 
 
 def demo(
@@ -75,17 +77,20 @@ def _crms(people: int, seed: int) -> Iterator[_Crms]:
 
 def _pointing_at(urls: "Urls", folder: Path, given: Context) -> Context:
     """A context whose settings and model are those that `init` writes, and whose CRMs are the made-up ones."""
+    from cli.logs import QUIET
     from cli.setup import write_starting_files
 
     list(write_starting_files(folder))
     env = {
         "LEADGRADE_HUBSPOT__BASE_URL": urls.hubspot,
+        "LEADGRADE_HUBSPOT__REQUESTS_PER_10_S": str(NO_LIMIT),
+        "LEADGRADE_HUBSPOT__SEARCHES_PER_S": str(NO_LIMIT),
         "LEADGRADE_HUBSPOT__ACCESS_TOKEN": "pat-sandbox-leadgrade",
         "LEADGRADE_SALESFORCE__LOGIN_URL": urls.salesforce,
         "LEADGRADE_SALESFORCE__CLIENT_ID": "sandbox-client",
         "LEADGRADE_SALESFORCE__CLIENT_SECRET": "sandbox-secret",
     }
-    return Context(folder / "leadgrade.yaml", env, given.log_format, given.verbosity, given.clock)
+    return Context(folder / "leadgrade.yaml", env, given.log_format, given.verbosity or QUIET, given.clock)
 
 
 def _main_job(given: Context, crms: _Crms) -> int:

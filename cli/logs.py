@@ -21,6 +21,9 @@ STARS: Final = "***"
 EMAIL: Final = re.compile(r"[\w.+%'-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)
 BEARER: Final = re.compile(r"(?i)(bearer\s+|pat-[a-z]{2,3}\d?-)[\w.!-]+")
 
+QUIET: Final = -1
+"""Verbosity of a command that tells its own story: warnings alone."""
+
 _secrets: list[str] = []
 
 
@@ -64,9 +67,9 @@ def set_up(log_format: LogFormat, verbosity: int) -> None:
 
 def _level(verbosity: int) -> int:
     """On a terminal progress bars say enough; elsewhere the log is all there is."""
-    if verbosity:
+    if verbosity > 0:
         return logging.DEBUG
-    return logging.WARNING if sys.stderr.isatty() else logging.INFO
+    return logging.WARNING if verbosity == QUIET or sys.stderr.isatty() else logging.INFO
 
 
 def _last(_logger: WrappedLogger, _method: str, line: EventDict | str | bytes) -> str:

@@ -64,7 +64,7 @@ class Bars:
 
 
 class Lines:
-    """A line when a step begins, every few seconds while it lasts, and when it ends."""
+    """A line every few seconds while a step lasts and when it ends; a step that had nothing to do is not news."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -97,4 +97,5 @@ class Lines:
         rate = rows / seconds if seconds > 0 else 0.0
         left = round((total - rows) / rate) if event == "going on" and total and rate else None
         facts = {"step": str(step), "rows": rows, "total": total, "rows_per_s": round(rate), "left_s": left}
-        log.info(event, seconds=round(seconds, 1), **{key: value for key, value in facts.items() if value is not None})
+        say = log.info if rows or seconds >= EVERY_S else log.debug
+        say(event, seconds=round(seconds, 1), **{key: value for key, value in facts.items() if value is not None})

@@ -86,6 +86,19 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(capsys: pytest.Captu
     assert said[0]["step"] == "pull hubspot records"
 
 
+def test_a_step_that_had_nothing_to_do_is_not_news(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.set_up(LogFormat.JSON, 0)
+    lines = Lines(FakeClock(datetime(2026, 6, 15, tzinfo=UTC)))
+    idle, busy = Step("pull", "hubspot", "deals"), Step("pull", "hubspot", "records")
+    lines.start(idle)
+    lines.finish(idle)
+    lines.start(busy)
+    lines.advance(busy, 1)
+    lines.finish(busy)
+    [line] = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["step"] == str(busy)
+
+
 def test_foreseen_errors_say_what_to_do_and_give_their_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     two = ConfigErrors([ConfigError("one.", file="a.yaml", line=3, remedy="Mend it."), ConfigError("two.")])
     assert tell(two) == 2
