@@ -96,7 +96,7 @@ def _pointing_at(urls: "Urls", folder: Path, given: Context) -> Context:
 def _main_job(given: Context, crms: _Crms) -> int:
     """provision, backfill, sync; the exit code is 0 when all three did what they should."""
     from cli.output import console
-    from cli.report import show_people, show_pulled, show_top, show_written
+    from cli.report import show_conversions, show_people, show_pulled, show_top, show_written
     from cli.run import run_once
     from connectors.registry import connected
     from sync.stop import Stop
@@ -113,6 +113,7 @@ def _main_job(given: Context, crms: _Crms) -> int:
     show_people(first)
     show_written(first)
     show_top(first)
+    show_conversions(first)
     writes_before = len(crms.shared.journal.writes())
     second = run_once(given, "sync", stop=stop)
     write_calls = len(crms.shared.journal.writes()) - writes_before

@@ -117,4 +117,4 @@ def show_conversions(report: Report) -> None:
     if not any(part.converted for part in report.conversions):
         return
     rows = [(part.rating, part.people, part.converted, f"{part.share:.1%}") for part in report.conversions]
-    table("Converted so far, by rating", ["rating", "people", "converted", "share"], rows)
+    table("Converted so far, by rating", ["rating", "people", "converted", "share"], rows, right=("share",))

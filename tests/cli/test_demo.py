@@ -4,6 +4,9 @@ import pytest
 from cli_runner import leadgrade
 
 
+CONVERTED = r"^([A-F][1-4]) +(\d+) +(\d+) +[\d.]+% *$"
+
+
 @pytest.mark.slow
 def test_the_demo_shows_the_whole_job_and_ends_well() -> None:
     done = leadgrade("demo")
@@ -37,6 +40,10 @@ def test_the_demo_shows_the_whole_job_and_ends_well() -> None:
     assert len(rated) == 10
     assert rated[0] == "A1"
     assert re.search(r"[A-Z][\w ]+ [+-]\d+ · ", best), "no reasons"
+
+    shares = shown.split("Converted so far")[1].split("A second sync")[0]
+    converted = {rating: int(won) / int(people) for rating, people, won in re.findall(CONVERTED, shares, re.MULTILINE)}
+    assert min(converted["A1"], converted["B1"]) > converted["C3"] > converted["D4"]
 
     assert "A second sync at once: 0 rows written in 0 write calls" in shown
     assert "leadgrade demo --keep" in shown
