@@ -3,7 +3,6 @@ import re
 import pytest
 from cli_runner import leadgrade
 
-
 CONVERTED = r"^([A-F][1-4]) +(\d+) +(\d+) +[\d.]+% *$"
 
 
