@@ -3,11 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 17
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -41,8 +42,14 @@ format: $(STAMP) ## format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP) ## measure the backfill and print the table
-	$(BIN)/python benchmarks/backfill.py
+bench: $(STAMP) ## measure everything and print the tables
+	$(BIN)/python -m benchmarks
+
+bench-backfill: $(STAMP) ## 20,000 people from an empty store to all rows written
+	$(BIN)/python -m benchmarks.backfill $(BENCH_ARGS)
+
+bench-limits: $(STAMP) ## share of HubSpot's limits that is made use of
+	$(BIN)/python -m benchmarks.limits $(BENCH_ARGS)
 
 lock: ## renew requirements.lock (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
@@ -51,4 +58,4 @@ lock: ## renew requirements.lock (needs uv)
 clean: ## remove .venv and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
 
-.PHONY: help install demo test check format bench lock clean
+.PHONY: help install demo test check format bench bench-backfill bench-limits lock clean

@@ -1,7 +1,7 @@
 """The sandbox's own API, under `/_sandbox` on both ports: what was called, troubles, time, and things that people do.
 
 GET    /_sandbox/summary     sizes, calls by CRM and status, troubles that are on, the time
-GET    /_sandbox/journal     the latest calls; `?crm=`, `?writes=true`, `?limit=` (100)
+GET    /_sandbox/journal     the latest calls; `?crm=`, `?writes=true`, `?limit=` (100), `?brief=true` (without bodies)
 DELETE /_sandbox/journal     forgets them
 GET    /_sandbox/troubles    what can be turned on, and what is on
 POST   /_sandbox/troubles    {"name": ..., "times": 1, "match": "", "skip": 0, ...}; times null: until turned off
@@ -92,7 +92,8 @@ class _Control:
             if request.query_params.get("writes") == "true"
             else [call for call in self._shared.journal if crm in {None, call.crm}]
         )
-        return JSONResponse([_as_json(call) for call in calls[-int(limit) :]])
+        shown = _brief if request.query_params.get("brief") == "true" else _as_json
+        return JSONResponse([shown(call) for call in calls[-int(limit) :]])
 
     async def forget_journal(self, _request: Request) -> Response:
         self._shared.journal.clear()
@@ -190,18 +191,20 @@ def _number(value: object, name: str) -> float:
         raise BadRequest(f"{name} is not a number") from None
 
 
-def _as_json(call: Call) -> Fields:
+def _brief(call: Call) -> Fields:
     return {
         "at": call.at.isoformat(),
         "crm": call.crm,
         "method": call.method,
         "path": call.path,
         "query": call.query,
-        "headers": dict(call.headers),
-        "body": call.body.decode("utf-8", "replace"),
         "status": call.status,
         "is_write": call.is_write,
     }
+
+
+def _as_json(call: Call) -> Fields:
+    return _brief(call) | {"headers": dict(call.headers), "body": call.body.decode("utf-8", "replace")}
 
 
 async def _refuse(_request: Request, error: Exception) -> Response:
