@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from sandbox.core import Shared
 from sandbox.hubspot.portal import Portal
 from sandbox.leadlist import LeadListProblem, fill
-from sandbox.population import demo_troubles, populate
+from sandbox.population import demo_troubles, fill_bare, populate
 from sandbox.salesforce.org import Org
 from sandbox.server import HUBSPOT_PORT, SALESFORCE_PORT, Urls, serve
 
@@ -21,10 +22,13 @@ def main(arguments: list[str] | None = None) -> int:
     wanted = parser.parse_args(arguments)
     if (wanted.people_from is None) != (wanted.mapping is None):
         parser.error("--people-from and --mapping go together")
-    shared = Shared(limits=wanted.limits)
+    shared = Shared(limits=wanted.limits, latency_s=wanted.latency)
     portal, org = Portal(shared), Org(shared)
     now = shared.clock.now()
-    if wanted.people_from is None:
+    gc.disable()  # else it would go through all records again and again
+    if wanted.contacts or wanted.leads:
+        fill_bare(portal, org, contacts=wanted.contacts, leads=wanted.leads, now=now)
+    elif wanted.people_from is None:
         populate(portal, org, people=wanted.people, seed=wanted.seed, now=now, activities_per_person=wanted.activities)
     else:
         try:
@@ -34,6 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
             return 2
     if wanted.troubles:
         demo_troubles(portal, org)
+    gc.freeze()
+    gc.enable()
     return 128 + serve(portal, org, shared, ports=tuple(wanted.ports), started=_announce)
 
 
@@ -49,8 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--people-from", type=Path, help="a lead list (CSV) instead of the made-up population")
     parser.add_argument("--mapping", type=Path, help="what the columns of the lead list mean (YAML)")
+    parser.add_argument("--contacts", type=int, default=0, help="so many bare HubSpot contacts instead, for measuring")
+    parser.add_argument("--leads", type=int, default=0, help="so many bare Salesforce leads instead, for measuring")
     parser.add_argument("--ports", type=int, nargs=2, default=[HUBSPOT_PORT, SALESFORCE_PORT], metavar=("HS", "SF"))
     parser.add_argument("--no-limits", dest="limits", action="store_false", help="no rate limits")
+    parser.add_argument("--latency", type=float, default=0, help="seconds that every call waits before its answer")
     parser.add_argument("--troubles", action="store_true", help="a few records that each CRM refuses to change")
     return parser
 

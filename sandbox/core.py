@@ -58,15 +58,21 @@ class Call:
 
 
 class CallJournal:
-    """Every call, in order of arrival; the oldest fall out beyond `keep`."""
+    """Every call, in order of arrival; the oldest fall out beyond `keep` calls or `keep_bytes` of bodies."""
 
-    def __init__(self, keep: int = 100_000) -> None:
-        self._calls: collections.deque[Call] = collections.deque(maxlen=keep)
+    def __init__(self, keep: int = 100_000, keep_bytes: int = 256 * 1024 * 1024) -> None:
+        self._calls: collections.deque[Call] = collections.deque()
+        self._keep = keep
+        self._keep_bytes = keep_bytes
+        self._bytes = 0
         self.counts: collections.Counter[str] = collections.Counter()  # "hubspot 429" -> n
 
     def add(self, call: Call) -> None:
         """Remember a call."""
         self._calls.append(call)
+        self._bytes += len(call.body)
+        while len(self._calls) > self._keep or (self._bytes > self._keep_bytes and len(self._calls) > 1):
+            self._bytes -= len(self._calls.popleft().body)
         self.counts[f"{call.crm} {call.status}"] += 1
 
     def __iter__(self) -> Iterator[Call]:
@@ -82,6 +88,7 @@ class CallJournal:
     def clear(self) -> None:
         """Forget all calls."""
         self._calls.clear()
+        self._bytes = 0
         self.counts.clear()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -11,7 +12,7 @@ from sandbox.hubspot.errors import bad_request
 from sandbox.hubspot.records import created_name, modified_name, object_type
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from sandbox.hubspot.portal import Portal
     from sandbox.hubspot.records import Record, SearchIndex
@@ -76,22 +77,28 @@ class Searcher:
     def __init__(self, portal: Portal, kind: str, index: SearchIndex, *, text_ids: bool, past_window: bool) -> None:
         self._portal = portal
         self._kind = kind
-        self._index = index
+        self.index = index
         self.text_ids = text_ids
-        self._past_window = past_window
+        self.past_window = past_window
         self._modified = {modified_name(kind), "hs_lastmodifieddate"}
 
-    def matches(self, groups: list[list[Filter]], query: str) -> list[Record]:
-        """Records that all filters of any group let through, and that hold every word of `query`."""
-        found: dict[str, Record] = {}
-        for group in groups or [[]]:
-            candidates, left = self._candidates(group)
-            tests = [self._test(one) for one in left]
-            found |= {record.id: record for record in candidates if all(test(record) for test in tests)}
-        if not query:
-            return list(found.values())
+    def matches(self, groups: list[list[Filter]], query: str) -> list[int]:
+        """Ids of the records that all filters of any group let through, and that hold every word of `query`.
+
+        In order of the ids.
+        """
+        shown = self.index.shown
         words = [word.lower() for word in query.split()]
-        return [record for record in found.values() if _holds(record, words)]
+        found: list[list[int]] = []
+        for group in groups or [[]]:
+            numbers, left = self._candidates(group)
+            tests = [self._test(one) for one in left]
+            if words:
+                tests.append(lambda record: _holds(record, words))
+            found.append(
+                [number for number in numbers if all(test(shown[number]) for test in tests)] if tests else numbers
+            )
+        return found[0] if len(found) == 1 else sorted({number for part in found for number in part})
 
     def key(self, name: str) -> Callable[[Record], Key | None]:
         """What records are compared and sorted by, in the property's own type; None when empty."""
@@ -198,24 +205,30 @@ class Searcher:
 
         return test
 
-    def _candidates(self, group: list[Filter]) -> tuple[Iterable[Record], list[Filter]]:
-        """The records worth testing and the filters left to test: windows of time or ids are read off the index."""
-        modified = [one for one in group if one.name in self._modified and one.operator in _WINDOWS]
-        if modified:
-            windows = [self._window(one, _to_ms) for one in modified]
-            low, high = max(low for low, _ in windows), min(high for _, high in windows)
-            return self._index.by_modified(low, high), [one for one in group if one not in modified]
-        by_id = [one for one in group if one.name == "hs_object_id" and one.operator in _WINDOWS]
+    def _candidates(self, group: list[Filter]) -> tuple[list[int], list[Filter]]:
+        """The ids worth testing, in order, and the filters left to test: windows are read off the index."""
+        if modified := [one for one in group if one.name in self._modified and one.operator in _WINDOWS]:
+            first, last = self._range(modified, _to_ms)
+            numbers = self.index.modified(first, last)
+        else:
+            numbers = self.index.ids()
+        left = [one for one in group if one not in modified]
+        by_id = [one for one in left if one.name == "hs_object_id" and one.operator in _WINDOWS]
         if by_id and not self.text_ids:
-            windows = [self._window(one, int) for one in by_id]
-            low, high = max(low for low, _ in windows), min(high for _, high in windows)
-            return self._index.by_id(low, high), [one for one in group if one not in by_id]
-        return self._index.shown.values(), group
+            first, last = self._range(by_id, int)
+            numbers = numbers[bisect.bisect_left(numbers, first) : bisect.bisect_right(numbers, last)]
+            left = [one for one in left if one not in by_id]
+        return numbers, left
+
+    def _range(self, filters: list[Filter], read: Callable[[str], int]) -> tuple[int, int]:
+        """The range, both ends included, that all these filters let through."""
+        windows = [self._window(one, read) for one in filters]
+        return max(low for low, _ in windows), min(high for _, high in windows)
 
     def _window(self, one: Filter, read: Callable[[str], int]) -> tuple[int, int]:
         """The range, both ends included, that a comparison lets through."""
         value = int(_value(read, one.value, one.name))
-        bounded = not (self._past_window and one.name in self._modified)
+        bounded = not (self.past_window and one.name in self._modified)
         match one.operator:
             case "EQ":
                 return value, value

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sandbox.hubspot import times
+from sandbox.ordered import ByStamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +28,7 @@ SINGULAR: Final = {
     "calls": "call", "emails": "email", "tasks": "task", "communications": "communication",
 }  # fmt: skip
 _HIGHEST: Final = 2**63
+_WINDOWS_KEPT: Final = 8
 _BY_NAME: Final = (
     {name: name for name in OBJECT_TYPES}
     | {short: name for name, short in SINGULAR.items()}
@@ -100,51 +102,53 @@ class SortedIds:
 class SearchIndex:
     """What search shows: live records as they were when last indexed, by id and by modified time.
 
-    `_modified` is sorted and append-mostly; an entry whose record has moved on is skipped when read and swept out
-    when such entries are the majority.
+    `results` is for searches to keep what they found, so that the pages of one search are not each worked out anew; a
+    change of any record empties it.
     """
 
     def __init__(self) -> None:
         self.shown: dict[int, Record] = {}
+        self.results: dict[object, list[int]] = {}
         self._ids = SortedIds()
-        self._modified: list[tuple[int, int]] = []  # (milliseconds, id)
-        self._stamps: dict[int, int] = {}  # id -> milliseconds now in force
+        self._modified: ByStamp[int, int] = ByStamp()  # by milliseconds
+        self._windows: dict[tuple[int, int], list[int]] = {}
 
     def put(self, record: Record) -> None:
         """Show this state of the record from now on."""
-        number, stamp = int(record.id), times.to_ms(record.updated)
+        number = int(record.id)
         self.shown[number] = record
         self._ids.add(number)
-        if self._stamps.get(number) == stamp:
-            return
-        self._stamps[number] = stamp
-        entry = (stamp, number)
-        if not self._modified or entry > self._modified[-1]:
-            self._modified.append(entry)
-        else:
-            place = bisect.bisect_left(self._modified, entry)
-            if self._modified[place] != entry:
-                self._modified.insert(place, entry)
-        if len(self._modified) > 2 * len(self.shown) + 100:
-            self._modified = [entry for entry in self._modified if self._stamps.get(entry[1]) == entry[0]]
+        self._modified.put(number, times.to_ms(record.updated))
+        self._forget()
 
     def drop(self, record_id: str) -> None:
         """Show the record no more."""
         number = int(record_id)
         if self.shown.pop(number, None) is not None:
             self._ids.discard(number)
-            del self._stamps[number]
+            self._modified.drop(number)
+            self._forget()
 
-    def by_id(self, low: int, high: int) -> list[Record]:
-        """Records with ids from `low` to `high`, both included, in order."""
-        return [self.shown[number] for number in self._ids.between(low, high)]
+    def ids(self) -> list[int]:
+        """All ids, in order."""
+        return self._ids.between(0, _HIGHEST)
 
-    def by_modified(self, low: int, high: int) -> list[Record]:
-        """Records modified from `low` to `high` milliseconds, both included, oldest change first."""
-        start = bisect.bisect_left(self._modified, (low, -1))
-        end = bisect.bisect_right(self._modified, (high, _HIGHEST))
-        shown, stamps = self.shown, self._stamps
-        return [shown[number] for stamp, number in self._modified[start:end] if stamps.get(number) == stamp]
+    def modified(self, low: int, high: int) -> list[int]:
+        """Ids of the records modified from `low` to `high` milliseconds, both included, in order of the ids.
+
+        Kept until the next change, since a window is walked page by page.
+        """
+        if (low, high) not in self._windows:
+            if len(self._windows) >= _WINDOWS_KEPT:
+                self._windows.clear()
+            self._windows[low, high] = sorted(self._modified.between(low, high + 1))
+        return self._windows[low, high]
+
+    def _forget(self) -> None:
+        if self._windows:
+            self._windows.clear()
+        if self.results:
+            self.results.clear()
 
 
 class Store:

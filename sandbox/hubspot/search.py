@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sandbox.hubspot import times
+import orjson
+
 from sandbox.hubspot.calls import Reply
 from sandbox.hubspot.errors import bad_request
 from sandbox.hubspot.filters import Searcher, read_groups
@@ -14,11 +15,11 @@ from sandbox.hubspot.troubles import same_place, thin_page
 if TYPE_CHECKING:
     from sandbox.hubspot.calls import Ask
     from sandbox.hubspot.portal import Portal
-    from sandbox.hubspot.records import Record
 
 MOST_A_PAGE: Final = 200
 MOST_RESULTS: Final = 10_000
 LONGEST_BODY: Final = 3000  # characters
+RESULTS_KEPT: Final = 8
 
 
 def search(portal: Portal, ask: Ask) -> Reply:
@@ -41,10 +42,8 @@ def search(portal: Portal, ask: Ask) -> Reply:
         text_ids=order.get("ids") == "text",
         past_window=take("search_past_window", ask.path) is not None,
     )
-    found = searcher.matches(read_groups(body), str(body.get("query") or ""))
-    sort = _sort(body)
-    _arrange(searcher, found, sort)
-    page = found[start : start + limit]
+    found = _found(searcher, body)
+    page = [searcher.index.shown[number] for number in found[start : start + limit]]
     following = start + len(page)
     cursor = str(following)
     thin = thin_page(portal, ask.path, len(page))
@@ -52,7 +51,7 @@ def search(portal: Portal, ask: Ask) -> Reply:
         following = start + thin
         cursor = str(following) if thin else same_place(str(body.get("after") or "0"))
         page = page[:thin]
-    if sort is None or order.get("shuffle"):
+    if not body.get("sorts") or order.get("shuffle"):
         portal.shared.random.shuffle(page)
     names = [name for name in body.get("properties") or [] if isinstance(name, str)]
     view = View(portal, kind, names, ask)
@@ -84,18 +83,35 @@ def _sort(body: dict[str, Any]) -> tuple[str, bool] | None:
     return first.get("propertyName", ""), first.get("direction", "ASCENDING") == "DESCENDING"
 
 
-def _arrange(searcher: Searcher, found: list[Record], sort: tuple[str, bool] | None) -> None:
-    """Sort in place: empty values last. Without a sort pages follow creation, but rows within a page do not (A, C)."""
+def _found(searcher: Searcher, body: dict[str, Any]) -> list[int]:
+    """The ids of everything that the search finds, in its order."""
+    groups, query, sort = read_groups(body), str(body.get("query") or ""), _sort(body)
+    asked = (orjson.dumps([groups, query, sort]), searcher.text_ids, searcher.past_window)
+    kept = searcher.index.results
+    if asked not in kept:
+        found = _arranged(searcher, searcher.matches(groups, query), sort)
+        if any(one.name.startswith("associations.") for group in groups for one in group):
+            return found  # links change without a change of the record
+        if len(kept) >= RESULTS_KEPT:
+            kept.clear()
+        kept[asked] = found
+    return kept[asked]
+
+
+def _arranged(searcher: Searcher, found: list[int], sort: tuple[str, bool] | None) -> list[int]:
+    """Ids that are in order of number, sorted as asked: empty values last.
+
+    Without a sort pages follow creation, but rows within a page do not (A, C).
+    """
+    shown = searcher.index.shown
     if sort is None:
-        found.sort(key=lambda record: (times.to_ms(record.created), int(record.id)))
-        return
+        return sorted(found, key=lambda number: shown[number].created)
     name, downwards = sort
     searcher.known(name)
+    if name == "hs_object_id" and not searcher.text_ids:
+        return found[::-1] if downwards else found
     key = searcher.key(name)
-    found.sort(key=lambda record: int(record.id))
-    if name == "hs_object_id" and not downwards and not searcher.text_ids:
-        return
-    keyed = [(key(record), record) for record in found]
-    full = [pair for pair in keyed if pair[0] is not None]
-    full.sort(key=lambda pair: pair[0], reverse=downwards)  # type: ignore[arg-type,return-value]  # one type per property
-    found[:] = [record for _, record in full] + [record for value, record in keyed if value is None]
+    values = {number: key(shown[number]) for number in found}
+    full = [number for number in found if values[number] is not None]
+    full.sort(key=values.__getitem__, reverse=downwards)  # type: ignore[arg-type]  # one type per property
+    return [*full, *(number for number in found if values[number] is None)]

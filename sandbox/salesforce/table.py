@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from typing import TYPE_CHECKING
 
+from sandbox.ordered import ByStamp
 from sandbox.salesforce.schema import Row
 from sandbox.salesforce.values import STAMP_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 _PARENTS = frozenset({
     "AccountId", "ActivityId", "CampaignId", "ContactId", "EmailMessageId", "EventId", "LeadId", "OpportunityId",
@@ -23,9 +23,7 @@ class Table(dict[str, Row]):
     def __init__(self, fields: Iterable[str]) -> None:
         super().__init__()
         self._children: dict[str, dict[str, list[str]]] = {name: {} for name in fields if name in _PARENTS}
-        self._stamps: list[str] = []
-        self._ids: list[str] = []
-        self._stale = False
+        self._stamps: ByStamp[str, str] = ByStamp()  # by SystemModstamp's whole seconds
         self.version = 0  # grows with every change
         self.pending: dict[str, tuple[str, Row | None]] = {}
 
@@ -41,7 +39,7 @@ class Table(dict[str, Row]):
                 if parent:
                     index.setdefault(parent, []).append(record_id)
         self[record_id] = row
-        self._stale = True
+        self._stamps.put(record_id, row["SystemModstamp"][:STAMP_SECONDS])
         self.version += 1
 
     def drop(self, record_id: str) -> None:
@@ -50,7 +48,7 @@ class Table(dict[str, Row]):
         for name, index in self._children.items():
             if row.get(name):
                 index[row[name]].remove(record_id)
-        self._stale = True
+        self._stamps.drop(record_id)
         self.version += 1
 
     def children(self, field: str, parent_id: str) -> list[Row]:
@@ -62,14 +60,9 @@ class Table(dict[str, Row]):
         index = self._children.get(field)
         return None if index is None else [child for parent in parents for child in index.get(parent, ())]
 
-    def stamped_between(self, low: str, high: str) -> Sequence[str]:
+    def stamped_between(self, low: str, high: str) -> list[str]:
         """Ids with low <= SystemModstamp < high (texts of whole seconds), oldest first."""
-        if self._stale:
-            ordered = sorted((row["SystemModstamp"][:STAMP_SECONDS], record_id) for record_id, row in self.items())
-            self._stamps = [stamp for stamp, _ in ordered]
-            self._ids = [record_id for _, record_id in ordered]
-            self._stale = False
-        return self._ids[bisect_left(self._stamps, low) : bisect_left(self._stamps, high)]
+        return self._stamps.between(low, high)
 
     def hold_back(self, record_id: str, until: str, previous: Row | None) -> None:
         """Show `previous` (or nothing) to queries until `until`: the change is not committed yet."""

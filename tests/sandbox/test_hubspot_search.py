@@ -251,3 +251,14 @@ def test_rows_are_complete(server: HubSpot) -> None:
     assert {row["properties"]["jobtitle"] for row in rows} == {"CTO"}
     assert {row["properties"]["phone"] for row in rows} == {None}
     assert len(walk(server, "/crm/v3/objects/contacts")) == 3
+
+
+def test_what_changes_between_two_pages_shows_in_the_second(server: HubSpot) -> None:
+    made = [server.contact(number, city=city) for number, city in enumerate("abcd")]
+    body: dict[str, Any] = {"sorts": ["city"], "filters": [filtered("lastmodifieddate", "GTE", "1")], "limit": 2}
+    assert ids(server.search(**body)) == made[:2]
+    assert ids(server.search(**body, after=2)) == made[2:]
+    server.portal.update("contacts", made[0], {"city": "z"})
+    assert ids(server.search(**body, after=2)) == [made[3], made[0]]
+    server.portal.archive("contacts", made[3])
+    assert (ids(server.search(**body, after=2)), server.search(**body).json()["total"]) == ([made[0]], 3)

@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from conftest import NOW
 
-from sandbox.core import Shared
+from sandbox.core import Call, CallJournal, Shared
 from sandbox.hubspot.portal import Portal
 from sandbox.salesforce.org import Org
 from sandbox.server import running
@@ -69,6 +70,16 @@ def test_the_journal_keeps_every_call_with_headers_body_and_status(box: Any, htt
     assert calls[0].headers["authorization"] == TOKEN["Authorization"]
     assert b"Renamed" in calls[1].body
     assert [call.method for call in box.shared.journal.writes()] == ["PATCH"]
+
+
+def test_the_journal_forgets_its_oldest_calls_beyond_its_size() -> None:
+    journal = CallJournal(keep=3, keep_bytes=100)
+    for number, size in enumerate((10, 10, 10, 10, 85, 300)):
+        journal.add(Call(NOW, "hubspot", "POST", f"/{number}", "", {}, b"x" * size, 200))
+        assert [call.path for call in journal] == [
+            ["/0"], ["/0", "/1"], ["/0", "/1", "/2"], ["/1", "/2", "/3"], ["/3", "/4"], ["/5"],
+        ][number]  # fmt: skip
+    assert journal.counts["hubspot 200"] == 6
 
 
 def test_the_journal_can_be_read_narrowed_and_forgotten_over_http(box: Any, http: requests.Session) -> None:
@@ -191,6 +202,22 @@ def test_the_sandbox_runs_in_a_process_of_its_own_and_ends_on_a_signal() -> None
         assert process.wait(20) == 128 + signal.SIGTERM
     assert summary["records"]["salesforce"]["Lead"] > 0
     assert summary["limits"] is False
+
+
+def test_the_sandbox_can_be_filled_with_bare_records_for_measuring() -> None:
+    command = [sys.executable, "-m", "sandbox", "--ports", "0", "0", "--contacts", "250", "--leads", "30"]
+    with subprocess.Popen([*command, "--latency", "0.05"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        urls = json.loads(process.stdout.readline())
+        summary = requests.get(f"{urls['hubspot']}/_sandbox/summary", timeout=10).json()
+        page = requests.get(
+            f"{urls['hubspot']}{CONTACTS}", params={"limit": 100, "after": 700}, headers=TOKEN, timeout=10
+        )
+        process.terminate()
+    assert summary["records"]["hubspot"]["contacts"] == 250
+    assert summary["records"]["salesforce"]["Lead"] == 30
+    assert [one["id"] for one in page.json()["results"]] == [str(number) for number in range(700, 751)]
+    assert page.elapsed >= timedelta(seconds=0.05)
 
 
 def test_a_dripping_answer_arrives_whole(box: Any, http: requests.Session) -> None:
