@@ -11,6 +11,7 @@ import functools
 import random
 import threading
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
@@ -18,12 +19,14 @@ import structlog
 import tenacity
 
 from connectors.base import Usage
+from connectors.budget import PauseTooLong
 from connectors.errors import AuthStop, ConnectorError, OutcomeUnknown, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from connectors.budget import Budget
     from connectors.clock import Clock
 
 log = structlog.get_logger(__name__)
@@ -39,9 +42,6 @@ What a server asks for is granted in full or not at all, never shortened."""
 
 JITTER_S = 0.5
 """Added to what the server asks for, so that all who were sent away do not come back at once."""
-
-SHORTEST_WAIT_S = 0.001
-"""Below this a wait is lost in a clock's rounding, and whoever waits would ask again at the same instant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,43 +160,6 @@ class FixedToken:
         raise AuthStop("the access token was refused.", crm=self._crm, remedy=self._remedy)
 
 
-class Budget:
-    """At most `limit` calls per sliding window of `window_s` seconds, shared by all threads."""
-
-    def __init__(self, limit: int, window_s: float, clock: Clock) -> None:
-        self._limit = limit
-        self._window = window_s
-        self._clock = clock
-        self._calls: collections.deque[float] = collections.deque()
-        self._not_before = 0.0
-        self._lock = threading.Lock()
-
-    def acquire(self) -> float:
-        """Wait for a place in the window and take it; seconds waited."""
-        waited = 0.0
-        while (wait := self._try()) > 0:
-            self._clock.sleep(wait)
-            waited += wait
-        return waited
-
-    def _try(self) -> float:
-        with self._lock:
-            now = self._clock.monotonic()
-            if now < self._not_before:
-                return max(SHORTEST_WAIT_S, self._not_before - now)
-            while self._calls and self._calls[0] <= now - self._window:
-                self._calls.popleft()
-            if len(self._calls) < self._limit:
-                self._calls.append(now)
-                return 0.0
-            return max(SHORTEST_WAIT_S, self._calls[0] + self._window - now)
-
-    def pause(self, seconds: float) -> None:
-        """Nobody calls for so long: the server, or another app on the same allowance, says stop."""
-        with self._lock:
-            self._not_before = max(self._not_before, self._clock.monotonic() + seconds)
-
-
 _NO_ANSWER = Response(0, {}, b"")
 
 
@@ -206,8 +169,16 @@ class _Retry(Exception):
         self.verdict = verdict
 
 
+@dataclass(slots=True)
+class _Call:
+    """What one call remembers from attempt to attempt."""
+
+    request: Request
+    renewed: bool = False
+
+
 class Door:
-    """Calls one CRM. Thread-safe as far as `send` and the token source are."""
+    """Calls one CRM. Thread-safe as far as `send` and the token source are: each call keeps its own state."""
 
     def __init__(
         self,
@@ -238,8 +209,8 @@ class Door:
     def call(self, request: Request) -> Response:
         """The answer to `request`, once the vendor's judge takes it as good.
 
-        Raises what the judge raises; Unreachable when the deadline is spent; OutcomeUnknown when a request that
-        must not be repeated was sent and no answer came.
+        Raises what the judge raises; Unreachable when the deadline is spent, or would be by the time the server asks
+        for; OutcomeUnknown when a request that must not be repeated was sent and no answer came.
         """
         start = self._clock.monotonic()
 
@@ -262,17 +233,22 @@ class Door:
             reraise=True,
         )
         try:
-            return retrying(self._with_auth, request)
+            return retrying(self._with_auth, _Call(request))
         except _Retry as last:
-            asked = last.verdict.after_s
-            wish = f"; it asked for {asked:.0f} s of patience" if asked else ""
-            raise Unreachable(
-                f"{request} got no usable answer within {self._patience_s():.0f} s (last: {last}{wish}).",
-                crm=self._crm,
-                remedy="Nothing was lost; run again when the CRM can be reached."
-                if self._met
-                else "Check the address in the settings, and the network.",
-            ) from None
+            raise self._given_up(request, last.verdict.reason, last.verdict.after_s) from None
+        except PauseTooLong as pause:
+            raise self._given_up(request, "pause", pause.seconds) from None
+
+    def _given_up(self, request: Request, reason: str, asked_s: float | None) -> Unreachable:
+        wish = f"; it asked for {asked_s:.0f} s of patience" if asked_s else ""
+        return Unreachable(
+            f"{request} got no usable answer within {self._patience_s():.0f} s (last: {reason}{wish}).",
+            crm=self._crm,
+            remedy="Nothing was lost; run again when the CRM can be reached."
+            if self._met
+            else "Check the address in the settings, and the network.",
+            resets_at=self._clock.now() + timedelta(seconds=asked_s) if asked_s else None,
+        )
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
@@ -283,11 +259,16 @@ class Door:
             backoff = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0 ** min(state.attempt_number - 1, 10))
             return backoff * self._random.uniform(0.5, 1.0)
 
-    def _with_auth(self, request: Request) -> Response:
-        """One attempt with a fresh token, and a second one with a renewed token when the first was refused."""
+    def _with_auth(self, call: _Call) -> Response:
+        """One attempt with a fresh token, and a second one with a renewed token when the first was refused.
+
+        A call renews once, however often it is tried again.
+        """
+        request = call.request
         token = self._token(self._tokens.current)
         verdict, response = self._attempt(request, token)
-        if isinstance(verdict, Renew):
+        if isinstance(verdict, Renew) and not call.renewed:
+            call.renewed = True
             token = self._token(lambda: self._tokens.renew(token))
             verdict, response = self._attempt(request, token)
         match verdict:
@@ -314,7 +295,7 @@ class Door:
             raise _Retry(Again(error.reason)) from None
 
     def _attempt(self, request: Request, token: str) -> tuple[Verdict, Response]:
-        waited = self._budgets[request.budget].acquire()
+        waited = self._budgets[request.budget].acquire(self._patience_s())
         with self._lock:
             self._calls += 1
             self._waited_s += waited

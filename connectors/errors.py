@@ -26,17 +26,22 @@ class ConnectorError(Exception):
 
     exit_code = 70
 
-    def __init__(self, message: str, *, crm: str, remedy: str = "", request_id: str = "") -> None:
+    def __init__(
+        self, message: str, *, crm: str, remedy: str = "", request_id: str = "", resets_at: datetime | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.crm = crm
         self.remedy = remedy
         self.request_id = request_id  # the vendor's, for a support ticket
+        self.resets_at = resets_at  # when it may go on, where the CRM tells
 
     def __str__(self) -> str:
         text = f"{self.crm}: {self.message}"
         if self.remedy:
             text += f" {self.remedy}"
+        if self.resets_at:
+            text += f" It may go on at {self.resets_at:%Y-%m-%d %H:%M} UTC."
         if self.request_id:
             text += f" (request id {self.request_id})"
         return text
@@ -58,18 +63,6 @@ class LimitReached(ConnectorError):
     """A quota is used up; `resets_at` says when it may go on, where known."""
 
     exit_code = 5
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        crm: str,
-        remedy: str = "",
-        request_id: str = "",
-        resets_at: datetime | None = None,
-    ) -> None:
-        super().__init__(message, crm=crm, remedy=remedy, request_id=request_id)
-        self.resets_at = resets_at
 
 
 class Unreachable(ConnectorError):

@@ -16,7 +16,8 @@ import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 
-from connectors.door import Budget, Door, Request, Response, TransportError
+from connectors.budget import Budget
+from connectors.door import Door, Request, Response, TransportError
 from connectors.errors import ConnectorBug
 from connectors.salesforce.auth import LOOPBACK, STAND_IN, SessionTokens, host_of
 from connectors.salesforce.errors import CRM, NotThere, judge

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import threading
 from collections import deque
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
 
+from connectors.budget import Budget
 from connectors.clock import FakeClock
 from connectors.door import (
     FIRST_WAIT_S,
     JITTER_S,
     STRANGER_S,
     Again,
-    Budget,
     Door,
     FixedToken,
     Good,
@@ -27,6 +27,7 @@ from connectors.door import (
     TransportError,
 )
 from connectors.errors import AuthStop, LimitReached, OutcomeUnknown, Unreachable
+from connectors.hubspot.auth import RefreshedToken
 
 if TYPE_CHECKING:
     from connectors.door import Verdict
@@ -211,6 +212,38 @@ def test_a_fixed_token_cannot_be_renewed(clock: FakeClock) -> None:
     assert len(script.tokens) == 1
 
 
+def test_a_call_renews_once_however_often_it_is_tried_again(clock: FakeClock) -> None:
+    tokens = Tokens("t1", "t2", "t3")
+    with pytest.raises(AuthStop, match="refused"):
+        door_of(Script(clock, answer(401), answer(503), answer(401)), tokens).call(READ)
+    assert tokens.renewed == ["t1"]
+
+
+def test_12_calls_that_meet_the_refusal_at_once_share_one_renewal(clock: FakeClock) -> None:
+    together, renewals = threading.Barrier(6, timeout=10), []
+
+    def send(request: Request, token: str) -> Response:
+        if token == "old":
+            together.wait()
+            return answer(401)
+        return OK
+
+    def post(*_: Any) -> Response:
+        renewals.append(1)
+        name = "new" if len(renewals) > 1 else "old"
+        return Response(200, {}, json.dumps({"access_token": name, "expires_in": 1800}).encode())
+
+    door = door_of(Script(clock, OK), RefreshedToken({}, post, clock))
+    door._send = send
+    threads = [threading.Thread(target=door.call, args=(READ,)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(renewals) == 2, "the first token, and one renewal"
+    assert door.usage().calls == 12
+
+
 def test_every_retry_takes_a_fresh_token(clock: FakeClock) -> None:
     tokens = Tokens("t1", "t2")
     script = Script(clock, answer(503), OK)
@@ -301,22 +334,19 @@ def test_a_429_pauses_all_who_share_the_budget(clock: FakeClock) -> None:
     assert clock.monotonic() - before >= 5.0
 
 
-def test_a_budget_shared_by_threads_is_not_overspent(clock: FakeClock) -> None:
-    budget = Budget(10, 10.0, clock)
-    taken = []
-
-    def work() -> None:
-        for _ in range(5):
-            budget.acquire()
-            taken.append(clock.monotonic())
-
-    threads = [threading.Thread(target=work) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(taken) == 40
-    assert clock.monotonic() >= 30.0 - 1e-6
+def test_11_a_pause_longer_than_anybodys_patience_stops_the_others_too_and_says_when_it_may_go_on(
+    clock: FakeClock,
+) -> None:
+    script = Script(clock, answer(429, retry_after="3600"), OK)
+    door = door_of(script)
+    for _ in range(2):  # the call that was told, and the next one, which is not even sent
+        with pytest.raises(Unreachable, match="asked for 3600 s") as stopped:
+            door.call(READ)
+        assert stopped.value.resets_at == START + timedelta(hours=1)
+        assert "It may go on at 2026-05-01 01:00 UTC." in str(stopped.value)
+    assert len(script.times) == 1
+    clock.advance(3600)
+    assert door.call(READ) == OK
 
 
 def test_logs_and_errors_hold_neither_token_nor_parameters_nor_labelled_paths(clock: FakeClock) -> None:

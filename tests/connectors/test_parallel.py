@@ -1,0 +1,78 @@
+"""Several at a time: bounded, every result given, the first error raised last."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from connectors.parallel import in_parallel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WORKERS = 4
+
+
+def test_every_item_is_worked_once_and_so_many_at_a_time() -> None:
+    together = threading.Barrier(WORKERS, timeout=10)  # passes only while all workers are inside
+
+    def work(item: int) -> int:
+        together.wait()
+        return 2 * item
+
+    assert sorted(in_parallel(work, range(4 * WORKERS), WORKERS)) == [2 * item for item in range(4 * WORKERS)]
+
+
+def test_items_are_drawn_only_a_little_ahead_of_the_results() -> None:
+    drawn = 0
+
+    def items() -> Iterator[int]:
+        nonlocal drawn
+        for item in range(1000):
+            drawn += 1
+            yield item
+
+    for taken, _ in enumerate(in_parallel(lambda item: item, items(), WORKERS), start=1):
+        assert drawn - taken < 2 * WORKERS
+    assert taken == 1000
+
+
+def test_after_an_error_what_is_under_way_ends_and_nothing_new_begins() -> None:
+    failed, begun, results = threading.Event(), [], []
+
+    def work(item: int) -> int:
+        begun.append(item)
+        if item == 1:
+            failed.set()
+            raise ValueError("one")
+        assert failed.wait(10)
+        return item
+
+    with pytest.raises(ValueError, match="one"):
+        results.extend(in_parallel(work, range(1000), WORKERS))
+    assert set(results) == set(begun) - {1}
+    assert len(begun) <= 2 * WORKERS
+
+
+def test_an_error_of_drawing_comes_after_the_results() -> None:
+    def items() -> Iterator[int]:
+        yield from range(3)
+        raise ValueError("no more")
+
+    results = []
+    with pytest.raises(ValueError, match="no more"):
+        results.extend(in_parallel(lambda item: item, items(), WORKERS))
+    assert sorted(results) == [0, 1, 2]
+
+
+def test_closing_early_waits_for_what_is_under_way() -> None:
+    ended: list[int] = []
+    results = in_parallel(lambda item: ended.append(item) or item, range(1000), WORKERS)
+    next(results)
+    results.close()
+    count = len(ended)
+    assert count <= 2 * WORKERS
+    assert not [one for one in threading.enumerate() if one.name.startswith("leadgrade")]
+    assert len(ended) == count
