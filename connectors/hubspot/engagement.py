@@ -111,10 +111,16 @@ def engagements(reading: Reading, object_type: str, cursor: str | None) -> Itera
     """Activities of one kind of engagement object since `cursor`."""
     kind = ENGAGEMENTS[object_type]
     source = source_of(reading, object_type, "hs_lastmodifieddate", kind.properties)
-    for page in pages(reading, source, cursor):
-        found = {str(item["id"]): kind.deeds(item.get("properties") or {}) for item in page.objects}
+
+    def deeds(objects: list[Properties]) -> tuple[dict[str, list[Deed]], dict[str, list[str]]]:
+        """What each object says was done, and by or to whom."""
+        found = {str(item["id"]): kind.deeds(item.get("properties") or {}) for item in objects}
         dated = {item: [deed for deed in deeds if instant_us(deed.at) is not None] for item, deeds in found.items()}
-        people = read_links(reading.client, object_type, "contacts", [item for item, deeds in dated.items() if deeds])
+        ids = [item for item, deeds in dated.items() if deeds]
+        return dated, read_links(reading.client, object_type, "contacts", ids)
+
+    for page in pages(reading, source, cursor, deeds):
+        dated, people = page.extra
         rows = [
             (f"{object_type}-{item}-{contact}-{deed.type}", contact, deed)
             for item, contacts in people.items()

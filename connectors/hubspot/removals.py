@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from connectors.hubspot.fields import instant_us
-from connectors.hubspot.objects import Source, list_pages
+from connectors.hubspot.listing import list_pages
+from connectors.hubspot.objects import Source
 from connectors.hubspot.rows import batch
 from connectors.hubspot.windows import Cursor, Window, due, read_cursor
 from scoring.facts import Kind, Removed, Table

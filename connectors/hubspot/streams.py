@@ -9,20 +9,21 @@ from connectors.errors import AuthStop
 from connectors.hubspot import counters
 from connectors.hubspot.fields import Mapped, canonical, mapped, observed, property_of, salesforce_link
 from connectors.hubspot.links import read_links
-from connectors.hubspot.objects import Page, Source, changed, listed
+from connectors.hubspot.listing import listed
+from connectors.hubspot.objects import Source
 from connectors.hubspot.rows import batch
+from connectors.hubspot.searching import changed
 from connectors.hubspot.windows import Cursor, due, read_cursor
 from scoring.facts import ATTRIBUTE_PREFIX, OBSERVED_PREFIX, OUTPUT_FIELDS, Kind, Removed, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from config.attributes import AttributeType
     from config.settings import AttributeSetting, HubSpotSettings
     from connectors.base import Batch
     from connectors.hubspot.client import Client
-
-BATCH_ROWS = 2_000
+    from connectors.hubspot.objects import Page
 
 CONTACT = (
     "email", "createdate", "lastmodifieddate", "lifecyclestage", "hubspot_owner_id", "associatedcompanyid",
@@ -39,6 +40,8 @@ DEAL = (
 
 CLOSED_STAGES = {"closedwon": True, "closedlost": False}
 """Stages of the standard pipeline, for portals whose deals lack `hs_is_closed`; whether the stage means won."""
+
+Objects = list[dict[str, Any]]
 
 SALESFORCE_IDS = ("salesforceleadid", "salesforcecontactid")
 
@@ -60,29 +63,18 @@ class Reading:
         return Cursor(since=begun, listing=True)
 
 
-def pages(reading: Reading, source: Source, cursor: str | None) -> Iterator[Page]:
-    """Objects of one type since `cursor`, gathered into pages of about `BATCH_ROWS`."""
+def pages(
+    reading: Reading, source: Source, cursor: str | None, extra: Callable[[Objects], Any] = lambda _: None
+) -> Iterator[Page]:
+    """Objects of one type since `cursor`, with what `extra` reads along with each page of them."""
     place = reading.start(cursor)
     if place.listing:
-        return _gather(listed(reading.client, source, place))
-    if place.upto is None:  # a new run; one under way keeps its own window
-        upto = due(place.since, reading.client.server_now(), reading.settings.settle_s).end
-        overlap = reading.settings.look_back_s * 1000
-        return _gather(changed(reading.client, source, Cursor(since=max(0, place.since - overlap)), upto))
-    return _gather(changed(reading.client, source, place, place.upto))
-
-
-def _gather(small: Iterator[Page]) -> Iterator[Page]:
-    objects: list[dict[str, Any]] = []
-    waiting: Page | None = None
-    for page in small:
-        objects += page.objects
-        waiting = page
-        if len(objects) >= BATCH_ROWS:
-            yield Page(objects, page.cursor, page.total)
-            objects, waiting = [], None
-    if waiting is not None:
-        yield Page(objects, waiting.cursor, waiting.total)
+        return listed(reading.client, source, place, extra)
+    if place.upto is not None:  # a run under way keeps its own end
+        return changed(reading.client, source, place, place.upto, extra)
+    upto = due(place.since, reading.client.server_now(), reading.settings.settle_s).end
+    overlap = reading.settings.look_back_s * 1000
+    return changed(reading.client, source, Cursor(since=max(0, place.since - overlap)), upto, extra)
 
 
 def records(reading: Reading, cursor: str | None) -> Iterator[Batch]:
@@ -140,10 +132,16 @@ def accounts(reading: Reading, cursor: str | None) -> Iterator[Batch]:
 def deals(reading: Reading, cursor: str | None) -> Iterator[Batch]:
     """Deals with the contacts and the company that take part in them."""
     source = source_of(reading, "deals", "hs_lastmodifieddate", DEAL)
-    for page in pages(reading, source, cursor):
+
+    def linked(objects: Objects) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+        ids = [str(item["id"]) for item in objects]
+        return read_links(reading.client, "deals", "contacts", ids), read_links(
+            reading.client, "deals", "companies", ids
+        )
+
+    for page in pages(reading, source, cursor, linked):
         values = _Values(page.objects)
-        people = read_links(reading.client, "deals", "contacts", values.ids)
-        companies = read_links(reading.client, "deals", "companies", values.ids)
+        people, companies = page.extra
         stages = canonical(values.of("dealstage"), "text")
         closed = canonical(values.of("hs_is_closed"), "boolean")
         won = canonical(values.of("hs_is_closed_won"), "boolean")

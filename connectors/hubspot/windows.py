@@ -39,13 +39,9 @@ class Window:
         """Whether it is longer than the one millisecond that cannot be halved."""
         return self.end - self.start > 1
 
-    def first_half(self) -> Window:
-        """The earlier half, at least a millisecond long."""
-        return Window(self.start, self.start + (self.end - self.start) // 2)
-
-    def following(self, until: int) -> Window:
-        """The next window, twice as long, but not beyond `until`."""
-        return Window(self.end, min(until, self.end + 2 * (self.end - self.start)))
+    def split(self, parts: int) -> list[Window]:
+        """As many neighbouring windows, nearly as long as each other; fewer when there are not enough milliseconds."""
+        return slices(self.start, self.end, max(1, -(-(self.end - self.start) // parts)))
 
     def holds(self, ms: int) -> bool:
         """Whether the millisecond lies in it."""
@@ -57,12 +53,21 @@ def slices(start: int, end: int, length: int) -> list[Window]:
     return [Window(at, min(end, at + length)) for at in range(start, end, length)]
 
 
+@dataclass(frozen=True, slots=True)
+class Range:
+    """The part of a list from page token `after` (its beginning without one) up to, not including, the id `end`."""
+
+    after: str | None = None
+    end: int | None = None
+
+
 class Cursor(BaseModel):
     """How far a stream has been read. Kept as JSON text; nobody else understands it.
 
     `since`: whatever changed before is read (while `listing`, once the listing is through). `upto` is the end of the
-    run that is under way, `window_end` the end of the window that it reads. `after` is a page token of a list, `part`
-    the object type or form being read, where a stream has several.
+    run that is under way. `ranges` of a listing and `windows` of an increment are what is still to be read of it; a run
+    that has just begun names none. `after` is a page token of a list that is read from its beginning to its end,
+    `part` the object type or form being read, where a stream has several.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -71,9 +76,11 @@ class Cursor(BaseModel):
     since: int
     listing: bool = False
     upto: int | None = None
-    window_end: int | None = None
+    ranges: tuple[Range, ...] = ()
+    windows: tuple[Window, ...] = ()
     after: str | None = None
     part: str | None = None
+    window_end: int | None = None  # as the first version wrote it, which read [since, upto) window by window
 
     def text(self) -> str:
         """As it is stored."""

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from config.attributes import BUILT_IN
 from config.settings import HubSpotSettings
 from connectors.base import Change
-from connectors.hubspot import fields, marketing, streams
+from connectors.hubspot import ahead, fields, listing, marketing
 from connectors.hubspot.connector import HubSpot
 from sandbox.core import SandboxClock, Shared
 from sandbox.hubspot import portal as portals
@@ -122,7 +122,8 @@ def rig(server_time: datetime) -> Iterator[HubSpotRig]:
     portal, org = Portal(shared), Org(shared)
     with (
         running(portal, org, shared) as urls,
-        mock.patch.object(streams, "BATCH_ROWS", 200),
+        mock.patch.object(ahead, "CHUNK", 200),
+        mock.patch.object(listing, "WORTH_SPLITTING", 400),
         mock.patch.object(marketing, "SLICE_MS", 100 * marketing.DAY_MS),
     ):
         made = HubSpotRig(portal, urls.hubspot)

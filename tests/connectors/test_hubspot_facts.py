@@ -251,8 +251,11 @@ def test_counters_travel_before_the_cursor_that_vouches_for_them(hub: HubSpotRig
     for number in range(450):
         hub.portal.create("contacts", {"email": f"{number}@example.com", **COUNTED}, created=hub.clock.now())
     batches = list(hub.connector().pull("records", None))
-    tables = [batch.table for batch in batches]
-    assert tables == [Table.COUNTERS, Table.RECORDS] * 3
+    told = [number for number, batch in enumerate(batches) if batch.table is Table.COUNTERS]
+    assert len(told) > 2
+    for number in told:
+        assert batches[number + 1].table is Table.RECORDS
+        assert number == 0 or batches[number].cursor == batches[number - 1].cursor
     for killed_after in range(1, len(batches) + 1):
         facts = Facts()
         for batch in batches[:killed_after]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from connectors.hubspot.errors import Refused, judge, parse, safe
 from connectors.hubspot.fields import canonical, definition, encode, field_of, instant_us, observed
 from connectors.hubspot.links import read_links
 from connectors.hubspot.rows import times
-from connectors.hubspot.windows import Cursor, Window, due, from_ms, read_cursor, slices, to_ms
+from connectors.hubspot.windows import Cursor, Range, Window, due, from_ms, read_cursor, slices, to_ms
 from scoring.facts import OUTPUT_BY_NAME, OUTPUT_FIELDS
 
 MS = st.integers(0, 4_000_000_000_000)
@@ -33,17 +34,13 @@ def test_5_slices_hold_every_instant_exactly_once(start: int, length: int, marks
         assert len(held) == (1 if mark < length else 0)
 
 
-@given(MS, st.integers(2, 10**9))
-def test_5_a_window_and_its_following_ones_cover_the_time_without_hole_or_overlap(start: int, length: int) -> None:
-    until, window, covered = start + length, Window(start, start + length).first_half(), start
-    for _ in range(100):
-        assert window.start == covered
-        assert window.end > window.start
-        covered = window.end
-        if covered == until:
-            break
-        window = window.following(until)
-    assert covered == until
+@given(MS, st.integers(2, 10**9), st.integers(2, 8))
+def test_5_the_parts_of_a_window_cover_the_time_without_hole_or_overlap(start: int, length: int, parts: int) -> None:
+    split = Window(start, start + length).split(parts)
+    assert 2 <= len(split) <= parts
+    assert split[0].start == start
+    assert split[-1].end == start + length
+    assert all(one.end == other.start and one.end > one.start for one, other in itertools.pairwise(split))
 
 
 @given(st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 - the strategy wants them so
@@ -59,9 +56,24 @@ def test_a_window_ends_behind_the_servers_clock_and_never_before_it_begins() -> 
     assert due(to_ms(now), now, 60) == Window(to_ms(now), to_ms(now))
 
 
-@given(st.builds(Cursor, since=MS, listing=st.booleans(), upto=st.none() | MS, after=st.none() | st.text()))
+@given(
+    st.builds(
+        Cursor,
+        since=MS,
+        listing=st.booleans(),
+        upto=st.none() | MS,
+        after=st.none() | st.text(),
+        ranges=st.lists(st.builds(Range, st.none() | st.text(), st.none() | MS), max_size=3).map(tuple),
+        windows=st.lists(st.builds(Window, MS, MS), max_size=3).map(tuple),
+    )
+)
 def test_16_cursors_survive_the_round_trip(cursor: Cursor) -> None:
     assert read_cursor(cursor.text()) == cursor
+
+
+@pytest.mark.parametrize("text", ['{"since":1,"listing":true,"after":"501"}', '{"since":1,"upto":9,"window_end":5}'])
+def test_92_cursors_of_the_first_version_are_still_read(text: str) -> None:
+    assert read_cursor(text).since == 1
 
 
 @pytest.mark.parametrize(

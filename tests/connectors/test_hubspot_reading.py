@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from config.settings import AttributeSetting
 from connectors.errors import AuthStop, ConfigProblem, ConnectorBug, LimitReached, Unreachable
-from connectors.hubspot import objects
+from connectors.hubspot import searching
 from connectors.hubspot.connector import HubSpot
 from scoring.facts import Removed, Table
 from tests.connectors.facts_of import Facts
@@ -55,8 +55,8 @@ def test_1_more_than_10000_changes_all_arrive_once(hub: HubSpotRig) -> None:
     assert searches(hub) < 80
     asked = [json.loads(call.body) for call in hub.journal if call.path.endswith("/search")]
     windows = {str(body["filterGroups"][0]["filters"][:2]) for body in asked}
-    assert len(windows) > 2, "a window that holds 10,000 is halved"
-    assert all(call.status == 200 for call in hub.journal if call.path.endswith("/search"))
+    assert len(windows) > 2, "a window that holds 10,000 is split"
+    assert {call.status for call in hub.journal if call.path.endswith("/search")} <= {200, 429}
 
 
 def test_2_more_than_10000_changes_in_one_millisecond_all_arrive_and_a_crash_loses_none(hub: HubSpotRig) -> None:
@@ -66,9 +66,9 @@ def test_2_more_than_10000_changes_in_one_millisecond_all_arrive_and_a_crash_los
     hub.journal.clear()
     halfway = Facts()
     halfway.cursors |= facts.cursors
-    for number, batch in enumerate(hub.connector().pull("records", facts.cursors["records"])):
+    for batch in hub.connector().pull("records", facts.cursors["records"]):
         halfway.store("records", batch)
-        if number == 20:
+        if len(halfway.records()) > 3000:
             break
     assert 0 < len(halfway.records()) < len(ids)
     halfway.pull(hub.connector(), RECORDS)
@@ -94,13 +94,13 @@ def test_3_a_server_that_sorts_by_text_but_compares_numbers_is_read_another_way(
     facts = after_first_load(hub)
     created = crowd(hub, 700, apart_ms=10)
     hub.settle()
-    search = objects._search
+    search = searching._search
 
     def mixed(client: object, source: object, window: object, after: str | None = None, **rest: object) -> dict:
         # What such a server does: skip everything whose number is not above the last page's greatest.
         return search(client, source, window, None if after is None else max(created, key=int), **rest)
 
-    monkeypatch.setattr(objects, "_search", mixed)
+    monkeypatch.setattr(searching, "_search", mixed)
     facts.pull(hub.connector(), RECORDS)
     assert set(facts.records()) == set(created)
 
