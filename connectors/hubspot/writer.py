@@ -7,20 +7,23 @@ rows; see `BEHAVIOR.md`, "Writing".
 from __future__ import annotations
 
 import itertools
+import threading
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from connectors.base import CLEAR, Change, Outcome, Status
-from connectors.errors import ConfigProblem, ConnectorBug, Unreachable
+from connectors.errors import ConfigProblem, ConnectorBug, ConnectorError, Unreachable
 from connectors.hubspot import paths
+from connectors.hubspot.client import WORKERS
 from connectors.hubspot.errors import CRM, Problem, Refused, context, entries, parse
 from connectors.hubspot.fields import encode, field_of, observed, property_of
+from connectors.parallel import in_parallel
 from scoring.facts import OUTPUT_BY_NAME, Kind, Removed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from connectors.hubspot.client import Client
 
@@ -35,23 +38,45 @@ ALL_OR_NOTHING = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPSta
 
 
 def push(client: Client, changes: Iterable[Change]) -> Iterator[Outcome]:
-    """Outcomes of all changes, batch by batch.
+    """Outcomes of all changes, as their batches end; several batches are under way at a time.
 
-    When the portal cannot be reached any more, the rows of the batch under way that have no outcome yet end as unknown
-    before Unreachable is raised; rows after it have no outcome and were not sent.
+    After an error nothing more is drawn from `changes`, and what was drawn has its outcome before the error is raised:
+    rows whose answer was lost end as unknown, rows that were refused unread or not sent at all as skipped.
     """
-    rows = iter(changes)
-    while batch := list(itertools.islice(rows, AT_ONCE)):
-        _refuse_nonsense(batch)
-        without = {change.record_id: change for change in batch}
+    halted = threading.Event()
+    failure: ConnectorError | None = None
+
+    def batches() -> Iterator[list[Change]]:
+        rows = iter(changes)
+        while not halted.is_set() and (batch := list(itertools.islice(rows, AT_ONCE))):
+            _refuse_nonsense(batch)
+            yield batch
+
+    def send(batch: list[Change]) -> tuple[list[Outcome], ConnectorError | None]:
+        ended: dict[str, Outcome] = {}
+        if halted.is_set():
+            return _left(batch, ended, None), None
         try:
             for outcome in _update(client, batch):
-                del without[outcome.record_id]
-                yield outcome
-        except Unreachable:
-            for change in without.values():
-                yield _outcome(change, Status.UNKNOWN, "NO_ANSWER", "no answer came.")
-            raise
+                ended[outcome.record_id] = outcome
+        except ConnectorError as error:
+            halted.set()
+            return [*ended.values(), *_left(batch, ended, error)], error
+        return list(ended.values()), None
+
+    for outcomes, error in in_parallel(send, batches(), WORKERS):
+        failure = failure or error
+        yield from outcomes
+    if failure:
+        raise failure
+
+
+def _left(batch: Sequence[Change], ended: Mapping[str, Outcome], error: ConnectorError | None) -> list[Outcome]:
+    """How the rows of a batch end that an error, or the end of the push, left without an outcome."""
+    rest = [change for change in batch if change.record_id not in ended]
+    if isinstance(error, Unreachable):
+        return [_outcome(change, Status.UNKNOWN, "NO_ANSWER", "no answer came.") for change in rest]
+    return [_outcome(change, Status.SKIPPED, "NOT_SENT", "writing stopped before.") for change in rest]
 
 
 def _refuse_nonsense(batch: Sequence[Change]) -> None:
@@ -61,8 +86,11 @@ def _refuse_nonsense(batch: Sequence[Change]) -> None:
         raise ConnectorBug("HubSpot holds contacts only; a change is for another kind of record.", crm=CRM)
 
 
-def _update(client: Client, batch: Sequence[Change]) -> Iterator[Outcome]:
-    """One batch; halved for as long as HubSpot refuses it whole, until the bad rows stand alone."""
+def _update(client: Client, batch: Sequence[Change], *, last: bool = False) -> Iterator[Outcome]:
+    """One batch; halved for as long as HubSpot refuses it whole, until the bad rows stand alone.
+
+    `last` says that its rows were sent before, so that what the answer leaves out again is left unknown.
+    """
     body = {
         "inputs": [
             {
@@ -85,65 +113,118 @@ def _update(client: Client, batch: Sequence[Change]) -> Iterator[Outcome]:
             return
         middle = len(batch) // 2
         log.info("batch is halved", crm=CRM, rows=len(batch), codes=refusal.problem.codes)
-        yield from _update(client, batch[:middle])
-        yield from _update(client, batch[middle:])
+        yield from _update(client, batch[:middle], last=last)
+        yield from _update(client, batch[middle:], last=last)
     else:
-        yield from _settle(client, batch, answer)
+        yield from _settle(client, batch, answer, last=last)
 
 
 def _trace(position: int) -> str:
     return f"row-{position}"
 
 
-def _settle(client: Client, batch: Sequence[Change], answer: Any) -> Iterator[Outcome]:
+def _settle(client: Client, batch: Sequence[Change], answer: Any, *, last: bool) -> Iterator[Outcome]:
     """Match the answer with what was sent: accepted by id, rejected by trace id or id, the rest looked up."""
     body = answer if isinstance(answer, dict) else {}
-    accepted = {str(item.get("id")) for item in body.get("results") or [] if isinstance(item, dict)}
+    accepted = _by_id(body)
+    refused, nameless = _refusals(batch, body)
+    silent = {}
+    for change in batch:
+        problem = refused.get(change.record_id)
+        if problem is None and change.record_id in accepted:
+            yield _outcome(change, Status.ACCEPTED)
+        elif problem is None:
+            silent[change.record_id] = change
+        elif not _not_ours(problem):
+            yield _rejected(change, problem)
+    rows = list(silent.values())
+    try:
+        # An error that names no row may be any of theirs, and alone it must be.
+        for outcome in _one_by_one(client, rows) if nameless else _look_up(client, rows, last=last):
+            del silent[outcome.record_id]
+            yield outcome
+    except ConnectorError:
+        for change in silent.values():
+            yield _unaccounted(change)
+        raise
+    for problem in refused.values():
+        _stop_if_not_ours(problem)
+
+
+def _refusals(batch: Sequence[Change], body: dict[str, Any]) -> tuple[dict[str, Problem], bool]:
+    """What an answer says against rows, by record id, and whether it holds errors that name none."""
     by_trace = {_trace(position): change.record_id for position, change in enumerate(batch)}
     refused: dict[str, Problem] = {}
-    homeless = False
+    nameless = False
     for entry in entries(body):
-        problem = parse(entry)
-        _stop_if_not_ours(problem)
         ids = {*context(entry, "ids"), *context(entry, "id")}
         ids |= {by_trace[trace] for trace in context(entry, "objectWriteTraceId") if trace in by_trace}
         if not ids and len(batch) == 1:
             ids = {batch[0].record_id}
-        refused |= dict.fromkeys(ids, problem)
-        homeless |= not ids
-    for change in batch:
-        if change.record_id in refused:
-            yield _rejected(change, refused[change.record_id])
-        elif change.record_id in accepted:
+        refused |= dict.fromkeys(ids, parse(entry))
+        nameless |= not ids
+    return refused, nameless
+
+
+def _one_by_one(client: Client, rows: Sequence[Change]) -> Iterator[Outcome]:
+    for change in rows:
+        yield from _update(client, [change])
+
+
+def _look_up(client: Client, silent: Sequence[Change], *, last: bool) -> Iterator[Outcome]:
+    """Rows that an answer leaves out: written after all, merged away, gone, or not written and sent once more."""
+    if not silent:
+        return
+    held = _read(client, silent)
+    missing = []
+    for change in silent:
+        if change.record_id not in held:
+            yield _whereabouts(client, change)
+        elif _holds(held[change.record_id], change):
             yield _outcome(change, Status.ACCEPTED)
-        elif homeless:  # an error that names no row may be this one's: alone it must be
-            yield from _update(client, [change])
+        elif last:
+            yield _unaccounted(change)
         else:
-            yield _look_up(client, change)
+            missing.append(change)
+    if missing:
+        yield from _update(client, missing, last=True)
 
 
-def _look_up(client: Client, change: Change) -> Outcome:
-    """A row that the answer leaves out: merged away, gone, or there after all."""
-    wanted = [property_of(name) for name in change.values]
+def _read(client: Client, rows: Sequence[Change]) -> dict[str, dict[str, Any]]:
+    """The properties that the contacts hold now, by id, without those that HubSpot does not give under their id."""
+    wanted = sorted({property_of(name) for change in rows for name in change.values})
+    body = {"properties": wanted, "inputs": [{"id": change.record_id} for change in rows]}
+    return _by_id(client.post(paths.objects("contacts", "batch/read"), body))
+
+
+def _by_id(body: Any) -> dict[str, dict[str, Any]]:
+    results = body.get("results") if isinstance(body, dict) else None
+    return {str(item.get("id")): item.get("properties") or {} for item in results or [] if isinstance(item, dict)}
+
+
+def _holds(properties: Mapping[str, Any], change: Change) -> bool:
+    """Whether a contact holds what the change asks for."""
+    return all(
+        observed([properties.get(property_of(name))], OUTPUT_BY_NAME[name])[0]
+        == (None if value is CLEAR else str(value))
+        for name, value in change.values.items()
+    )
+
+
+def _whereabouts(client: Client, change: Change) -> Outcome:
+    """What became of a contact that is not found under its id: only a single read follows merges."""
     try:
-        found = client.get(paths.one("contacts", change.record_id), label="contact by id", properties=",".join(wanted))
+        found = client.get(paths.one("contacts", change.record_id), label="contact by id")
     except Refused as refusal:
         if refusal.status != HTTPStatus.NOT_FOUND:
             raise
         return _gone(change, Removed.DELETED)
     survivor = str(found.get("id"))
-    if survivor != change.record_id:
-        return _gone(change, Removed.MERGED, survivor)
-    held = found.get("properties") or {}
-    written = all(
-        observed([held.get(property_of(name))], OUTPUT_BY_NAME[name])[0] == (None if value is CLEAR else str(value))
-        for name, value in change.values.items()
-    )
-    if written:
-        return _outcome(change, Status.ACCEPTED)
-    return _outcome(
-        change, Status.UNKNOWN, "UNACCOUNTED", "the answer says nothing of this row; it holds other values."
-    )
+    return _unaccounted(change) if survivor == change.record_id else _gone(change, Removed.MERGED, survivor)
+
+
+def _unaccounted(change: Change) -> Outcome:
+    return _outcome(change, Status.UNKNOWN, "UNACCOUNTED", "the answer says nothing of this row.")
 
 
 def _rejected(change: Change, problem: Problem) -> Outcome:
@@ -178,13 +259,16 @@ def _outcome(change: Change, status: Status, code: str = "", message: str = "") 
     return Outcome(change.kind, change.record_id, status, code=code, message=message, tag=change.tag)
 
 
+def _not_ours(problem: Problem) -> bool:
+    return not NOT_OURS.isdisjoint(problem.codes)
+
+
 def _stop_if_not_ours(problem: Problem) -> None:
-    if NOT_OURS.isdisjoint(problem.codes):
-        return
-    names = ", ".join(problem.properties) or "a property"
-    raise ConfigProblem(
-        f"{names} cannot be written ({', '.join(problem.codes)}).",
-        crm=CRM,
-        remedy="Run `leadgrade provision`, then `leadgrade check`.",
-        request_id=problem.request_id,
-    )
+    if _not_ours(problem):
+        names = ", ".join(problem.properties) or "a property"
+        raise ConfigProblem(
+            f"{names} cannot be written ({', '.join(problem.codes)}).",
+            crm=CRM,
+            remedy="Run `leadgrade provision`, then `leadgrade check`.",
+            request_id=problem.request_id,
+        )
