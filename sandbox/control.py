@@ -4,7 +4,8 @@ GET    /_sandbox/summary     sizes, calls by CRM and status, troubles that are o
 GET    /_sandbox/journal     the latest calls; `?crm=`, `?writes=true`, `?limit=` (100), `?brief=true` (without bodies)
 DELETE /_sandbox/journal     forgets them
 GET    /_sandbox/troubles    what can be turned on, and what is on
-POST   /_sandbox/troubles    {"name": ..., "times": 1, "match": "", "skip": 0, ...}; times null: until turned off
+POST   /_sandbox/troubles    {"name": ..., "times": 1, "match": "", "skip": 0, "every": 1, "chance": 1, ...}; with
+                             times null until turned off
 DELETE /_sandbox/troubles    turns all off, or one (`?name=`)
 POST   /_sandbox/clock       {"advance_s": 3600}
 POST   /_sandbox/events      {"kind": "form_submission", ...} and the other kinds of `_EVENTS`

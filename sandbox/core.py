@@ -96,28 +96,43 @@ class CallJournal:
 class Trouble:
     """A switch that is on: for the next `times` fitting calls (None: until turned off).
 
-    `match` narrows it to paths that contain the text; `skip` lets so many fitting calls pass first. `settings` are
-    the switch's own, such as ``seconds`` or ``ids``.
+    `match` narrows it to paths that contain the text; `skip` lets so many fitting calls pass first; of those that
+    follow it meets each `every`-th, or, by `chance` (0 to 1), some. `settings` are the switch's own, such as
+    ``seconds`` or ``ids``.
     """
 
     name: str
     times: int | None = 1
     match: str = ""
     skip: int = 0
+    every: int = 1
+    chance: float = 1.0
+    passed: int = 0  # fitting calls since it was last met
     settings: dict[str, Any] = field(default_factory=dict)
 
 
 class Troubles:
-    """The switches that are on. Handlers ask `take(name, path)`."""
+    """The switches that are on. Handlers ask `take(name, path)`. What is left to chance follows from `seed`."""
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int = 0) -> None:
+        self._random = random.Random(seed)
         self._on: list[Trouble] = []
         self._lock = threading.Lock()
 
-    def set(self, name: str, *, times: int | None = 1, match: str = "", skip: int = 0, **settings: Any) -> None:
+    def set(
+        self,
+        name: str,
+        *,
+        times: int | None = 1,
+        match: str = "",
+        skip: int = 0,
+        every: int = 1,
+        chance: float = 1.0,
+        **settings: Any,
+    ) -> None:
         """Turn a switch on."""
         with self._lock:
-            self._on.append(Trouble(name, times, match, skip, settings))
+            self._on.append(Trouble(name, times, match, skip, every, chance, settings=settings))
 
     def take(self, name: str, path: str = "") -> dict[str, Any] | None:
         """The switch's settings when it is on and fits (counting it down), else None."""
@@ -125,8 +140,7 @@ class Troubles:
             for trouble in self._on:
                 if trouble.name != name or trouble.match not in path:
                     continue
-                if trouble.skip > 0:
-                    trouble.skip -= 1
+                if not self._is_met(trouble):
                     return None
                 if trouble.times is not None:
                     trouble.times -= 1
@@ -134,6 +148,16 @@ class Troubles:
                         self._on.remove(trouble)
                 return trouble.settings
         return None
+
+    def _is_met(self, trouble: Trouble) -> bool:
+        if trouble.skip > 0:
+            trouble.skip -= 1
+            return False
+        trouble.passed += 1
+        if trouble.passed < trouble.every or (trouble.chance < 1 and self._random.random() >= trouble.chance):
+            return False
+        trouble.passed = 0
+        return True
 
     def clear(self, name: str | None = None) -> None:
         """Turn one switch, or all, off."""
@@ -155,13 +179,12 @@ class Window:
         self._clock = clock
         self._calls: collections.deque[datetime] = collections.deque()
 
-    def take(self) -> bool:
-        """Count one call; False when the window is full (then it is not counted)."""
+    def take(self, calls: int = 1) -> bool:
+        """Count one call, or so many as fit of several; False when the window is full."""
         self._expire()
-        if len(self._calls) >= self.limit:
-            return False
-        self._calls.append(self._clock.now())
-        return True
+        fitting = min(calls, self.limit - len(self._calls))
+        self._calls.extend([self._clock.now()] * fitting)
+        return fitting > 0
 
     def remaining(self) -> int:
         """Calls left in the window."""

@@ -13,7 +13,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.hubspot import account, associations, engagement, objects, pipelines, properties, search, troubles, writes
+from sandbox.hubspot import (
+    account,
+    associations,
+    engagement,
+    objects,
+    occurrences,
+    pipelines,
+    preferences,
+    properties,
+    search,
+    troubles,
+    writes,
+)
 from sandbox.hubspot.calls import Ask, Reply
 from sandbox.hubspot.errors import ApiError, bad_request, missing_scopes, unauthorized
 from sandbox.hubspot.records import ENGAGEMENTS, object_type
@@ -27,18 +39,34 @@ if TYPE_CHECKING:
 
 DATED: Final = ("2026-03", "2026-09")
 LONGEST_URL: Final = 16_000  # characters; 414 beyond (B, C)
-AREAS: Final = {  # area -> its path in the old versions, and in the dated ones
-    "objects": ("/crm/v3/objects", "/crm/objects/{v}"),
-    "links": ("/crm/v4/objects", "/crm/objects/{v}"),
-    "associations": ("/crm/v4/associations", "/crm/associations/{v}"),
-    "properties": ("/crm/v3/properties", "/crm/properties/{v}"),
-    "pipelines": ("/crm/v3/pipelines", "/crm/pipelines/{v}"),
-    "owners": ("/crm/v3/owners", "/crm/owners/{v}"),
-    "account": ("/account-info/v3", "/account-info/{v}"),
-    "oauth": ("/oauth/v1", "/oauth/{v}"),
-    "forms": ("/marketing/v3/forms", ""),
-    "email": ("/email/public/v1", ""),
-    "submissions": ("/form-integrations/v1/submissions/forms", ""),
+_CONSENT: Final = ("communication_preferences.read",)
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """Where a part of the API lives: in the old versions, and in which of the dated ones ({v} is the date)."""
+
+    old: str
+    dated: str = ""
+    dates: tuple[str, ...] = DATED
+
+
+AREAS: Final = {
+    "objects": Area("/crm/v3/objects", "/crm/objects/{v}"),
+    "links": Area("/crm/v4/objects", "/crm/objects/{v}", ("2026-03",)),  # gone from the specification of 2026-09 (A)
+    "associations": Area("/crm/v4/associations", "/crm/associations/{v}"),
+    "properties": Area("/crm/v3/properties", "/crm/properties/{v}"),
+    "pipelines": Area("/crm/v3/pipelines", "/crm/pipelines/{v}"),
+    "owners": Area("/crm/v3/owners", "/crm/owners/{v}"),
+    "account": Area("/account-info/v3", "/account-info/{v}"),
+    "oauth": Area("/oauth/v1", "/oauth/{v}"),
+    "oauth_v1": Area("/oauth/v1"),
+    "forms": Area("/marketing/v3/forms"),
+    "email": Area("/email/public/v1"),
+    "submissions": Area("/form-integrations/v1/submissions/forms"),
+    "events": Area("/events/v3/events", "/events/event-occurrences/{v}"),
+    "preferences_v3": Area("/communication-preferences/v3"),
+    "preferences": Area("/communication-preferences/v4", "/communication-preferences/{v}"),
 }
 
 
@@ -95,11 +123,18 @@ ENDPOINTS: Final = (
     Endpoint("GET", "account", "/details", account.details),
     Endpoint("GET", "account", "/api-usage/daily/private-apps", account.daily_usage),
     Endpoint("POST", "oauth", "/token", account.token, open=True),
-    Endpoint("GET", "oauth", "/access-tokens/{token}", account.token_info, open=True),
+    Endpoint("GET", "oauth_v1", "/access-tokens/{token}", account.token_info, open=True),
     Endpoint("GET", "forms", "", engagement.forms, ("forms",)),
     Endpoint("GET", "forms", "/{guid}", engagement.form, ("forms",)),
     Endpoint("GET", "email", "/events", engagement.email_events, ("content",)),
     Endpoint("GET", "submissions", "/{guid}", engagement.submissions, ("forms",)),
+    Endpoint("GET", "events", "", occurrences.occurrences, ("crm.objects.contacts.read",)),
+    Endpoint("GET", "events", "/event-types", occurrences.types, ("crm.objects.contacts.read",)),
+    Endpoint("GET", "preferences_v3", "/definitions", preferences.definitions_v3, _CONSENT),
+    Endpoint("GET", "preferences_v3", "/status/email/{email}", preferences.status_v3, _CONSENT),
+    Endpoint("GET", "preferences", "/definitions", preferences.definitions, _CONSENT),
+    Endpoint("POST", "preferences", "/statuses/batch/read", preferences.batch_read, _CONSENT),
+    Endpoint("GET", "preferences", "/statuses/{email}", preferences.status, _CONSENT),
 )  # fmt: skip
 
 
@@ -107,19 +142,20 @@ def create_app(portal: Portal) -> Starlette:
     """The ASGI application that speaks HubSpot's API for `portal`."""
     return Starlette(
         routes=[
-            Route(path, _Door(portal, endpoint, dated=dated), methods=[endpoint.method])
+            Route(path, _Door(portal, endpoint, version), methods=[endpoint.method])
             for endpoint in ENDPOINTS
-            for path, dated in _paths(endpoint)
+            for path, version in _paths(endpoint)
         ],
         exception_handlers={404: _nowhere, 405: _nowhere},
     )
 
 
-def _paths(endpoint: Endpoint) -> Iterator[tuple[str, bool]]:
-    old, dated = AREAS[endpoint.area]
-    yield old + endpoint.tail, False
-    for version in DATED if dated else ():
-        yield dated.replace("{v}", version) + endpoint.tail, True
+def _paths(endpoint: Endpoint) -> Iterator[tuple[str, str]]:
+    """The endpoint's paths, each with its date ("" for the old versions)."""
+    area = AREAS[endpoint.area]
+    yield area.old + endpoint.tail, ""
+    for date in area.dates if area.dated else ():
+        yield area.dated.replace("{v}", date) + endpoint.tail, date
 
 
 async def _nowhere(request: Request, _error: Exception) -> Response:
@@ -131,10 +167,10 @@ async def _nowhere(request: Request, _error: Exception) -> Response:
 class _Door:
     """The way of one call: edge, token, limits, scopes, handler, bytes."""
 
-    def __init__(self, portal: Portal, endpoint: Endpoint, *, dated: bool) -> None:
+    def __init__(self, portal: Portal, endpoint: Endpoint, version: str) -> None:
         self._portal = portal
         self._endpoint = endpoint
-        self._dated = dated
+        self._version = version
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
@@ -178,7 +214,7 @@ class _Door:
             body=_parse(request, body),
             authorization=request.headers.get("authorization", ""),
             size=len(body.decode(errors="replace")),
-            dated=self._dated,
+            version=self._version,
         )
 
     def _admit(self, ask: Ask) -> dict[str, str]:
@@ -186,6 +222,8 @@ class _Door:
         ask.token = token = self._token(ask)
         troubles.at_the_gate(portal, ask.path, token, search=endpoint.search)
         headers = portal.limits.spend(token, search=endpoint.search, path=ask.path)
+        if portal.shared.troubles.take("no_rate_headers", ask.path) is not None:
+            headers = {}
         needed = _needed(endpoint, ask)
         if not needed <= token.scopes:
             raise missing_scopes(sorted(needed - token.scopes), in_errors=endpoint.area != "properties")

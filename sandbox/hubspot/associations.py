@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sandbox.hubspot.calls import Reply
 from sandbox.hubspot.errors import bad_request, not_found
 from sandbox.hubspot.records import SINGULAR, object_type
+from sandbox.hubspot.troubles import cursor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,7 +105,7 @@ def batch_read(portal: Portal, ask: Ask) -> Reply:
         if not record_id.isdigit():
             errors.append(_invalid(record_id))
             continue
-        page = _page(portal, kind, record_id, other, str(one.get("after") or "0"))
+        page = _page(portal, kind, record_id, other, cursor(portal, ask.path, one.get("after")) or "0")
         results.append(page) if page["to"] else errors.append(_none_found(record_id, kind, other))
     portal.shared.random.shuffle(results)
     now = portal.now_iso()
@@ -121,7 +122,7 @@ def list_for_one(portal: Portal, ask: Ask) -> Reply:
     if record is None:
         raise not_found()
     limit = ask.limit(default=PAGE, most=PAGE)
-    page = _page(portal, kind, record.id, other, ask.query.get("after", "0"), limit)
+    page = _page(portal, kind, record.id, other, cursor(portal, ask.path, ask.query.get("after")) or "0", limit)
     return Reply({"results": page["to"]} | ({"paging": page["paging"]} if "paging" in page else {}))
 
 

@@ -27,7 +27,7 @@ class Ask:
     token: Token | None = None
     authorization: str = ""  # the header
     size: int = 0  # characters of the body
-    dated: bool = False  # a dated version of the API was called
+    version: str = ""  # the date of the API that was called; "" is one of the old versions
 
     def integer(self, name: str, default: int) -> int:
         """A whole number of the query. Raises a 400 when it is none."""

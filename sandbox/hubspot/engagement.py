@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from sandbox.hubspot.marketing import EmailEvent, Form, Submission
     from sandbox.hubspot.portal import Portal
 
+APP_ID: Final = "113"
+"""HubSpot's own app that sends marketing e-mails in batches."""
 _END_OF_TIME: Final = (2**62, 0)
 
 
@@ -27,8 +29,9 @@ def email_events(portal: Portal, ask: Ask) -> Reply:
     if start == 0:
         raise ApiError(500, {"message": "internal error"})
     wanted_type, recipient = ask.query.get("eventType"), ask.query.get("recipient", "").lower()
+    app = ask.query.get("appId")
     campaign, no_filtered = ask.query.get("campaignId"), ask.flag("excludeFilteredEvents")
-    before = min(_read_cursor(ask.query.get("offset")), (end + 1, 0))
+    before = min(read_cursor(ask.query.get("offset")), (end + 1, 0))
     found: list[EmailEvent] = []
     more = False
     for event in portal.marketing.events.newest_first(before):
@@ -37,6 +40,7 @@ def email_events(portal: Portal, ask: Ask) -> Reply:
         if (
             (wanted_type and event.type != wanted_type)
             or (recipient and event.recipient != recipient)
+            or (app and app != APP_ID)
             or (campaign and str(event.campaign_id) != campaign)
             or (no_filtered and event.filtered)
         ):
@@ -50,7 +54,7 @@ def email_events(portal: Portal, ask: Ask) -> Reply:
         found, more = found[:thin], True
     body: dict[str, Any] = {"hasMore": more, "events": [_event(portal, event) for event in found]}
     if more:
-        body["offset"] = _cursor(found[-1].key if found else before)
+        body["offset"] = cursor_of(found[-1].key if found else before)
     return Reply(body)
 
 
@@ -80,7 +84,7 @@ def submissions(portal: Portal, ask: Ask) -> Reply:
     if found.type == "blog_comment":
         raise bad_request("Submissions of this type of form cannot be read.", category="FORM_TYPE_NOT_ALLOWED")
     limit = ask.limit(default=20, most=50)
-    before = _read_cursor(ask.query.get("after"))
+    before = read_cursor(ask.query.get("after"))
     page: list[Submission] = []
     more = False
     for submission in found.submissions.newest_first(before):
@@ -93,7 +97,7 @@ def submissions(portal: Portal, ask: Ask) -> Reply:
         page, more = page[:thin], True
     body: dict[str, Any] = {"results": [_submission(one) for one in page]}
     if more:
-        after = _cursor(page[-1].key if page else before)
+        after = cursor_of(page[-1].key if page else before)
         body["paging"] = {"next": {"after": after, "link": f"{ask.url}?after={after}"}}
     return Reply(body)
 
@@ -105,7 +109,7 @@ def _event(portal: Portal, event: EmailEvent) -> dict[str, Any]:
         "recipient": event.recipient,
         "created": event.created_ms,
         "portalId": portal.portal_id,
-        "appId": 113,
+        "appId": int(APP_ID),
         "appName": "Batch",
         "emailCampaignId": event.campaign_id,
         "emailCampaignGroupId": event.campaign_id,
@@ -146,11 +150,13 @@ def _submission(one: Submission) -> dict[str, Any]:
     }
 
 
-def _cursor(key: tuple[int, int]) -> str:
+def cursor_of(key: tuple[int, int]) -> str:
+    """The cursor that a page ending at this place hands out."""
     return f"{key[0]:x}.{key[1]:x}"
 
 
-def _read_cursor(text: str | None) -> tuple[int, int]:
+def read_cursor(text: str | None) -> tuple[int, int]:
+    """The place that a cursor means. Raises a 400 for what is none."""
     if not text:
         return _END_OF_TIME
     try:

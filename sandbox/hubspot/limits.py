@@ -31,6 +31,7 @@ class Limits:
         self._shared = shared
         self._offset = utc_offset
         self._day = self._local_day()
+        self._last_call = shared.clock.now()
         self._windows: dict[str, Window] = {}
 
     def spend(self, token: Token, *, search: bool, path: str) -> dict[str, str]:
@@ -39,13 +40,11 @@ class Limits:
         Searches have a budget of their own and no headers.
         """
         self._turn_day()
-        neighbour = self._shared.troubles.take("noisy_neighbour", path)
         if not self._shared.limits:
             self.used_today += 1
             return {}
         window = self._search_window() if search else self._app_window(token)
-        for _ in range(int(neighbour.get("calls", window.limit)) if neighbour is not None else 0):
-            window.take()
+        self._let_neighbour_call(window, path)
         if self.used_today >= self.per_day:
             raise rate_limited("DAILY", headers={} if search else self._headers(token, window))
         if not window.take():
@@ -56,6 +55,18 @@ class Limits:
             )
         self.used_today += 1
         return {} if search else self._headers(token, window)
+
+    def _let_neighbour_call(self, window: Window, path: str) -> None:
+        now, before = self._shared.clock.now(), self._last_call
+        self._last_call = now
+        neighbour = self._shared.troubles.take("noisy_neighbour", path)
+        if neighbour is None:
+            return
+        calls = int(neighbour.get("calls", window.remaining()))
+        if "per_s" in neighbour:
+            calls = round((now - before).total_seconds() * float(neighbour["per_s"]))
+        window.take(calls)
+        self.used_today += calls
 
     def resets_at(self) -> datetime:
         """When the day's count starts anew: the next local midnight."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from sandbox.hubspot import times
@@ -58,7 +58,31 @@ class Submission:
         return self.submitted_ms, self.number
 
 
-Item = TypeVar("Item", EmailEvent, Submission)
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One event on a contact's timeline, such as a visit of a page; never one of a marketing e-mail."""
+
+    number: int
+    contact_id: str
+    type: str
+    occurred_ms: int
+    properties: Mapping[str, str]
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Place in time."""
+        return self.occurred_ms, self.number
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What somebody chose for one type of subscription, and when."""
+
+    subscribed: bool
+    at_ms: int
+
+
+Item = TypeVar("Item", EmailEvent, Submission, Occurrence)
 
 
 @dataclass(slots=True)
@@ -104,6 +128,9 @@ class Marketing:
     def __init__(self) -> None:
         self.events: Timeline[EmailEvent] = Timeline()
         self.forms: dict[str, Form] = {}
+        self.occurrences: dict[str, Timeline[Occurrence]] = {}  # contact id -> its events
+        self.subscriptions: dict[int, str] = {}  # number -> name
+        self.choices: dict[str, dict[int, Choice]] = {}  # address -> number -> choice; none: not specified
         self._count = 0
 
     def add_event(
@@ -140,8 +167,29 @@ class Marketing:
         submission = Submission(self._count, times.to_ms(submitted), page_url, dict(fields))
         self.forms[guid].submissions.add(submission)
 
-    def forget(self, addresses: set[str]) -> None:
-        """Erase what is kept under these addresses."""
+    def add_occurrence(self, contact_id: str, type: str, at: datetime, properties: Mapping[str, str]) -> None:  # noqa: A002
+        """Add an event to a contact's timeline."""
+        self._count += 1
+        event = Occurrence(self._count, contact_id, type, times.to_ms(at), dict(properties))
+        self.occurrences.setdefault(contact_id, Timeline()).add(event)
+
+    def move(self, contact_id: str, survivor_id: str) -> None:
+        """Give the events of a contact that was merged to its survivor."""
+        moved = self.occurrences.pop(contact_id, None)
+        for event in moved.items if moved is not None else ():
+            self.occurrences.setdefault(survivor_id, Timeline()).add(replace(event, contact_id=survivor_id))
+
+    def set_status(self, address: str, number: int, at: datetime, *, subscribed: bool) -> None:
+        """Remember a choice. Raises KeyError for an unknown type of subscription."""
+        if number not in self.subscriptions:
+            raise KeyError(number)
+        self.choices.setdefault(address, {})[number] = Choice(subscribed, times.to_ms(at))
+
+    def forget(self, contact_id: str, addresses: set[str]) -> None:
+        """Erase what is kept of a contact and under these addresses."""
+        self.occurrences.pop(contact_id, None)
+        for address in addresses:
+            self.choices.pop(address, None)
         self.events.keep(lambda event: event.recipient not in addresses)
         for form in self.forms.values():
             form.submissions.keep(lambda one: one.fields.get("email", "").lower() not in addresses)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.hubspot.calls import Reply
 from sandbox.hubspot.definitions import DEFAULT_NAMES
-from sandbox.hubspot.errors import ApiError, bad_request, not_found
+from sandbox.hubspot.errors import bad_request, not_found
 from sandbox.hubspot.records import SINGULAR, TYPE_IDS, created_name, modified_name, object_type
 from sandbox.hubspot.times import to_iso
-from sandbox.hubspot.troubles import same_place, thin_page
+from sandbox.hubspot.troubles import cursor, same_place, thin_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,6 +49,8 @@ class View:
         restless = portal.shared.troubles.take("restless", ask.path)
         self._restless = restless["property"] if restless is not None and restless["property"] in names else None
         self._random = portal.shared.random
+        blanks = portal.shared.troubles.take("blanks", ask.path)
+        self._blanks = None if blanks is None else blanks.get("style", "empty")
 
     def show(self, record: Record) -> dict[str, Any]:
         """The record as an answer holds it: id and times come unasked, too (B)."""
@@ -56,6 +58,10 @@ class View:
         created, updated = to_iso(record.created), to_iso(record.updated)
         properties: dict[str, str | None] = {name: held.get(name) for name in self._stored}
         properties |= self._blank
+        if self._blanks == "empty":
+            properties = {name: text or "" for name, text in properties.items()}
+        elif self._blanks == "absent":
+            properties = {name: text for name, text in properties.items() if text}
         properties["hs_object_id"] = record.id
         properties[self._created] = created
         properties[self._modified] = updated
@@ -82,7 +88,11 @@ def list_page(portal: Portal, ask: Ask) -> Reply:
     _refuse_history(ask.words("propertiesWithHistory"))
     limit = ask.limit(default=10, most=MOST_LISTED)
     store = portal.stores[kind]
-    ids, following = (store.archived if ask.flag("archived") else store.live).page(ask.integer("after", 0), limit)
+    after = ask.integer("after", 0) if cursor(portal, ask.path, ask.query.get("after")) else 0
+    listed = store.archived if ask.flag("archived") else store.live
+    if after and after not in listed and portal.shared.troubles.take("strict_after", ask.path) is not None:
+        raise bad_request(f"Invalid paging cursor: {after}")
+    ids, following = listed.page(after, limit)
     thin = thin_page(portal, ask.path, len(ids))
     if thin is not None and thin < len(ids):
         following = ids[thin] if thin else same_place(ask.query.get("after") or ids[0])
@@ -172,11 +182,14 @@ def _names(given: object) -> list[str]:
 def _refuse_history(names: list[str]) -> None:
     """Unlike HubSpot the sandbox keeps no history of values; an answer without it would be a lie."""
     if names:
-        raise ApiError(501, {"message": "The HubSpot sandbox has no propertiesWithHistory."})
+        raise bad_request("propertiesWithHistory is not available in this account.")
 
 
 def _add_associations(portal: Portal, kind: str, results: list[dict[str, Any]], names: list[str]) -> None:
-    for other in filter(None, map(object_type, names)):
+    for name in names:
+        other = object_type(name)
+        if other is None:
+            raise bad_request(f"Unable to infer object type from: {name}", category=None)
         label = f"{SINGULAR[kind]}_to_{SINGULAR[other]}"
         for shown in results:
             ids = portal.associations.of(kind, shown["id"], other)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +17,6 @@ from sandbox.hubspot.marketing import Marketing
 from sandbox.hubspot.records import OBJECT_TYPES, Record, Store, object_type
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from sandbox.core import Shared
@@ -28,12 +28,16 @@ SCOPES: Final = frozenset({
     "crm.objects.companies.read", "crm.objects.companies.write", "crm.schemas.companies.read",
     "crm.schemas.companies.write", "crm.objects.deals.read", "crm.objects.deals.write", "crm.schemas.deals.read",
     "crm.schemas.deals.write", "crm.objects.owners.read", "sales-email-read", "forms", "content",
+    "communication_preferences.read",
 })  # fmt: skip
 DEFAULT_TOKEN: Final = "pat-sandbox-leadgrade"
 CLIENT_ID: Final = "sandbox-client"
 CLIENT_SECRET: Final = "sandbox-secret"
 REFRESH_TOKEN: Final = "sandbox-refresh"
 _STAGE: Final = "lifecyclestage"
+
+WriteRule = Callable[[str, Mapping[str, str]], str | None]
+"""Object type and the record's properties as they would be -> why that is refused, or None."""
 
 
 @dataclass(slots=True)
@@ -67,6 +71,7 @@ class Portal:
         self.shared = shared
         self.portal_id = portal_id
         self.account_type = "STANDARD"
+        self.enterprise = False  # whether the plan has event occurrences and batches of subscription statuses (A)
         self.time_zone, self.utc_offset = "America/Bogota", timedelta(hours=-5)  # a zone that never changes its clocks
         self.lock = threading.RLock()
         self.stores = {kind: Store(kind, first_id) for kind in OBJECT_TYPES}
@@ -82,6 +87,7 @@ class Portal:
         self.clients = {CLIENT_ID: OAuthClient(CLIENT_SECRET, {REFRESH_TOKEN})}
         self.limits = Limits(shared, self.utc_offset)
         self.refusals: dict[tuple[str, str], str] = {}  # (object type, id) -> why every API write to it is refused
+        self.write_rules: list[WriteRule] = []  # an administrator's; enforced by version 2026-09 alone (A)
         self._emails: dict[str, str] = {}  # address -> contact id
 
     # Properties
@@ -197,6 +203,7 @@ class Portal:
             store.remove(record_id)
             store.merged[record_id] = survivor_id
             self.associations.move(kind, record_id, survivor_id)
+            self.marketing.move(record_id if kind == "contacts" else "", survivor_id)
         store.merged |= {old: survivor_id for old, survivor in store.merged.items() if survivor in gone}
         survivor = Record(survivor_id, united, min(primary.created, other.created), moment)
         store.put(survivor, visible_at=self._visible_at(kind))
@@ -212,7 +219,7 @@ class Portal:
         self.associations.drop(kind, record.id)
         if kind == "contacts" and "email" in record.properties:
             addresses = {record.properties["email"], *record.properties.get("hs_additional_emails", "").split(";")}
-            self.marketing.forget(addresses)
+            self.marketing.forget(record.id, addresses)
             for address in addresses:
                 self._emails.pop(address, None)
 
@@ -287,6 +294,26 @@ class Portal:
         """Add a form submission; `fields` are the form's others. Raises KeyError for a form that does not exist."""
         answers = {"email": email, **(fields or {})}
         self.marketing.add_submission(form_guid, answers, times.whole_ms(submitted_at), page_url)
+
+    def event(self, contact_id: str, type: str, at: datetime, properties: Mapping[str, str]) -> None:  # noqa: A002 - HubSpot's
+        """Add an event occurrence, such as ``e_visited_page``. Raises KeyError for a contact that does not exist."""
+        self.marketing.add_occurrence(self.objects["contacts"][contact_id].id, type, times.whole_ms(at), properties)
+
+    def subscription(self, number: int, name: str) -> None:
+        """Add a type of subscription, and the contact property that says who has opted out of it."""
+        self.marketing.subscriptions[number] = name
+        self.define(
+            "contacts", f"hs_email_optout_{number}", type="bool", fieldType="booleancheckbox",
+            groupName="emailinformation", label=f"Opted out of email: {name}", read_only=True,
+        )  # fmt: skip
+
+    def opt(self, email: str, number: int, *, subscribed: bool, at: datetime | None = None) -> None:
+        """Somebody subscribes, or unsubscribes. Raises KeyError for a type of subscription that does not exist."""
+        address, moment = email.strip().lower(), self.shared.clock.now() if at is None else at
+        self.marketing.set_status(address, number, times.whole_ms(moment), subscribed=subscribed)
+        contact = self.find_by_email(address)
+        if contact is not None:
+            self.update("contacts", contact.id, {f"hs_email_optout_{number}": not subscribed}, moment)
 
     # Inside
 

@@ -95,6 +95,9 @@ class SortedIds:
         """The ids from `low` to `high`, both included."""
         return self._ids[bisect.bisect_left(self._ids, low) : bisect.bisect_right(self._ids, high)]
 
+    def __contains__(self, number: int) -> bool:
+        return bool(self.between(number, number))
+
     def __len__(self) -> int:
         return len(self._ids)
 

@@ -10,7 +10,7 @@ from sandbox.hubspot.calls import Reply
 from sandbox.hubspot.errors import bad_request
 from sandbox.hubspot.filters import Searcher, read_groups
 from sandbox.hubspot.objects import View, kind_of
-from sandbox.hubspot.troubles import same_place, thin_page
+from sandbox.hubspot.troubles import cursor, same_place, thin_page
 
 if TYPE_CHECKING:
     from sandbox.hubspot.calls import Ask
@@ -29,6 +29,7 @@ def search(portal: Portal, ask: Ask) -> Reply:
     if ask.size > LONGEST_BODY:
         raise bad_request(f"The request is too long: {ask.size} characters; a search may have {LONGEST_BODY}.")
     limit, start = _whole(body, "limit", 10), _whole(body, "after", 0)
+    start = start if cursor(portal, ask.path, str(start or "")) else 0
     if not 1 <= limit <= MOST_A_PAGE:
         raise bad_request(f"Invalid limit {limit}: it must be between 1 and {MOST_A_PAGE}.")
     if start + limit > MOST_RESULTS:
@@ -45,11 +46,11 @@ def search(portal: Portal, ask: Ask) -> Reply:
     found = _found(searcher, body)
     page = [searcher.index.shown[number] for number in found[start : start + limit]]
     following = start + len(page)
-    cursor = str(following)
+    after = str(following)
     thin = thin_page(portal, ask.path, len(page))
     if thin is not None and thin < len(page):
         following = start + thin
-        cursor = str(following) if thin else same_place(str(body.get("after") or "0"))
+        after = str(following) if thin else same_place(str(body.get("after") or "0"))
         page = page[:thin]
     if not body.get("sorts") or order.get("shuffle"):
         portal.shared.random.shuffle(page)
@@ -57,7 +58,7 @@ def search(portal: Portal, ask: Ask) -> Reply:
     view = View(portal, kind, names, ask)
     answer: dict[str, Any] = {"total": len(found), "results": [view.show(record) for record in page]}
     if following < len(found):
-        answer["paging"] = {"next": {"after": cursor}}  # a number as text, and no link (A)
+        answer["paging"] = {"next": {"after": after}}  # a number as text, and no link (A)
     return Reply(answer)
 
 

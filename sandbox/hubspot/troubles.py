@@ -7,14 +7,16 @@ taken with the object type.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from sandbox.core import CutConnection
-from sandbox.hubspot.errors import migrating, rate_limited, unauthorized
+from sandbox.hubspot.errors import ApiError, migrating, rate_limited, unauthorized
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sandbox.hubspot.calls import Reply
     from sandbox.hubspot.portal import Portal, Token
 
@@ -22,27 +24,35 @@ TROUBLES: Final = {
     "rate_429": "answers 429 of `policy` (TEN_SECONDLY_ROLLING; SECONDLY on searches), with `retry_after` seconds if "
     "given; `as_category` words it the other way",
     "daily_429": "answers 429 of policy DAILY",
-    "noisy_neighbour": "another app spends `calls` (all that is left) of the same allowance just before the call; "
-    "works only while limits bind",
+    "status": "answers `code` (423), as JSON with `message` (temporarily unavailable) and, if given, `category`",
+    "noisy_neighbour": "another program spends `calls` (all that is left) of the same allowance just before the call, "
+    "or `per_s` calls for each second since the last call; works only while limits bind",
+    "no_rate_headers": "the answer says nothing of the limits",
     "expire_token": "the token that the call carries is refused from now on, this call included",
     "html_error": "answers an HTML page with `status` (502); with `applied` the call has its effect first",
     "migration_477": "answers 477 with Retry-After `retry_after` (3600)",
     "drop_after_write": "the call has its effect, then the connection is closed without an answer",
     "empty_success": "a batch call has no effect, yet is answered 200 with empty results and errors",
-    "lose_row": "the answer lacks the row of record `id` (the first row), without an error; the effect stays",
+    "lose_row": "the answer, of associations too, lacks the row of record `id` (the first row), without an error; "
+    "the effect stays",
     "odd_json": "answers 200 with the first half of the JSON",
     "empty_page": "a page has only its first `rows` (0) rows and still a cursor, from which the rest can be had",
+    "stuck_cursor": "a page starts where the page before it started, whatever cursor the call brings",
+    "strict_after": "a list refuses an `after` that is not the id of one of its records",
+    "blanks": "properties without a value come as empty text (`style` empty) or not at all (absent)",
     "search_lag": "a change stays invisible to search for `seconds` (40); taken at the change, with the object type",
     "search_order": "with `ids` text, ids are compared and sorted as text; with `shuffle` sorted results come unsorted",
     "search_past_window": "the upper bound of the modified time in a search is ignored",
     "same_millisecond": "changes are stamped with one and the same millisecond (that of the first, or the time `at`); "
     "taken at the change, with the object type",
+    "no_207": "a batch that succeeded in part is answered like one that succeeded, the errors in its body",
     "ignore_trace_ids": "trace ids do not save the good rows of a batch: one bad value refuses all",
     "restless": "`property` has another value at each read that asks for it",
     "deprecated": "answers carry a header that says this version of the API ends on `on` (2027-09-30)",
 }
 """Name -> what it does and its settings (with defaults)."""
 
+PARTIAL: Final = 207
 _HTML: Final = (
     b"<!DOCTYPE html><html><head><title>Error</title></head><body><h1>Something went wrong</h1></body></html>"
 )
@@ -62,6 +72,10 @@ def at_the_edge(portal: Portal, path: str) -> HtmlPage | None:
     take = portal.shared.troubles.take
     if (moving := take("migration_477", path)) is not None:
         raise migrating(int(moving.get("retry_after", 3600)))
+    if (status := take("status", path)) is not None:
+        category = {"category": status["category"]} if "category" in status else {}
+        message = status.get("message", "This part of the account is temporarily unavailable; try again.")
+        raise ApiError(int(status.get("code", 423)), {"message": message} | category)
     if (html := take("html_error", path)) is not None:
         return HtmlPage(int(html.get("status", 502)), bool(html.get("applied")))
     return None
@@ -90,10 +104,21 @@ def after_the_deed(portal: Portal, path: str, reply: Reply) -> bytes:
         reply.headers["Sunset"] = str(notice.get("on", "2027-09-30"))
     results = reply.body.get("results") if isinstance(reply.body, dict) else None
     if results and (lost := take("lose_row", path)) is not None:
-        wanted = str(lost.get("id", results[0].get("id")))
-        reply.body["results"] = [row for row in results if row.get("id") != wanted]
+        wanted = str(lost.get("id", _id_of(results[0])))
+        reply.body["results"] = [row for row in results if _id_of(row) != wanted]
+    if reply.status == PARTIAL and take("no_207", path) is not None:
+        reply.status = 200
     text = b"" if reply.body is None else orjson.dumps(reply.body)
     return text[: len(text) // 2] if text and take("odd_json", path) is not None else text
+
+
+def _id_of(row: Mapping[str, Any]) -> str | None:
+    return row["from"]["id"] if "from" in row else row.get("id")
+
+
+def cursor(portal: Portal, path: str, given: str | None) -> str | None:
+    """The cursor to go by: the one of the call, or none when the paging is stuck."""
+    return None if given and portal.shared.troubles.take("stuck_cursor", path) is not None else given
 
 
 def thin_page(portal: Portal, path: str, rows: int) -> int | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.hubspot.associations import TYPE_NUMBERS
 from sandbox.hubspot.calls import Reply
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from sandbox.hubspot.calls import Ask
     from sandbox.hubspot.portal import Portal
     from sandbox.hubspot.records import Record
+
+RULES_SINCE: Final = "2026-09"
+"""The version of the API from which on an administrator's validation rules bind integrations too (A)."""
 
 
 @dataclass(slots=True)
@@ -43,7 +47,7 @@ def update_one(portal: Portal, ask: Ask) -> Reply:
     record = locate(portal, kind, ask.params["id"], ask.query.get("idProperty"))
     if record is None or record.archived:
         raise not_found(category="OBJECT_NOT_FOUND")
-    row = _row(portal, kind, ask.json(), record)
+    row = _row(portal, ask, kind, ask.json(), record)
     if row.is_bad:
         raise _refusal(portal, kind, row)
     return Reply(_write(portal, kind, row, ask))
@@ -52,7 +56,7 @@ def update_one(portal: Portal, ask: Ask) -> Reply:
 def create_one(portal: Portal, ask: Ask) -> Reply:
     """POST objects/{type}."""
     kind = kind_of(ask)
-    row = _row(portal, kind, ask.json(), None)
+    row = _row(portal, ask, kind, ask.json(), None)
     if row.is_bad:
         raise _refusal(portal, kind, row)
     return Reply(_write(portal, kind, row, ask), 201)
@@ -81,7 +85,7 @@ def batch_update(portal: Portal, ask: Ask) -> Reply:
         if record is None or record.archived:
             missing.append(record_id)
         else:
-            rows.append(_row(portal, kind, one, record))
+            rows.append(_row(portal, ask, kind, one, record))
     errors = [missing_ids(kind, missing)] if missing else []
     return _write_batch(portal, kind, ask, rows, errors)
 
@@ -89,7 +93,7 @@ def batch_update(portal: Portal, ask: Ask) -> Reply:
 def batch_create(portal: Portal, ask: Ask) -> Reply:
     """POST objects/{type}/batch/create: what exists already is an entry of a 207 (B)."""
     kind = kind_of(ask)
-    rows = [_row(portal, kind, one, None) for one in ask.inputs(MOST_INPUTS)]
+    rows = [_row(portal, ask, kind, one, None) for one in ask.inputs(MOST_INPUTS)]
     return _write_batch(portal, kind, ask, rows, [], good=201)
 
 
@@ -106,7 +110,7 @@ def batch_upsert(portal: Portal, ask: Ask) -> Reply:
             if not id_property:
                 raise not_found(category="OBJECT_NOT_FOUND")
             one["properties"] = {id_property: one["id"]} | (one.get("properties") or {})
-        rows.append(_row(portal, kind, one, record))
+        rows.append(_row(portal, ask, kind, one, record))
     return _write_batch(portal, kind, ask, rows, [], mark_new=True)
 
 
@@ -165,7 +169,7 @@ def _id_of(one: Mapping[str, Any]) -> str:
 
 
 def _refuse_repeated(ids: list[str]) -> None:
-    repeated = sorted({record_id for record_id in ids if ids.count(record_id) > 1})
+    repeated = sorted(record_id for record_id, times in Counter(ids).items() if times > 1)
     if repeated:
         raise bad_request(
             f"Duplicate IDs found in batch input: [{', '.join(repeated)}]. IDs must be unique",
@@ -173,7 +177,7 @@ def _refuse_repeated(ids: list[str]) -> None:
         )
 
 
-def _row(portal: Portal, kind: str, one: Mapping[str, Any], record: Record | None) -> Row:
+def _row(portal: Portal, ask: Ask, kind: str, one: Mapping[str, Any], record: Record | None) -> Row:
     properties = one.get("properties") or {}
     if not isinstance(properties, dict) or any(isinstance(value, list | dict) for value in properties.values()):
         raise bad_request("Invalid input JSON: Cannot deserialize value of type `java.lang.String`")
@@ -183,6 +187,10 @@ def _row(portal: Portal, kind: str, one: Mapping[str, Any], record: Record | Non
     _keep_stage_forward(portal, kind, row.accepted, held)
     if record is not None and (reason := portal.refusals.get((kind, record.id))) is not None:
         row.problems.append(Problem(next(iter(properties), ""), "PROPERTY_VALIDATION_RULE", reason))
+    if ask.version == RULES_SINCE:
+        would_be = {**held, **row.accepted}
+        reasons = filter(None, (rule(kind, would_be) for rule in portal.write_rules))
+        row.problems += [Problem(next(iter(properties), ""), "PROPERTY_VALIDATION_RULE", reason) for reason in reasons]
     address = row.accepted.get("email")
     if address and kind == "contacts":
         holder = portal.find_by_email(address)

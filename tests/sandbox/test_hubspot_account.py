@@ -65,6 +65,8 @@ def test_bad_tokens(server: HubSpot, token: str | None) -> None:
         ("forms", "GET", "/marketing/v3/forms", None),
         ("forms", "GET", "/form-integrations/v1/submissions/forms/f-1", None),
         ("content", "GET", "/email/public/v1/events", None),
+        ("communication_preferences.read", "GET", "/communication-preferences/v3/status/email/a@x.example", None),
+        ("communication_preferences.read", "GET", "/communication-preferences/2026-09/statuses/a@x.example", None),
     ],
 )
 def test_each_call_needs_its_scope(server: HubSpot, scope: str, method: str, path: str, body: Any) -> None:
@@ -191,3 +193,16 @@ def test_a_neighbour_spends_the_same_allowance(server: HubSpot) -> None:
     assert server.get(CONTACTS).headers["X-HubSpot-RateLimit-Remaining"] == "39"
     server.shared.troubles.set("noisy_neighbour", match="/search")
     assert server.search().status_code == 429
+    usage = server.get("/account-info/v3/api-usage/daily/private-apps").json()["results"][0]
+    assert usage["currentUsage"] == 150 + 5 + 2  # its calls count for the day
+
+
+def test_a_neighbour_calls_at_a_pace_of_its_own(server: HubSpot) -> None:
+    server.shared.limits = True
+    server.get(CONTACTS)
+    server.shared.troubles.set("noisy_neighbour", times=None, per_s=10)
+    server.shared.clock.advance(4)
+    assert server.get(CONTACTS).headers["X-HubSpot-RateLimit-Remaining"] == str(190 - 1 - 40 - 1)
+    assert server.get(CONTACTS).headers["X-HubSpot-RateLimit-Remaining"] == str(190 - 1 - 40 - 2)
+    server.shared.clock.advance(60)
+    assert server.get(CONTACTS).status_code == 429

@@ -208,9 +208,9 @@ def test_associations_on_a_read_record(server: HubSpot) -> None:
 
 def test_history_is_refused_rather_than_left_out(server: HubSpot) -> None:
     made = server.contact()
-    assert server.get("/crm/v3/objects/contacts", propertiesWithHistory="lifecyclestage").status_code == 501
+    assert server.get("/crm/v3/objects/contacts", propertiesWithHistory="lifecyclestage").status_code == 400
     body = {"inputs": [{"id": made}], "propertiesWithHistory": ["lifecyclestage"]}
-    assert server.post("/crm/v3/objects/contacts/batch/read", body).status_code == 501
+    assert server.post("/crm/v3/objects/contacts/batch/read", body).status_code == 400
     assert server.post("/crm/v3/objects/contacts/batch/read", body | {"propertiesWithHistory": []}).status_code == 200
 
 

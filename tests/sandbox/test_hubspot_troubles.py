@@ -202,3 +202,79 @@ def test_shuffled_search(server: HubSpot) -> None:
     assert page != made
     assert sorted(page, key=int) == made
     assert ids(server.search(sorts=["hs_object_id"], limit=200)) == made
+
+
+@pytest.mark.parametrize(
+    ("settings", "code", "text"), [({}, 423, "unavailable"), ({"code": 409, "message": "x"}, 409, "x")]
+)
+def test_any_status(server: HubSpot, settings: dict[str, Any], code: int, text: str) -> None:
+    made = server.contacts(1)
+    server.shared.troubles.set("status", **settings)
+    answer = promote(server, made)
+    assert (answer.status_code, text in answer.json()["message"], "category" in answer.json()) == (code, True, False)
+    assert jobs(server) == [None]
+    server.shared.troubles.set("status", category="MIGRATION_IN_PROGRESS")
+    assert server.get(CONTACTS).json()["category"] == "MIGRATION_IN_PROGRESS"
+    assert server.get(CONTACTS).status_code == 200
+
+
+def test_a_row_of_associations_can_be_lost(server: HubSpot) -> None:
+    made = server.contacts(2)
+    company = server.portal.create("companies", {"name": "Acme"}, created=NOW)
+    for one in made:
+        server.portal.associate("contacts", one, "companies", company)
+    server.shared.troubles.set("lose_row", id=made[0])
+    path = "/crm/v4/associations/contacts/companies/batch/read"
+    answer = server.post(path, {"inputs": [{"id": one} for one in made]})
+    assert answer.status_code == 200
+    assert [row["from"]["id"] for row in answer.json()["results"]] == [made[1]]
+
+
+def test_paging_can_be_stuck(server: HubSpot) -> None:
+    made = server.contacts(5)
+    company = server.portal.create("companies", {"name": "Acme"}, created=NOW)
+    for one in made:
+        server.portal.associate("contacts", one, "companies", company)
+    server.shared.troubles.set("stuck_cursor", times=None)
+    pages = [server.get(CONTACTS, limit=2, after=after).json() for after in (made[0], made[2])]
+    assert pages[0] == pages[1]
+    assert pages[0]["paging"]["next"]["after"] == made[2]
+    searches = [server.search(limit=2, sorts=["hs_object_id"], after=after).json() for after in (0, 2, 4)]
+    assert [one["paging"]["next"]["after"] for one in searches] == ["2", "2", "2"]
+    links = f"/crm/v4/objects/companies/{company}/associations/contacts"
+    assert server.get(links, limit=2).json() == server.get(links, limit=2, after=made[2]).json()
+
+
+def test_a_list_may_insist_on_ids_that_are_there(server: HubSpot) -> None:
+    made = server.contacts(3)
+    server.portal.archive("contacts", made[1])
+    assert ids(server.get(CONTACTS, after=made[1])) == made[2:]
+    server.shared.troubles.set("strict_after", times=None)
+    assert server.get(CONTACTS, after=made[1]).status_code == 400
+    assert ids(server.get(CONTACTS, after=made[2])) == made[2:]
+    assert ids(server.get(CONTACTS)) == [made[0], made[2]]
+
+
+@pytest.mark.parametrize(("style", "shown"), [("empty", {"city": ""}), ("absent", {})])
+def test_properties_without_a_value(server: HubSpot, style: str, shown: dict[str, str]) -> None:
+    made = server.contact(jobtitle="CTO")
+    path = f"{CONTACTS}/{made}"
+    server.shared.troubles.set("blanks", style=style)
+    given = server.get(path, properties="city,jobtitle").json()["properties"]
+    assert {name: text for name, text in given.items() if name in {"city", "jobtitle"}} == {"jobtitle": "CTO"} | shown
+    assert server.get(path, properties="city").json()["properties"]["city"] is None
+
+
+def test_a_partial_success_may_look_whole(server: HubSpot) -> None:
+    made = server.contacts(1)
+    server.shared.troubles.set("no_207")
+    answer = promote(server, [*made, "999"])
+    assert (answer.status_code, ids(answer), answer.json()["numErrors"]) == (200, made, 1)
+    assert promote(server, [*made, "999"]).status_code == 207
+
+
+def test_limits_may_be_kept_quiet(server: HubSpot) -> None:
+    server.shared.limits = True
+    server.shared.troubles.set("no_rate_headers")
+    assert not [name for name in server.get(CONTACTS).headers if "RateLimit" in name]
+    assert "X-HubSpot-RateLimit-Remaining" in server.get(CONTACTS).headers

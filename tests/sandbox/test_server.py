@@ -16,7 +16,7 @@ import pytest
 import requests
 from conftest import NOW
 
-from sandbox.core import Call, CallJournal, Shared
+from sandbox.core import Call, CallJournal, Shared, Troubles
 from sandbox.hubspot.portal import Portal
 from sandbox.salesforce.org import Org
 from sandbox.server import running
@@ -248,6 +248,27 @@ def test_troubles_are_turned_on_and_off_over_http(box: Any, http: requests.Sessi
     unknown = http.post(troubles, json={"name": "earthquake"}, timeout=10)
     assert unknown.status_code == 400
     assert "html_502" in unknown.json()["error"]
+
+
+def test_a_trouble_may_come_back_every_so_many_calls() -> None:
+    troubles = Troubles()
+    troubles.set("cut", times=None, every=3, match="/a", after=7)
+    met = [troubles.take("cut", "/a") is not None for _ in range(7)]
+    assert met == [False, False, True, False, False, True, False]
+    assert troubles.take("cut", "/b") is None
+    troubles.clear()
+    troubles.set("cut", times=2, skip=1, every=2)
+    assert [troubles.take("cut") is not None for _ in range(7)] == [False, False, True, False, True, False, False]
+
+
+def test_a_trouble_may_come_by_chance_and_the_same_each_time() -> None:
+    def met(seed: int) -> list[bool]:
+        troubles = Troubles(seed)
+        troubles.set("cut", times=None, chance=0.2)
+        return [troubles.take("cut") is not None for _ in range(500)]
+
+    assert met(1) == met(1) != met(2)
+    assert 60 < sum(met(1)) < 140
 
 
 def test_people_can_be_played_over_http(box: Any, http: requests.Session) -> None:
