@@ -23,7 +23,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--people", type=int, default=20_000)
     parser.add_argument("--activities", type=int, default=400_000, help="in all")
     options = parser.parse_args(arguments)
-    with sandbox(options.people, activities=options.activities / options.people) as place, home(place) as folder:
+    each = options.activities / options.people
+    with sandbox(people=options.people, activities=each) as place, home(place) as folder:
         leadgrade(folder, "provision")
         size = f"{options.people:,} people, {options.activities:,} activities, limits off"
         show(f"backfill, {size}", leadgrade(folder, "backfill", "--output", "json"))

@@ -1,7 +1,7 @@
 """Peak memory of a backfill at several sizes, and in which step it is reached: it should not grow with the contacts.
 
-Contacts without activities, limits off. The peak of each step is read from /proc (resident memory, VmHWM) when the
-step says that it is done, and then reset, so this runs on Linux only.
+Contacts without activities, limits off. The peak of each step (resident memory, VmHWM) and its CPU time are read from
+/proc when the step says that it is done, so this runs on Linux only.
 """
 
 from __future__ import annotations
@@ -9,22 +9,28 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from benchmarks.shared import home, leadgrade, rate, sandbox, table
+from benchmarks.shared import home, leadgrade, sandbox, table
+
+if TYPE_CHECKING:
+    from benchmarks.shared import Measured
 
 SIZES = (50_000, 1_000_000)
 
 
 @dataclass
-class StepPeaks:
-    """Listens to a running backfill; the peak of each step in MB."""
+class Steps:
+    """Listens to a running backfill: what each step used."""
 
-    mb: dict[str, float] = field(default_factory=dict)
+    peaks_mb: dict[str, float] = field(default_factory=dict)
+    cpu_s: dict[str, float] = field(default_factory=dict)
 
     def hear(self, pid: int, line: str) -> None:
-        """Take the peak down when `line` of its log says that a step is done."""
+        """Note what was used so far when `line` of its log says that a step is done."""
         try:
             said = json.loads(line)
         except json.JSONDecodeError:
@@ -35,27 +41,42 @@ class StepPeaks:
             return
         name = step if pulled else f"{step} {said.get('crm', '')}".strip()
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
-            status = Path(f"/proc/{pid}/status").read_text()
-            peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-            self.mb[name] = int(peak.split()[1]) / 1024
-            Path(f"/proc/{pid}/clear_refs").write_text("5")  # begin a new peak
+            self.peaks_mb[name] = peak_mb(pid)
+            self.cpu_s[name] = cpu_s(pid) - sum(self.cpu_s.values())
+
+
+def peak_mb(pid: int) -> float:
+    """The most memory that a process had since this was asked last."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    Path(f"/proc/{pid}/clear_refs").write_text("5")  # begins a new peak
+    return int(peak.split()[1]) / 1024
+
+
+def cpu_s(pid: int) -> float:
+    """The CPU seconds of a process so far, its threads included."""
+    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, after_name[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
 class Run:
-    """One backfill: contacts, peaks in MB (by step and of all), seconds."""
+    """One backfill: its contacts, what its steps used, and the whole."""
 
     contacts: int
-    peaks: dict[str, float]
-    peak_mb: float
-    wall_s: float
-    cpu_s: float
+    steps: Steps
+    whole: Measured
+
+    @property
+    def peak_mb(self) -> float:
+        """The peak of all steps."""
+        return max(self.steps.peaks_mb.values())
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
-    parser.add_argument("--contacts", type=int, nargs="+", default=list(SIZES), help="HubSpot contacts of each backfill")
+    parser.add_argument("--contacts", type=int, nargs="+", default=SIZES, help="HubSpot contacts of each backfill")
     options = parser.parse_args(arguments)
     runs = [backfill(contacts) for contacts in options.contacts]
     show(runs)
@@ -63,24 +84,24 @@ def main(arguments: list[str] | None = None) -> None:
 
 def backfill(contacts: int) -> Run:
     """Backfill a portal of so many contacts."""
-    with sandbox(contacts * 4 // 3) as place, home(place, salesforce=False) as folder:
+    with sandbox(contacts=contacts) as place, home(place, salesforce=False) as folder:
         leadgrade(folder, "provision")
-        steps = StepPeaks()
-        measured = leadgrade(folder, "backfill", "--output", "json", heard=steps.hear)
-        size = place.size("hubspot", "contacts")
-    return Run(size, steps.mb, max(steps.mb.values()), measured.wall_s, measured.cpu_s)
+        steps = Steps()
+        whole = leadgrade(folder, "backfill", "--output", "json", heard=steps.hear)
+        return Run(place.size("hubspot", "contacts"), steps, whole)
 
 
 def show(runs: list[Run]) -> None:
-    """Print a column per run."""
-    names = list(dict.fromkeys(name for run in runs for name in run.peaks))
-    rows: list[tuple[object, ...]] = [(name, *(run.peaks.get(name) for run in runs)) for name in names]
-    rows.append(("the whole backfill, MB", *(run.peak_mb for run in runs)))
-    rows.append(("wall seconds", *(run.wall_s for run in runs)))
-    rows.append(("CPU seconds", *(run.cpu_s for run in runs)))
-    rows.append(("contacts per CPU second", *(rate(run.contacts, run.cpu_s) for run in runs)))
-    title = "peak memory of a backfill, MB by step"
-    table(title, ("step", *(f"{run.contacts:,} contacts" for run in runs)), rows)
+    """Print two columns per run: memory and CPU time."""
+    names = list(dict.fromkeys(name for run in runs for name in run.steps.peaks_mb))
+    columns = [f"{word} {run.contacts:,}" for run in runs for word in ("MB at", "CPU s at")]
+    rows = [
+        (name, *(found for run in runs for found in (run.steps.peaks_mb.get(name), run.steps.cpu_s.get(name))))
+        for name in names
+    ]
+    rows.append(("backfill", *(found for run in runs for found in (run.peak_mb, run.whole.cpu_s))))
+    table("peak memory and CPU time of a backfill by step and contacts", ("step", *columns), rows)
+    print("wall seconds: " + ", ".join(f"{run.whole.wall_s:,.0f} for {run.contacts:,} contacts" for run in runs))
 
 
 if __name__ == "__main__":

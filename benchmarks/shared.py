@@ -84,10 +84,10 @@ class Sandbox:
 
 
 @contextlib.contextmanager
-def sandbox(people: int, *options: str, activities: float = 0.0, limits: bool = False) -> Iterator[Sandbox]:
-    """Both servers, filled with `people` people and `activities` each; `options` are further ones of its command."""
-    command = [sys.executable, "-m", "sandbox", "--people", str(people), "--activities", str(activities)]
-    command += ["--seed", "7", "--ports", "0", "0", *options] + ([] if limits else ["--no-limits"])
+def sandbox(*, limits: bool = False, **filling: float) -> Iterator[Sandbox]:
+    """Both servers, filled as the options of `python -m sandbox` in `filling` say (people, contacts, leads ...)."""
+    command = [sys.executable, "-m", "sandbox", "--ports", "0", "0", *([] if limits else ["--no-limits"])]
+    command += [word for name, value in filling.items() for word in (f"--{name}", str(value))]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
         try:
             assert process.stdout is not None
