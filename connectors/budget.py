@@ -85,7 +85,8 @@ class Budget:
             self._recover(now)
             ahead = self._queue.index(ticket)
             rounds, place = divmod(ahead, self.size)
-            turn = heapq.nsmallest(place + 1, self._free_at)[-1] + rounds * self._window
+            # The n smallest of a heap stand in its first n levels; an allowance may be large, a queue is not.
+            turn = heapq.nsmallest(place + 1, self._free_at[: 2 ** (place + 1) - 1])[-1] + rounds * self._window
             wait = max(turn, self._not_before) - now
             if ahead or wait > 0:
                 return max(SHORTEST_WAIT_S, wait)
