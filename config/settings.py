@@ -78,10 +78,14 @@ class StoreSettings(Section):
     memory_limit_mb: int = Field(default=256, ge=64)  # DuckDB's share of memory
 
 
+HubSpotVersion = Literal["v3", "2026-03", "2026-09"]
+
+
 class HubSpotSettings(Section):
     """One HubSpot portal."""
 
     base_url: Url = "https://api.hubapi.com"
+    api_version: HubSpotVersion = "v3"  # v3 stands for v1 to v4, whichever serves a resource
     portal_id: int | None = None  # pinned; another portal is refused before anything is read
     access_token: SecretStr | None = None
     access_token_file: Path | None = None
@@ -95,6 +99,7 @@ class HubSpotSettings(Section):
     email_events: Flag = True  # marketing e-mail events; off: counters on the contact are used
     forms: Flag = True  # form submissions; off: counters on the contact are used
     engagements: Flag = True  # calls, e-mails, meetings, notes, tasks, communications
+    web_events: Flag = False  # page views one by one (Enterprise; a call per active contact); off: counters are used
     settle_s: int = Field(default=60, ge=0)  # how long a change may take to become searchable
     look_back_s: int = Field(default=300, ge=0)  # how far each incremental read overlaps the last
 

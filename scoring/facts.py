@@ -102,6 +102,7 @@ COLUMNS: Final[dict[Table, dict[str, str]]] = {
     Table.ACTIVITIES: {
         "crm": "text",
         "activity_id": "text",  # unique within the CRM, stable over re-reads
+        "source_id": "text",  # the object it was read from, where that may change or go; all of it comes together
         "record_id": "text",  # whose it is; or, when null,
         "email": "text",  # the address it belongs to
         "type": "text",

@@ -6,11 +6,13 @@ would wait and repeat behind our back.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+import structlog
 import urllib3
 from hubspot.crm.contacts.api_client import ApiClient
 from hubspot.crm.contacts.configuration import Configuration
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from config.settings import HubSpotSettings
     from connectors.base import Usage
     from connectors.clock import Clock
+
+log = structlog.get_logger(__name__)
 
 TIMEOUT_S = (10.0, 110.0)
 """To connect, and between two pieces of an answer. HubSpot's edge gives up after 100 s (status 524)."""
@@ -109,18 +113,26 @@ class Client:
 
     def __init__(self, settings: HubSpotSettings, clock: Clock) -> None:
         self._transport = Transport(settings.base_url)
+        self._version = settings.api_version
         self._clock = clock
         self._seen: tuple[datetime, float] | None = None  # the server's time, and ours when we learned it
         self.headers: Mapping[str, str] = {}  # of the last answer
+        self._deprecated: set[str] = set()
         self._general = Budget(settings.requests_per_10_s, 10.0, clock)
         self._door = Door(
             crm=CRM,
             send=self._send,
             judge=judge,
-            tokens=token_source(settings, self._transport.form, clock),
+            tokens=token_source(settings, self._form, clock),
             budgets={"general": self._general, "search": Budget(settings.searches_per_s, 1.0, clock)},
             clock=clock,
         )
+
+    def _versioned(self, request: Request) -> Request:
+        return replace(request, path=paths.in_version(request.path, self._version))
+
+    def _form(self, request: Request, fields: dict[str, str]) -> Response:
+        return self._transport.form(self._versioned(request), fields)
 
     def _send(self, request: Request, token: str) -> Response:
         response = self._transport.send(request, token)
@@ -133,12 +145,22 @@ class Client:
 
     def call(self, request: Request) -> Any:
         """The answer's JSON (None for an empty one). Raises what `hubspot.errors.judge` and the door raise."""
+        request = self._versioned(request)
         response = self._door.call(request)
         self.headers = response.headers
+        self._heed_deprecation(request, response)
         date = response.headers.get("date")
         if date:
             self._seen = parsedate_to_datetime(date), self._clock.monotonic()
         return response.json()
+
+    def _heed_deprecation(self, request: Request, response: Response) -> None:
+        """Say once, for each resource, that its version will end."""
+        ends = response.headers.get("sunset") or response.headers.get("deprecation")
+        resource = "/".join(request.path.split("/")[:4])
+        if ends and resource not in self._deprecated:
+            self._deprecated.add(resource)
+            log.warning("this version of the API will end", crm=CRM, resource=resource, ends=ends)
 
     def get(self, path: str, label: str = "", **params: Any) -> Any:
         """Read `path`. Parameters that are None are left out; `label` stands for paths that hold an id."""

@@ -13,13 +13,14 @@ from connectors.hubspot.fields import instant_us
 from connectors.hubspot.links import read_links
 from connectors.hubspot.rows import batch
 from connectors.hubspot.streams import pages, source_of
-from scoring.facts import Table
+from scoring.facts import Kind, Removed, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from connectors.base import Batch
     from connectors.hubspot.streams import Reading
+    from connectors.hubspot.windows import Cursor
 
 Properties = dict[str, Any]
 
@@ -108,9 +109,14 @@ ENGAGEMENTS: Mapping[str, Engagement] = {
 
 
 def engagements(reading: Reading, object_type: str, cursor: str | None) -> Iterator[Batch]:
-    """Activities of one kind of engagement object since `cursor`."""
+    """Activities of one kind of engagement object since `cursor`.
+
+    An object that tells of no deed any more (called off, reopened, unlinked) takes what it told before with it; on a
+    first load it has told nothing.
+    """
     kind = ENGAGEMENTS[object_type]
     source = source_of(reading, object_type, "hs_lastmodifieddate", kind.properties)
+    before = reading.start(cursor)
 
     def deeds(objects: list[Properties]) -> tuple[dict[str, list[Deed]], dict[str, list[str]]]:
         """What each object says was done, and by or to whom."""
@@ -119,16 +125,17 @@ def engagements(reading: Reading, object_type: str, cursor: str | None) -> Itera
         ids = [item for item, deeds in dated.items() if deeds]
         return dated, read_links(reading.client, object_type, "contacts", ids)
 
-    for page in pages(reading, source, cursor, deeds):
+    for page in pages(reading, source, before.text(), deeds):
         dated, people = page.extra
+        silent = [] if before.listing else [item for item in dated if not people.get(item)]
+        if silent:
+            yield undone(object_type, silent, before)
         rows = [
-            (f"{object_type}-{item}-{contact}-{deed.type}", contact, deed)
-            for item, contacts in people.items()
-            for contact in contacts
-            for deed in dated[item]
+            (item, contact, deed) for item, contacts in people.items() for contact in contacts for deed in dated[item]
         ]
         columns: dict[str, list[Any]] = {
-            "activity_id": [name for name, _, _ in rows],
+            "activity_id": [f"{object_type}-{item}-{contact}-{deed.type}" for item, contact, deed in rows],
+            "source_id": [f"{object_type}-{item}" for item, _, _ in rows],
             "record_id": [contact for _, contact, _ in rows],
             "type": [deed.type for _, _, deed in rows],
             "occurred_at": [deed.at for _, _, deed in rows],
@@ -138,3 +145,14 @@ def engagements(reading: Reading, object_type: str, cursor: str | None) -> Itera
             "duration_s": [deed.duration_s for _, _, deed in rows],
         }
         yield batch(Table.ACTIVITIES, columns, len(rows), page.cursor, total=page.total)
+        before = page.cursor
+
+
+def undone(object_type: str, ids: Sequence[str], cursor: Cursor) -> Batch:
+    """Removals of all that these objects told of."""
+    columns: dict[str, list[Any]] = {
+        "kind": [Kind.ACTIVITY.value] * len(ids),
+        "record_id": [f"{object_type}-{item}" for item in ids],
+        "removed": [Removed.DELETED.value] * len(ids),
+    }
+    return batch(Table.REMOVALS, columns, len(ids), cursor)

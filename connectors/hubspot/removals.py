@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from connectors.errors import AuthStop
+from connectors.hubspot.engagement import ENGAGEMENTS, undone
 from connectors.hubspot.fields import instant_us
 from connectors.hubspot.listing import list_pages
 from connectors.hubspot.objects import Source
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from connectors.hubspot.streams import Reading
 
 KINDS = {"companies": Kind.ACCOUNT, "contacts": Kind.CONTACT, "deals": Kind.DEAL}
+"""What must be readable. Engagement objects are walked as well, where they are read and the scopes allow it."""
 
 
 def removals(reading: Reading, cursor: str | None) -> Iterator[Batch]:
@@ -33,18 +36,30 @@ def removals(reading: Reading, cursor: str | None) -> Iterator[Batch]:
     window = due(place.since, reading.client.server_now(), reading.settings.settle_s)
     if place.upto is not None:
         window = Window(place.since, place.upto)
-    for object_type, kind in KINDS.items():
+    wanted = sorted({*KINDS, *(ENGAGEMENTS if reading.settings.engagements else ())})
+    for object_type in wanted:
         if place.part is not None and object_type < place.part:
             continue
         after = place.after if object_type == place.part else None
-        source = Source(object_type, "hs_lastmodifieddate", ())
+        yield from _archived(reading, object_type, after, window)
+    yield batch(Table.REMOVALS, {}, 0, Cursor(since=window.end))
+
+
+def _archived(reading: Reading, object_type: str, after: str | None, window: Window) -> Iterator[Batch]:
+    source = Source(object_type, "hs_lastmodifieddate", ())
+    try:
         for objects, following in list_pages(reading.client, source, after, archived=True):
             gone = [item for item in objects if _archived_in(item, window)]
             here = Cursor(since=window.start, upto=window.end, part=object_type, after=following)
-            if gone or following is None:
-                yield batch(Table.REMOVALS, _columns(gone, kind), len(gone), here)
-        place = Cursor(since=place.since)
-    yield batch(Table.REMOVALS, {}, 0, Cursor(since=window.end))
+            if not gone and following is not None:
+                continue
+            if object_type in KINDS:
+                yield batch(Table.REMOVALS, _columns(gone, KINDS[object_type]), len(gone), here)
+            else:
+                yield undone(object_type, [str(item["id"]) for item in gone], here)
+    except AuthStop:
+        if object_type in KINDS:
+            raise
 
 
 def _archived_in(item: dict[str, Any], window: Window) -> bool:

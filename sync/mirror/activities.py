@@ -32,7 +32,8 @@ def activity_key(crm: str, activity_id: str) -> str:
 def store(connection: duckdb.DuckDBPyConnection, source: str) -> None:
     """Upsert the activities of relation `source` (columns of `Table.ACTIVITIES` and ``arrival``).
 
-    An activity that is read again keeps the time at which it was first seen. Rows that belong to nobody (neither a
+    An activity that is read again keeps the time at which it was first seen. Those of one source come together: what
+    it gave before and gives no more (somebody was unlinked from a call) goes. Rows that belong to nobody (neither a
     record nor a valid address), and rows without type or time, cannot move a score and are left out.
     """
     connection.execute(f"""
@@ -42,7 +43,8 @@ def store(connection: duckdb.DuckDBPyConnection, source: str) -> None:
             SELECT {activity_key("crm", "activity_id")} AS activity, crm, nullif(record_id, '') AS record_id,
                 {normal.email("email")} AS email, type, {normal.url("url")} AS url, nullif(asset, '') AS asset,
                 nullif(campaign, '') AS campaign, nullif(user_agent, '') AS user_agent, occurred_at, seen_at,
-                coalesce(count, 1)::INTEGER AS count, duration_s, since_send_s, flagged_machine
+                coalesce(count, 1)::INTEGER AS count, duration_s, since_send_s, flagged_machine,
+                {activity_key("crm", "source_id")} AS source
             FROM {source}
             QUALIFY row_number() OVER (PARTITION BY crm, activity_id ORDER BY arrival DESC) = 1
         )
@@ -63,10 +65,15 @@ def store(connection: duckdb.DuckDBPyConnection, source: str) -> None:
     """)
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE seen AS
-        SELECT activity, owner, signature, occurred_at, seen_at, count, duration_s, since_send_s, flagged_machine
+        SELECT activity, owner, signature, occurred_at, seen_at, count, duration_s, since_send_s, flagged_machine,
+            source
         FROM incoming
         JOIN store.owners ON owners.key = owner_key
         JOIN store.signatures ON signatures.key = signature_key
+    """)
+    connection.execute("""
+        DELETE FROM store.facts WHERE source IN (SELECT source FROM seen WHERE source IS NOT NULL)
+            AND activity NOT IN (SELECT activity FROM seen)
     """)
     _replace_changed(connection)
     connection.execute("DROP TABLE incoming; DROP TABLE seen;")

@@ -79,9 +79,10 @@ def store(connection: duckdb.DuckDBPyConnection) -> None:
     """)
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE counter_activities AS
-        SELECT crm, activity_id, record_id, NULL::VARCHAR AS email, type, occurred_at, seen_at, count,
-            NULL::VARCHAR AS url, NULL::VARCHAR AS asset, NULL::VARCHAR AS campaign, NULL::DOUBLE AS duration_s,
-            NULL::VARCHAR AS user_agent, NULL::DOUBLE AS since_send_s, NULL::BOOLEAN AS flagged_machine, 0 AS arrival
+        SELECT crm, activity_id, NULL::VARCHAR AS source_id, record_id, NULL::VARCHAR AS email, type, occurred_at,
+            seen_at, count, NULL::VARCHAR AS url, NULL::VARCHAR AS asset, NULL::VARCHAR AS campaign,
+            NULL::DOUBLE AS duration_s, NULL::VARCHAR AS user_agent, NULL::DOUBLE AS since_send_s,
+            NULL::BOOLEAN AS flagged_machine, 0 AS arrival
         FROM ({spread("counting")})
     """)
     activities.store(connection, "counter_activities")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from config.attributes import AttributeType
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Raised when a table changes its shape; a mirror of an older version is emptied and pulled anew."""
 
 _SQL_TYPES: Final = {
@@ -35,13 +35,14 @@ _ATTRIBUTE_SQL_TYPES: Final[dict[AttributeType, str]] = {
 }
 
 # Activities stand in star form. `activity` is half of the MD5 of "crm:activity_id"; two of 20 million ids share it
-# with a chance of one in 100,000. `owner` and `signature` are small numbers from the two dictionaries.
+# with a chance of one in 100,000. `source` is the same of the object it was read from, null for most. `owner` and
+# `signature` are small numbers from the two dictionaries.
 _OWN_TABLES: Final = """
 CREATE TABLE store.owners (owner INTEGER, key UBIGINT, crm VARCHAR, record_id VARCHAR, email VARCHAR);
 CREATE TABLE store.signatures (signature INTEGER, key UBIGINT, type VARCHAR, url VARCHAR, asset VARCHAR,
     campaign VARCHAR, user_agent VARCHAR);
 CREATE TABLE store.facts (activity UBIGINT, owner INTEGER, signature INTEGER, occurred_at TIMESTAMP, seen_at TIMESTAMP,
-    count INTEGER, duration_s DOUBLE, since_send_s DOUBLE, flagged_machine BOOLEAN);
+    count INTEGER, duration_s DOUBLE, since_send_s DOUBLE, flagged_machine BOOLEAN, source UBIGINT);
 CREATE TABLE store.counters (crm VARCHAR, record_id VARCHAR, type VARCHAR, total BIGINT);
 CREATE TABLE store.cursors (crm VARCHAR, stream VARCHAR, cursor VARCHAR, rows BIGINT, stored_at TIMESTAMP);
 """

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from config.attributes import BUILT_IN
-from scoring.facts import KEYS, Table, arrow_schema
+from scoring.facts import KEYS, Kind, Table, arrow_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,11 +29,25 @@ class Facts:
         assert batch.rows.schema.equals(arrow_schema(batch.table, BUILT_IN)), batch.table
         assert isinstance(batch.cursor, str)
         self.rows_in += batch.rows.num_rows
+        self._undo(batch)
         for row in batch.rows.to_pylist():
             key = tuple(row[name] for name in KEYS[batch.table])
             assert all(part is not None for part in key), batch.table
             self.tables[batch.table][key] = row
         self.cursors[stream] = batch.cursor
+
+    def _undo(self, batch: Batch) -> None:
+        """Activities of one source come together; a removal names the activity or its source."""
+        told = self.tables[Table.ACTIVITIES]
+        if batch.table is Table.ACTIVITIES:
+            sources = set(batch.rows["source_id"].to_pylist()) - {None}
+        elif batch.table is Table.REMOVALS:
+            gone = zip(batch.rows["kind"].to_pylist(), batch.rows["record_id"].to_pylist(), strict=True)
+            sources = {record_id for kind, record_id in gone if kind == Kind.ACTIVITY}
+        else:
+            return
+        for key in [key for key, row in told.items() if {row["source_id"], row["activity_id"]} & sources]:
+            del told[key]
 
     def pull(self, connector: Connector, streams: Iterable[str] | None = None) -> Facts:
         """One run over the streams (all by default), each from its stored cursor. Itself."""

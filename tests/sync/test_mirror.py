@@ -136,6 +136,22 @@ def test_removals_by_kind(con: duckdb.DuckDBPyConnection) -> None:
     assert rows(con, "SELECT record_id, removed FROM store.records") == [("1", None), ("2", None)], "restored"
 
 
+def test_what_an_object_told_of_comes_together_and_goes_together(con: duckdb.DuckDBPyConnection) -> None:
+    def call(person: str, kind: str = "call", **values: Any) -> dict[str, Any]:
+        return activity("hubspot", f"c7-{person}-{kind}", person, type=kind, source_id="c7", **values)
+
+    def told() -> list[tuple[Any, ...]]:
+        return rows(con, f"SELECT record_id, type, seen_at FROM ({FACTS.replace('s.url', 's.url, f.source')})")
+
+    other = activity("hubspot", "c8-1-call", "1", type="call", source_id="c8")
+    store(con, batch(Table.ACTIVITIES, [call("1"), call("2"), other, activity("hubspot", "view", "1")]))
+    assert len(told()) == 4
+    store(con, batch(Table.ACTIVITIES, [call("2", seen_at=ago(-5)), call("3")]))
+    assert told() == [("1", "call", ago(0)), ("1", "page_view", ago(0)), ("2", "call", ago(0)), ("3", "call", ago(0))]
+    store(con, batch(Table.REMOVALS, [removal("activity", "c7")]), stream="removals")
+    assert told() == [("1", "call", ago(0)), ("1", "page_view", ago(0))]
+
+
 def test_an_erased_person_leaves_nothing_but_a_tombstone_and_does_not_come_back(con: duckdb.DuckDBPyConnection) -> None:
     canary = "canary@erased.example"
     people = [record("hubspot", "1", email=canary.upper()), record("hubspot", "2", email="b@acme.example")]
