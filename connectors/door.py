@@ -48,8 +48,9 @@ JITTER_S = 0.5
 class Request:
     """One call. `path` is relative to the CRM's base; `budget` names whose allowance it spends.
 
-    `repeatable` says that sending it twice does no harm (reads, and updates to absolute values). With `stream_to` the
-    body of a good answer is written to that file and `Response.content` stays empty. `label` replaces the path in
+    `repeatable` says that sending it twice does no harm (reads, and updates to absolute values). The body of
+    `body_from` is read from that file as it is sent; with `stream_to` the body of a good answer is written to that one
+    and `Response.content` stays empty. `label` replaces the path in
     logs and errors where the path holds an id or an address.
     """
 
@@ -58,6 +59,7 @@ class Request:
     params: Mapping[str, Any] | None = None
     json: Any = None
     body: bytes | None = None
+    body_from: Path | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     budget: str = "general"
     repeatable: bool = True

@@ -7,9 +7,10 @@ neither timeouts nor streaming.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import orjson
 import requests
@@ -25,6 +26,7 @@ from connectors.salesforce.limits import Quota
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
     from datetime import datetime
     from pathlib import Path
 
@@ -127,7 +129,7 @@ class Client:
         *,
         params: Mapping[str, Any] | None = None,
         json: Any = None,
-        body: bytes | None = None,
+        body_from: Path | None = None,
         headers: Mapping[str, str] | None = None,
         stream_to: Path | None = None,
         repeatable: bool = True,
@@ -143,7 +145,7 @@ class Client:
             full,
             params=params,
             json=json,
-            body=body,
+            body_from=body_from,
             headers=headers or {},
             stream_to=stream_to,
             repeatable=repeatable,
@@ -159,21 +161,23 @@ class Client:
 
     def _send(self, request: Request, token: str) -> Response:
         self.quota.spend()
-        body = orjson.dumps(request.json) if request.json is not None else request.body
         headers = dict(request.headers)
         if request.json is not None:
             headers["Content-Type"] = "application/json"
         try:
-            with self._session.request(
-                request.method,
-                f"https://{self._tokens.instance}{request.path}",
-                params=request.params,
-                data=body,
-                headers=headers,
-                auth=_Bearer(token),
-                stream=True,
-                allow_redirects=False,
-            ) as answer:
+            with (
+                _body(request) as body,
+                self._session.request(
+                    request.method,
+                    f"https://{self._tokens.instance}{request.path}",
+                    params=request.params,
+                    data=body,
+                    headers=headers,
+                    auth=_Bearer(token),
+                    stream=True,
+                    allow_redirects=False,
+                ) as answer,
+            ):
                 content = _take(answer, request.stream_to)
         except requests.RequestException as error:
             raise TransportError(_reason(error), sent=_was_sent(error)) from None
@@ -253,6 +257,13 @@ def server_time(headers: Mapping[str, str]) -> datetime | None:
 
 def _paged() -> dict[str, str]:
     return {"Sforce-Query-Options": f"batchSize={PAGE_ROWS}"}
+
+
+def _body(request: Request) -> AbstractContextManager[BinaryIO | bytes | None]:
+    """What is sent: a file is read as it goes, and from its beginning at each try."""
+    if request.body_from is not None:
+        return request.body_from.open("rb")
+    return nullcontext(orjson.dumps(request.json) if request.json is not None else request.body)
 
 
 def _take(answer: requests.Response, path: Path | None) -> bytes:

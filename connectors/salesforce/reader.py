@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from connectors.errors import SplitBatch, Unreachable
-from connectors.salesforce import bulk, soql
+from connectors.salesforce import bulk_query, soql
 from connectors.salesforce.errors import CRM, BulkRefused, LocatorExpired, NotThere
 from connectors.salesforce.values import text_table
 from connectors.salesforce.windows import STAMP, Position, Window, next_window, reached
@@ -115,11 +115,11 @@ class Reader:
     def _window(self, query: Query, window: Window, rows: int, position: Position) -> Iterator[Slice]:
         if rows > self._bulk_above:
             try:
-                job = bulk.start_query(self._client, query.select(window), all_rows=query.all_rows)
+                job = bulk_query.start(self._client, query.select(window), all_rows=query.all_rows)
             except BulkRefused:
                 log.info("not readable in bulk", crm=CRM, sobject=query.sobject)
             else:
-                bulk.finish_query(self._client, job, self._clock)
+                bulk_query.finish(self._client, job, self._clock)
                 yield from self._job(query, job, "", reached(window.end, self._now), position)
                 return
         if rows:
@@ -129,7 +129,7 @@ class Reader:
 
     def _job(self, query: Query, job: str, locator: str, end: datetime, position: Position) -> Iterator[Slice]:
         here = position.inside(job, locator, end)
-        for page in bulk.result_pages(self._client, job, locator):
+        for page in bulk_query.pages(self._client, job, locator):
             if page.last:
                 here = position.inside(job, page.locator, end) if page.locator else position.advanced(end)
             rows = page.rows if page.rows.num_rows else text_table([], query.fields)

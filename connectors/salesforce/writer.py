@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from connectors.base import CLEAR, Change, Outcome, Status
-from connectors.errors import ConfigProblem, OutcomeUnknown, SplitBatch, Unreachable
-from connectors.salesforce import bulk, soql
+from connectors.base import Outcome, Status
+from connectors.errors import ConfigProblem, ConnectorBug, OutcomeUnknown, SplitBatch, Unreachable
+from connectors.salesforce import bulk_ingest, soql
+from connectors.salesforce.bulk_ingest import short
+from connectors.salesforce.cells import Target, bulk_cell, rest_value
 from connectors.salesforce.errors import CRM, Problem, RowFate, fate_of, parse_bulk_error, problems_in, words_for
 from connectors.salesforce.fields import OUTPUT_OF, WRITTEN, need_object
-from connectors.salesforce.values import NUMBER_TYPES
 from scoring.facts import Removed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from connectors.base import Change
     from connectors.clock import Clock
+    from connectors.salesforce.bulk_ingest import Ingested
     from connectors.salesforce.client import Client
 
 log = structlog.get_logger(__name__)
@@ -35,20 +37,11 @@ LOCK_WAITS_S: Final = (1.0, 3.0, 9.0)
 INGEST_ROUNDS: Final = 3
 """How often rows that a job left unprocessed are sent again."""
 
+PART_ROWS: Final = 100_000
+"""Changes in memory at a time, some 80 MB of them."""
+
 NOT_YET: Final = "Salesforce had no time for the row; the next run sends it again."
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One change on its way: the change, and what Salesforce is to be told of it (text, number, or None to clear)."""
-
-    change: Change
-    cells: Mapping[str, str | int | None]
-
-    @property
-    def key(self) -> str:
-        """The record, whichever form its id has."""
-        return bulk.short(self.change.record_id)
+UNPROCESSED: Final = Problem("UNPROCESSED", NOT_YET)
 
 
 class Writer:
@@ -69,25 +62,28 @@ class Writer:
         Raises ConfigProblem, before anything is sent, when a field that is to be written does not exist or may not
         be edited. When Salesforce can no longer be reached, the rows in flight end as unknown first.
         """
-        for kind, group in itertools.groupby(sorted(changes, key=_order), key=lambda change: change.kind):
-            rows = list(group)
-            fields = self._writable(SOBJECTS[kind], {name for change in rows for name in change.values})
-            good = []
-            for change in rows:
-                row = Row(change, {WRITTEN[name]: _cell(value) for name, value in change.values.items()})
-                problem = _unfit(row, fields)
-                if problem:
-                    yield _rejected(row, problem)
-                elif not row.cells:
-                    yield _outcome(row, Status.SKIPPED, code="NOTHING_TO_WRITE")
-                else:
-                    good.append(row)
-            yield from self._send(SOBJECTS[kind], good)
+        waiting = iter(changes)
+        while part := sorted(itertools.islice(waiting, PART_ROWS), key=_order):
+            _refuse_repeats(part)
+            for kind, rows in itertools.groupby(part, key=lambda row: row.kind):
+                yield from self._push(SOBJECTS[kind], list(rows))
+            part.clear()  # else two parts are in memory while the next one is gathered
 
-    def _writable(self, sobject: str, outputs: Iterable[str]) -> dict[str, Any]:
+    def _push(self, sobject: str, rows: list[Change]) -> Iterator[Outcome]:
+        targets = self._targets(sobject, {name for row in rows for name in row.values})
+        good = []
+        for row in rows:
+            if problem := _unfit(row, targets):
+                yield _rejected(row, problem)
+            elif not row.values:
+                yield _outcome(row, Status.SKIPPED, code="NOTHING_TO_WRITE")
+            else:
+                good.append(row)
+        yield from self._send(sobject, good)
+
+    def _targets(self, sobject: str, outputs: Iterable[str]) -> dict[str, Target]:
         fields = need_object(sobject, self._client.describe(sobject))
-        for output in sorted(outputs):
-            name = WRITTEN[output]
+        for name in sorted(WRITTEN[output] for output in outputs):
             if name not in fields:
                 raise ConfigProblem(
                     f"{sobject}.{name} does not exist or may not be read.",
@@ -100,11 +96,11 @@ class Writer:
                     crm=CRM,
                     remedy="Run `leadgrade provision`, or grant 'Edit' on it in a permission set.",
                 )
-        return fields
+        return {output: Target.described(fields[WRITTEN[output]]) for output in outputs}
 
-    def _send(self, sobject: str, rows: list[Row]) -> Iterator[Outcome]:
+    def _send(self, sobject: str, rows: list[Change]) -> Iterator[Outcome]:
         """Rows of one object; those that were locked are tried again by themselves at the end."""
-        locked: list[Row] = []
+        locked: list[Change] = []
         send = self._by_bulk if len(rows) > self._bulk_above else self._by_collections
         yield from send(sobject, rows, locked)
         for wait_s in LOCK_WAITS_S:
@@ -118,7 +114,7 @@ class Writer:
 
     # --- collections
 
-    def _by_collections(self, sobject: str, rows: Sequence[Row], locked: list[Row]) -> Iterator[Outcome]:
+    def _by_collections(self, sobject: str, rows: Sequence[Change], locked: list[Change]) -> Iterator[Outcome]:
         waiting = list(reversed(rows))
         while waiting:
             batch = [waiting.pop() for _ in range(min(self._size, len(waiting)))]
@@ -137,18 +133,22 @@ class Writer:
                 raise
             yield from self._settle(sobject, batch, answers, locked, waiting)
 
-    def _update(self, sobject: str, batch: Sequence[Row]) -> list[Any]:
+    def _update(self, sobject: str, batch: Sequence[Change]) -> list[Any]:
         """One collections call; its answers are in the order of the rows."""
-        records = [{"attributes": {"type": sobject}, "id": row.change.record_id, **row.cells} for row in batch]
+        records = [
+            {"attributes": {"type": sobject}, "id": row.record_id}
+            | {WRITTEN[output]: rest_value(value) for output, value in row.values.items()}
+            for row in batch
+        ]
         answer = self._client.call("PATCH", "/composite/sobjects", json={"allOrNone": False, "records": records})
         return answer if isinstance(answer, list) else []
 
     def _settle(
-        self, sobject: str, batch: Sequence[Row], answers: Sequence[Any], locked: list[Row], waiting: list[Row]
+        self, sobject: str, batch: Sequence[Change], answers: Sequence[Any], locked: list[Change], waiting: list[Change]
     ) -> Iterator[Outcome]:
         """Outcomes of a batch; rows to be tried again go to `locked` or, for a smaller batch, back to `waiting`."""
-        refused: list[tuple[Row, Problem]] = []
-        crowded: list[Row] = []
+        refused: list[tuple[Change, Problem]] = []
+        crowded: list[Change] = []
         for row, answer in itertools.zip_longest(batch, answers[: len(batch)]):
             if isinstance(answer, dict) and answer.get("success"):
                 yield _outcome(row, Status.ACCEPTED)
@@ -173,34 +173,44 @@ class Writer:
 
     # --- bulk
 
-    def _by_bulk(self, sobject: str, rows: Sequence[Row], locked: list[Row]) -> Iterator[Outcome]:
+    def _by_bulk(self, sobject: str, rows: Sequence[Change], locked: list[Change]) -> Iterator[Outcome]:
         remaining = list(rows)
         for _ in range(INGEST_ROUNDS):
-            unprocessed: list[Row] = []
-            for header, cells, part in _jobs(remaining):
-                yield from self._job(sobject, bulk.csv_body(header, cells), part, locked, unprocessed)
+            unprocessed: list[Change] = []
+            for part in _jobs(remaining):
+                yield from self._job(sobject, part, locked, unprocessed)
             remaining = unprocessed
             if not remaining:
                 return
         for row in remaining:
-            yield _later(row, Problem("UNPROCESSED", NOT_YET))
+            yield _later(row, UNPROCESSED)
 
     def _job(
-        self, sobject: str, body: bytes, rows: Sequence[Row], locked: list[Row], unprocessed: list[Row]
+        self, sobject: str, rows: Sequence[Change], locked: list[Change], unprocessed: list[Change]
     ) -> Iterator[Outcome]:
+        outputs = _outputs(rows)
+        header = ["Id", *(WRITTEN[output] for output in outputs)]
+        lines = (_line(row, outputs) for row in rows)
         try:
-            found = bulk.ingest(self._client, sobject, body, self._clock, self._on_job)
+            found = bulk_ingest.ingest(self._client, sobject, header, lines, self._clock, self._on_job)
         except (Unreachable, OutcomeUnknown):
             for row in rows:
                 yield _outcome(row, Status.UNKNOWN, code="NO_ANSWER", message="The Bulk job's end was not seen.")
             raise
-        refused: list[tuple[Row, Problem]] = []
+        yield from self._account(sobject, rows, found, locked, unprocessed)
+
+    def _account(
+        self, sobject: str, rows: Iterable[Change], found: Ingested, locked: list[Change], unprocessed: list[Change]
+    ) -> Iterator[Outcome]:
+        """Outcomes of a job's rows; rows to be tried again go to `locked` or `unprocessed`."""
+        refused: list[tuple[Change, Problem]] = []
         for row in rows:
-            if row.key in found.failed:
-                refused.append((row, parse_bulk_error(found.failed[row.key])))
-            elif row.key in found.done:
+            key = short(row.record_id)
+            if key in found.failed:
+                refused.append((row, parse_bulk_error(found.failed[key])))
+            elif key in found.done:
                 yield _outcome(row, Status.ACCEPTED)
-            elif row.key in found.unprocessed:
+            elif key in found.unprocessed:
                 unprocessed.append(row)
             else:
                 yield _outcome(row, Status.UNKNOWN, code="NOT_IN_ANSWER", message="The job does not speak of the row.")
@@ -208,8 +218,10 @@ class Writer:
 
     # --- rows that were not taken
 
-    def _refused(self, sobject: str, refused: Sequence[tuple[Row, Problem]], locked: list[Row]) -> Iterator[Outcome]:
-        gone: list[tuple[Row, Problem]] = []
+    def _refused(
+        self, sobject: str, refused: Sequence[tuple[Change, Problem]], locked: list[Change]
+    ) -> Iterator[Outcome]:
+        gone: list[tuple[Change, Problem]] = []
         for row, problem in refused:
             match fate_of(problem):
                 case RowFate.LOCKED:
@@ -220,9 +232,9 @@ class Writer:
                     gone.append((row, problem))
                 case RowFate.REFUSED:
                     yield _rejected(row, problem)
-        where = self._successors(sobject, [row.change.record_id for row, _ in gone])
+        where = self._successors(sobject, [row.record_id for row, _ in gone])
         for row, problem in gone:
-            removed, successor = where.get(row.key, (None, None))
+            removed, successor = where.get(short(row.record_id), (None, None))
             if removed is None and fate_of(problem) is RowFate.CONVERTED:
                 removed = Removed.CONVERTED
             elif removed is None and "ENTITY_IS_DELETED" in problem.code:
@@ -237,7 +249,7 @@ class Writer:
         found: dict[str, tuple[Removed | None, str | None]] = {}
         for text in soql.by_ids(fields, sobject, ids):
             for record in self._client.rows(text, all_rows=True):
-                found[bulk.short(record["Id"])] = _what_became(record)
+                found[short(record["Id"])] = _what_became(record)
         return found
 
 
@@ -254,77 +266,55 @@ def _order(change: Change) -> tuple[str, str, str]:
     return change.kind, change.account_id or "", change.record_id
 
 
-def _cell(value: object) -> str | int | None:
-    if value is CLEAR or value == "":
-        return None
-    return value if isinstance(value, int) else str(value)
+def _refuse_repeats(part: Sequence[Change]) -> None:
+    """Two values for one record cannot both come true, and a job's results would not tell them apart."""
+    repeated = len(part) - len({short(row.record_id) for row in part})
+    if repeated:
+        raise ConnectorBug(f"{repeated} records stand twice in what is to be written.", crm=CRM)
 
 
-def _unfit(row: Row, fields: Mapping[str, Any]) -> Problem | None:
-    """Why the field would refuse the value, as far as its description tells; values are never cut to fit."""
-    for name, value in row.cells.items():
-        described = fields[name]
-        if not _of_type(value, described["type"]):
-            return Problem("INVALID_TYPE_ON_FIELD_IN_RECORD", "", name)
-        if isinstance(value, str) and 0 < described.get("length", 0) < len(value):
-            return Problem("STRING_TOO_LONG", "", name)
-        if value is not None and described.get("restrictedPicklist"):
-            choices = {choice["value"] for choice in described["picklistValues"] if choice.get("active", True)}
-            if str(value) not in choices:
-                return Problem("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "", name)
+def _unfit(row: Change, targets: Mapping[str, Target]) -> Problem | None:
+    """Why a field would refuse its value."""
+    for output, value in row.values.items():
+        if code := targets[output].refusal(value):
+            return Problem(code, "", targets[output].name)
     return None
 
 
-def _of_type(value: str | int | None, described_type: str) -> bool:
-    """Whether the value can stand in the field: one that cannot would have the whole call refused."""
-    if value is None:
-        return True
-    if described_type in NUMBER_TYPES:
-        return isinstance(value, int)
-    try:
-        return described_type != "date" or bool(date.fromisoformat(str(value)))
-    except ValueError:
-        return False
+def _outputs(rows: Sequence[Change]) -> list[str]:
+    """The columns of a job: every output that any of its rows has a value for."""
+    there = {output for row in rows for output in row.values}
+    return [output for output in WRITTEN if output in there]
 
 
-def _jobs(rows: Sequence[Row]) -> Iterator[tuple[list[str], list[list[str]], list[Row]]]:
-    """Rows cut into jobs below `bulk.JOB_BYTES`, all with the same columns: header, cells, rows."""
-    columns = [name for name in WRITTEN.values() if any(name in row.cells for row in rows)]
-    header = ["Id", *columns]
-    cells: list[list[str]] = []
-    part: list[Row] = []
-    size = 0
-    for row in rows:
-        line = [row.change.record_id, *(_bulk_cell(row.cells, name) for name in columns)]
-        length = sum(len(cell.encode()) + 3 for cell in line)
-        if part and size + length > bulk.JOB_BYTES:
-            yield header, cells, part
-            cells, part, size = [], [], 0
-        cells.append(line)
-        part.append(row)
+def _line(row: Change, outputs: Sequence[str]) -> list[str]:
+    return [row.record_id, *(bulk_cell(row, output) for output in outputs)]
+
+
+def _jobs(rows: Sequence[Change]) -> Iterator[Sequence[Change]]:
+    """Rows cut into jobs below `bulk_ingest.JOB_BYTES`."""
+    outputs = _outputs(rows)
+    start = size = 0
+    for number, row in enumerate(rows):
+        length = sum(len(cell.encode()) + 3 for cell in _line(row, outputs))
+        if number > start and size + length > bulk_ingest.JOB_BYTES:
+            yield rows[start:number]
+            start, size = number, 0
         size += length
-    if part:
-        yield header, cells, part
+    if rows:
+        yield rows[start:]
 
 
-def _bulk_cell(cells: Mapping[str, str | int | None], name: str) -> str:
-    if name not in cells:
-        return bulk.EMPTY_CELL
-    value = cells[name]
-    return bulk.CLEARED_CELL if value is None else str(value)
+def _outcome(row: Change, status: Status, *, code: str = "", message: str = "", field: str = "") -> Outcome:
+    return Outcome(row.kind, row.record_id, status, code, message, field, tag=row.tag)
 
 
-def _outcome(row: Row, status: Status, *, code: str = "", message: str = "", field: str = "") -> Outcome:
-    change = row.change
-    return Outcome(change.kind, change.record_id, status, code, message, field, tag=change.tag)
-
-
-def _rejected(row: Row, problem: Problem) -> Outcome:
+def _rejected(row: Change, problem: Problem) -> Outcome:
     field = OUTPUT_OF.get(problem.field, problem.field)
     return _outcome(row, Status.REJECTED, code=problem.code, message=words_for(problem), field=field)
 
 
-def _later(row: Row, problem: Problem) -> Outcome:
+def _later(row: Change, problem: Problem) -> Outcome:
     """Nothing is wrong with the row: it counts as skipped, so that the next run plans it again."""
     message = NOT_YET if problem.code != "UNABLE_TO_LOCK_ROW" else words_for(problem)
     return _outcome(row, Status.SKIPPED, code=problem.code, message=message)

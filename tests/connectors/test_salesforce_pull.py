@@ -10,7 +10,7 @@ import pytest
 
 from config.settings import AttributeSetting
 from connectors.errors import AuthStop, ConfigProblem, ConnectorBug, LimitReached, Unreachable
-from connectors.salesforce import bulk
+from connectors.salesforce import bulk, bulk_query
 from scoring.facts import OBSERVED_PREFIX, Removed, Table
 from tests.connectors.facts_of import Facts
 from tests.connectors.salesforce_rig import SalesforceRig
@@ -71,7 +71,7 @@ def test_rest_below_and_bulk_above_give_the_same_facts(sf: SalesforceRig) -> Non
 def test_pages_of_a_job_follow_the_locator_until_it_is_the_text_null(
     sf: SalesforceRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk, "PAGE_ROWS", 100)
+    monkeypatch.setattr(bulk_query, "PAGE_ROWS", 100)
     for n in range(300):
         sf.person(n)
     facts = Facts().pull(sf.connector(bulk_above=0), LEADS)
@@ -136,7 +136,7 @@ def test_a_lost_cursor_restarts_its_slice_only(sf: SalesforceRig) -> None:
 def test_a_pull_goes_on_in_the_middle_of_a_job_and_anew_when_the_job_is_gone(
     sf: SalesforceRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk, "PAGE_ROWS", 100)
+    monkeypatch.setattr(bulk_query, "PAGE_ROWS", 100)
     for n in range(250):
         sf.person(n)
     first = Facts()
@@ -157,9 +157,9 @@ def test_a_pull_goes_on_in_the_middle_of_a_job_and_anew_when_the_job_is_gone(
 
 
 def test_objects_that_bulk_refuses_are_read_by_rest(sf: SalesforceRig, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sandbox.salesforce import bulk_query
+    from sandbox.salesforce import bulk_query as sandbox_jobs
 
-    monkeypatch.setattr(bulk_query, "_NEVER_IN_BULK", frozenset({"lead"}))
+    monkeypatch.setattr(sandbox_jobs, "_NEVER_IN_BULK", frozenset({"lead"}))
     sf.person(1)
     assert Facts().pull(sf.connector(bulk_above=0), LEADS).column("email") == sf.live()
 

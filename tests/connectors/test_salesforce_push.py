@@ -10,7 +10,7 @@ import pytest
 
 from connectors.base import CLEAR, Change, Outcome, Status
 from connectors.errors import AuthStop, ConfigProblem, LimitReached
-from connectors.salesforce import bulk, writer
+from connectors.salesforce import bulk_ingest, writer
 from connectors.salesforce.fields import WRITTEN
 from scoring.facts import Removed
 from tests.connectors.conftest import SERVER_TIME
@@ -156,11 +156,11 @@ def test_a_validation_rule_refuses_its_row_alone_with_its_own_words(sf: Salesfor
 
 
 def test_values_that_do_not_fit_are_refused_before_they_are_sent_and_never_cut(sf: SalesforceRig) -> None:
-    lead = sf.person(1)
+    leads = [sf.person(n) for n in range(4)]
     bad: list[dict[str, Any]] = [
         {"reasons": "x" * 256}, {"fit_score": "many"}, {"valid_until": "soon"}, {"rating": "A" * 21},
     ]  # fmt: skip
-    outcomes = list(sf.connector().push([Change("lead", lead, values, tag=n) for n, values in enumerate(bad)]))
+    outcomes = list(sf.connector().push([Change("lead", leads[n], values, tag=n) for n, values in enumerate(bad)]))
     assert [(one.tag, one.field, one.status) for one in outcomes] == [
         (0, "reasons", Status.REJECTED), (1, "fit_score", Status.REJECTED),
         (2, "valid_until", Status.REJECTED), (3, "rating", Status.REJECTED),
@@ -235,7 +235,7 @@ def test_a_session_that_ends_while_a_job_is_polled_does_not_end_the_job(sf: Sale
 
 
 def test_a_job_is_cut_by_bytes(sf: SalesforceRig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bulk, "JOB_BYTES", 2000)
+    monkeypatch.setattr(bulk_ingest, "JOB_BYTES", 2000)
     ids = [sf.person(n) for n in range(200)]
     assert statuses(push(sf, changes(ids), bulk_above=0)) == {Status.ACCEPTED: 200}
     assert len(uploads(sf)) > 1
