@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from config.attributes import COMPUTED
-from config.model_condition_checks import ACTIVITY_ATTRIBUTES, Findings, check_when
+from config.model_condition_checks import ACTIVITY_ATTRIBUTES, Findings, check_fact, check_when
 from config.model_values import micro
 from config.vocabulary import ACTIVITY_TYPES, DISQUALIFIED, UNKNOWN_GRADE, is_activity_type
 
@@ -227,6 +227,8 @@ def _lifecycle(model: Model, lifecycle: Lifecycle, find: Findings, known: Mappin
 def _thresholds(model: Model, transition: Transition, find: Findings, loc: Loc) -> None:
     if not transition.enter.model_fields_set:
         find.add((*loc, "enter"), "nothing is asked to enter this stage.", "Write a threshold, such as engagement.")
+    if transition.exit is not None and not transition.exit.model_fields_set:
+        find.add((*loc, "exit"), "nothing is asked to leave this stage.", "Write a threshold, or remove `exit`.")
     fit, engagement = highest_fit(model), highest_engagement(model)
     _score_threshold(transition, find, loc, "fit", fit)
     _score_threshold(transition, find, loc, "engagement", engagement)
@@ -237,6 +239,9 @@ def _thresholds(model: Model, transition: Transition, find: Findings, loc: Loc) 
 def _score_threshold(transition: Transition, find: Findings, loc: Loc, axis: str, highest: float) -> None:
     reached: Reached | None = getattr(transition.enter, axis)
     missed: Missed | None = getattr(transition.exit, axis, None)
+    if missed is not None and missed.lowest_kept > 100:
+        find.add((*loc, "exit", axis), _NOBODY_STAYS, "Scores run from 0 to 100.")
+        return
     if reached is None:
         return
     place = (*loc, "enter", axis)
@@ -271,6 +276,7 @@ def _out_of_reach(find: Findings, loc: Loc, what: str, highest: float) -> None:
     find.add(loc, message, "Lower the threshold, or add points.")
 
 
+_NOBODY_STAYS = "nobody could stay in this stage."
 _LEAVES_AT_ONCE = "a person would leave this stage on entering it."
 
 
@@ -279,6 +285,9 @@ def _example(model: Model, example: Example, find: Findings, loc: Loc, known: Ma
     facts |= {("company", name): f"company.{name}" for name in example.company}
     for place, attribute in facts.items():
         find.attribute((*loc, *place), attribute, known)
+        if attribute in known:
+            value = getattr(example, str(place[0]))[place[1]]
+            check_fact(find, value, (*loc, *place), attribute, known[attribute])
     for number, activity in enumerate(example.activities):
         if not is_activity_type(activity.type):
             find.add(

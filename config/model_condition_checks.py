@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from config.model_conditions import OPERATORS_BY_TYPE
+from config.model_values import parse_days
 from config.yaml_file import did_you_mean
 
 if TYPE_CHECKING:
@@ -21,6 +23,13 @@ ACTIVITY_ATTRIBUTES: Final = {
     "url": "url", "asset": "text", "campaign": "text", "user_agent": "text", "duration": "number",
 }  # fmt: skip
 """What an activity rule may test; `duration` is in seconds."""
+
+AGO: Final = " ago"
+_BOUNDS: Final = frozenset({"at_least", "at_most", "above", "below"})
+_IN_QUOTES: Final = "Put it in quotes."
+_REMEDIES: Final = {
+    "boolean": "Write true or false.", "number": "Write a number.", "date": "Write it as 2026-01-31, or as 40d ago.",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,8 @@ def _check_tests(find: Findings, model: Model, tests: Tests, loc: Loc, attribute
                 f"Use one of: {', '.join(sorted(allowed))}.",
             )
             continue
+        if operator in _BOUNDS and attribute != "duration" and isinstance(find.document.value_at(place), str):
+            find.add(place, f"{attribute!r} is no duration.", "Write a number without a unit.")
         if operator in {"is", "in", "not_in"}:
             _check_values(find, model, value, place, attribute, kind)
         if operator == "matches" and (complaint := regex_complaint(value)):
@@ -88,11 +99,20 @@ def _check_values(find: Findings, model: Model, value: Any, loc: Loc, attribute:
     values = value if isinstance(value, list) else [value]
     if not values:
         find.add(loc, "there is no value here.", "Add one, or remove the test.")
-    remedies = {"boolean": "Write true or false.", "number": "Write a number."}
     for single in values:
         if kind_of(single) != ("text" if kind == "url" else kind):
-            remedy = remedies.get(kind, "Put it in quotes.")
-            find.add(loc, f"{attribute!r} is a {kind} and never equals {single!r}.", remedy)
+            find.add(loc, f"{attribute!r} is a {kind} and never equals {single!r}.", _REMEDIES.get(kind, _IN_QUOTES))
+
+
+def check_fact(find: Findings, value: object, loc: Loc, attribute: str, kind: str) -> None:
+    """Check that an example's `value` of an attribute is of its type."""
+    if kind == "date" and isinstance(value, str):
+        try:
+            days_ago(value) if value.endswith(AGO) else datetime.fromisoformat(value)
+        except ValueError:
+            find.add(loc, f"{attribute!r} is a date, and this is none.", _REMEDIES["date"])
+    elif kind_of(value) != kind:
+        find.add(loc, f"{attribute!r} is a {kind}, and this is none.", _REMEDIES.get(kind, _IN_QUOTES))
 
 
 def _check_list_name(find: Findings, model: Model, value: str, loc: Loc) -> None:
@@ -110,10 +130,17 @@ def _check_list_name(find: Findings, model: Model, value: str, loc: Loc) -> None
         find.add(loc, f"there is no list {name!r}.", find.near(name, model.lists))
 
 
+def days_ago(text: str) -> int:
+    """How long ago a text such as ``40d ago`` says that a day was."""
+    return parse_days(text.removesuffix(AGO))
+
+
 def kind_of(value: object) -> str:
-    """The attribute type that `value` can belong to: text, boolean or number."""
+    """The attribute type that `value` can belong to: text, boolean, number or date."""
     if isinstance(value, str):
         return "text"
+    if isinstance(value, date):
+        return "date"
     return "boolean" if isinstance(value, bool) else "number"
 
 

@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from config.model_values import Days, Number, Part, Seconds
+from config.model_values import DURATION_PATTERN, Days, Number, Part, parse_seconds
 from config.yaml_file import Misfit, did_you_mean
 
 if TYPE_CHECKING:
@@ -30,7 +30,35 @@ if TYPE_CHECKING:
 
     from config.yaml_file import Loc
 
-Scalar = StrictStr | StrictBool | StrictInt | StrictFloat
+_BEYOND: Final = 1e300
+"""No CRM holds a number as large as this; near the end of floating point, comparing would be guessing."""
+
+
+def _one_value(value: Any) -> Any:
+    if value is None:
+        raise Misfit("there is no value here.", remedy="Add one, or remove the key.")
+    if not isinstance(value, str | bool | int | float):
+        raise Misfit("this is neither text nor a number nor a boolean.", remedy="Put text in quotes.")
+    if not isinstance(value, str) and not abs(value) < _BEYOND:
+        raise Misfit("this number is too large.", remedy="Write a smaller one.")
+    return value
+
+
+Scalar = Annotated[StrictStr | StrictBool | StrictInt | StrictFloat, BeforeValidator(_one_value)]
+"""Text, a boolean or a number."""
+
+
+def _seconds_if_text(value: Any) -> Any:
+    return parse_seconds(value) if isinstance(value, str) else value
+
+
+Bound = Annotated[
+    Number,
+    BeforeValidator(_seconds_if_text),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "pattern": DURATION_PATTERN}]}),
+]
+"""A number; for `duration` also a text such as ``2min``, which becomes seconds."""
+
 Values = Annotated[
     list[Scalar] | StrictStr,
     Field(description="Values, or the name of a list of this file after a dollar sign: $competitors."),
@@ -67,10 +95,10 @@ class Tests(Part):
         StrictStr | None,
         Field(min_length=1, description="The path of the URL fits this pattern; * is any text, ? any character."),
     ] = None
-    at_least: Annotated[Number | Seconds | None, Field(description="This number or more.")] = None
-    at_most: Annotated[Number | Seconds | None, Field(description="This number or less.")] = None
-    above: Annotated[Number | Seconds | None, Field(description="More than this number.")] = None
-    below: Annotated[Number | Seconds | None, Field(description="Less than this number.")] = None
+    at_least: Annotated[Bound | None, Field(description="This number or more.")] = None
+    at_most: Annotated[Bound | None, Field(description="This number or less.")] = None
+    above: Annotated[Bound | None, Field(description="More than this number.")] = None
+    below: Annotated[Bound | None, Field(description="Less than this number.")] = None
     between: Annotated[
         tuple[Number, Number] | None, Field(description="From the first number to the second, both included.")
     ] = None
@@ -90,9 +118,9 @@ class Tests(Part):
             return {"is": value}
         if isinstance(value, list):
             return {"in": value}
-        if not isinstance(value, dict):
-            return value
-        if not value:
+        if isinstance(value, date):
+            raise Misfit("a date is no test.", remedy="Write an operator: before, after, older_than or within.")
+        if not value or not isinstance(value, dict):
             raise Misfit("there is no test here.", remedy="Write a value, a list or an operator.")
         for operator in value:
             if operator not in OPERATORS:

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StrictStr, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, Strict, StrictStr, WithJsonSchema, model_validator
 
-from config.model_conditions import Scalar, When  # noqa: TC001 - pydantic reads it at run time
-from config.model_values import EVERY, NO_DECAY, Cap, Count, Days, Decay, Name, Number, Part, Points
+from config.model_conditions import Scalar, When
+from config.model_values import (
+    EVERY,
+    MOST_DAYS,
+    MOST_TIMES,
+    NO_DECAY,
+    Cap,
+    Count,
+    Days,
+    Decay,
+    Name,
+    Number,
+    Part,
+    PlainText,
+    Points,
+)
 from config.yaml_file import Misfit
 
 
@@ -19,7 +34,7 @@ def _as_label(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Label = Annotated[str, BeforeValidator(_as_label), Field(min_length=1, max_length=9)]
+Label = Annotated[PlainText, BeforeValidator(_as_label), Field(min_length=1, max_length=9)]
 Ladder = Annotated[
     dict[Label, Annotated[Number, Field(ge=0, le=100)]],
     Field(min_length=1, description="Label -> lowest score that earns it, best first; the last starts at 0."),
@@ -93,7 +108,7 @@ class Fit(Part):
 class Stagnation(Part):
     """Many events of low commitment and no next step."""
 
-    at_least: Annotated[int, Field(ge=1, description="So many matching events")]
+    at_least: Annotated[int, Field(ge=1, le=MOST_TIMES, description="So many matching events")]
     over: Annotated[Days, Field(description="in the last so many days, today included,")]
     without: Annotated[Types, Field(description="and none of these activity types in the same days.")]
 
@@ -238,7 +253,7 @@ class Transition(Part):
 class Lifecycle(Part):
     """Stages in their order and the ways between them."""
 
-    order: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=60)], ...], Field(min_length=1)]
+    order: Annotated[tuple[Annotated[PlainText, Field(min_length=1, max_length=60)], ...], Field(min_length=1)]
     transitions: tuple[Transition, ...] = ()
 
 
@@ -246,8 +261,8 @@ class ExampleActivity(Part):
     """Something a golden person did."""
 
     type: StrictStr
-    days_ago: Annotated[int, Field(ge=0)] = 0
-    count: Annotated[int, Field(ge=1)] = 1
+    days_ago: Annotated[int, Field(ge=0, le=MOST_DAYS)] = 0
+    count: Annotated[int, Field(ge=1, le=MOST_TIMES)] = 1
     url: str | None = None
     asset: str | None = None
     campaign: str | None = None
@@ -287,12 +302,19 @@ class Expected(Part):
     gate: Annotated[str | None, Field(description="Name of the gate that stops them.")] = None
 
 
+Fact = Annotated[
+    Annotated[date, Strict()] | Scalar,
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "boolean"}, {"type": "number"}]}),
+]
+"""A value of an attribute; a date is written as 2026-01-31, or as 40d ago."""
+
+
 class Example(Part):
     """A golden person: facts and what must come of them. One that fails blocks every write."""
 
     name: Name
-    person: dict[str, Scalar] = Field(default={}, description="Attributes of the person.")
-    company: dict[str, Scalar] = Field(default={}, description="Attributes of the company, without `company.`.")
+    person: dict[str, Fact] = Field(default={}, description="Attributes of the person.")
+    company: dict[str, Fact] = Field(default={}, description="Attributes of the company, without `company.`.")
     activities: tuple[ExampleActivity, ...] = ()
     stage: Annotated[str | None, Field(description="The stage they were in before.")] = None
     expect: Expected

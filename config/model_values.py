@@ -12,6 +12,15 @@ from config.yaml_file import Misfit
 MICRO: Final = 1_000_000
 """Micro-points in a point: all sums are whole micro-points, so that no answer depends on their order."""
 
+MOST_POINTS: Final = 10_000
+"""The most points that one number of the model may be: scores run to 100, and sums must stay exact."""
+
+MOST_DAYS: Final = 36_500
+"""The longest duration: a hundred years, so that no day it leads to is off the calendar."""
+
+MOST_TIMES: Final = 1_000_000
+"""The most events that a rule may ask for, or that an example's activity may stand for."""
+
 _UNIT_S: Final = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION: Final = re.compile(r"\s*(\d+)\s*(s|min|h|d|w)\s*")
 
@@ -25,7 +34,10 @@ class Part(BaseModel):
 def parse_seconds(value: Any) -> int:
     """Seconds in a duration such as ``30s``, ``5min``, ``12h``, ``30d`` or ``2w``. Raises Misfit on anything else."""
     if isinstance(value, str) and (found := _DURATION.fullmatch(value)):
-        return int(found[1]) * _UNIT_S[found[2]]
+        seconds = int(found[1]) * _UNIT_S[found[2]]
+        if seconds > MOST_DAYS * _UNIT_S["d"]:
+            raise Misfit("this is longer than a hundred years.", remedy=f"Write {MOST_DAYS}d or less.")
+        return seconds
     raise Misfit("this is no duration.", remedy="Write a number and a unit, such as 30d, 2w, 12h, 5min or 30s.")
 
 
@@ -37,36 +49,42 @@ def parse_days(value: Any) -> int:
     return seconds // _UNIT_S["d"]
 
 
-def _known_day(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else parse_days(value)
-
-
 def _micro_exact(value: float) -> float:
-    if abs(value) > 1_000_000:
-        raise Misfit("this is more than a million points.", remedy="Scores run from 0 to 100.")
+    if abs(value) > MOST_POINTS:
+        raise Misfit(f"this is more than {MOST_POINTS:,} points.", remedy="Scores run from 0 to 100.")
     if abs(value * MICRO - round(value * MICRO)) > 1e-3:
         raise Misfit("points have at most six decimals.", remedy="Round them.")
     return value
 
 
-_DURATION_SCHEMA: Final = {"type": "string", "pattern": r"^\s*\d+\s*(d|w|h)\s*$", "examples": ["30d", "2w"]}
-
-Days = Annotated[int, BeforeValidator(parse_days), WithJsonSchema(_DURATION_SCHEMA)]
+Days = Annotated[
+    int,
+    BeforeValidator(parse_days),
+    WithJsonSchema({"type": "string", "pattern": r"^\s*\d+\s*(d|w|h)\s*$", "examples": ["30d", "2w"]}),
+]
 """A duration in whole days."""
 
-Seconds = Annotated[
-    int,
-    BeforeValidator(parse_seconds),
-    WithJsonSchema({"type": "string", "pattern": r"^\s*\d+\s*(s|min|h|d|w)\s*$", "examples": ["30s", "5min"]}),
-]
-"""A duration in seconds."""
+DURATION_PATTERN: Final = r"^\s*\d+\s*(s|min|h|d|w)\s*$"
 
-Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+"""A number as such: neither ``true`` nor text in quotes."""
 
 Points = Annotated[Number, AfterValidator(_micro_exact)]
 """Points, positive or negative, with at most six decimals."""
 
-Name = Annotated[str, Field(min_length=1, max_length=60)]
+
+def _plain_text(value: str) -> str:
+    if value != value.strip() or not value.isprintable():
+        raise Misfit(
+            "this begins or ends with a space, or holds a line break or tab.", remedy="A CRM would not keep it so."
+        )
+    return value
+
+
+PlainText = Annotated[str, AfterValidator(_plain_text)]
+"""Text that comes back from a CRM's field as it was written."""
+
+Name = Annotated[PlainText, Field(min_length=1, max_length=60)]
 """What people read in reasons and explanations; sixty characters, so that three of them fit a CRM field."""
 
 
@@ -158,7 +176,7 @@ class Count(Part):
     """
 
     mode: Literal["every", "first", "at_least"] = "every"
-    at_least: Annotated[int, Field(ge=1)] = 1
+    at_least: Annotated[int, Field(ge=1, le=MOST_TIMES)] = 1
 
     @model_validator(mode="before")
     @classmethod
@@ -174,7 +192,7 @@ class Count(Part):
     @classmethod
     def __get_pydantic_json_schema__(cls, _core: Any, _handler: Any) -> dict[str, Any]:
         at_least = {"type": "object", "required": ["at_least"], "additionalProperties": False}
-        at_least["properties"] = {"at_least": {"type": "integer", "minimum": 1}}
+        at_least["properties"] = {"at_least": {"type": "integer", "minimum": 1, "maximum": MOST_TIMES}}
         return {"description": "Which events give points.", "anyOf": [{"enum": ["every", "first"]}, at_least]}
 
 

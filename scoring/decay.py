@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from decimal import ROUND_HALF_UP, Decimal, localcontext
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ def micro_at(points: int, decay: Decay, age: int) -> int:
         left = _share(size, max(0, decay.linear - age), decay.linear)
     elif decay.steps is not None:
         reached = [share for start, share in sorted(decay.steps.items()) if start <= age]
-        # Six decimals of a share are plenty, and make it a whole fraction.
-        left = _share(size, round(reached[-1] * 1_000_000), 1_000_000) if reached else size
+        share = Fraction(repr(reached[-1])) if reached else Fraction(1)  # as it is written, not as a binary fraction
+        left = _share(size, share.numerator, share.denominator)
     else:
         left = size
     return left if points >= 0 else -left

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from config.attributes import BUILT_IN, COMPUTED
+from config.model_condition_checks import AGO, days_ago
 from scoring import sql
 from scoring.engine import score
 from scoring.facts import ATTRIBUTE_PREFIX
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from config.model_sections import Example, Expected
 
 AS_OF: Final = datetime(2026, 6, 15, 12, tzinfo=UTC)
-"""The day of all examples: ages are relative, so that any day would do."""
+"""The day of all examples: ages are relative, and dates can be written so, so that any day would do."""
 
 SQL_TYPES: Final = {"text": "VARCHAR", "number": "DOUBLE", "boolean": "BOOLEAN", "date": "TIMESTAMP"}
 
@@ -80,10 +81,11 @@ def _insert(con: Any, person: int, example: Example, attributes: Mapping[str, st
     if "email" in facts and "email_domain" not in facts:
         facts["email_domain"] = str(facts["email"]).rpartition("@")[2].lower()
     columns = {name if name in COMPUTED else ATTRIBUTE_PREFIX + name: value for name, value in facts.items()}
-    types = [SQL_TYPES[(COMPUTED | dict(attributes))[name]] for name in facts]
+    kinds = [(COMPUTED | dict(attributes))[name] for name in facts]
+    values = [_fact(value, kind) for value, kind in zip(columns.values(), kinds, strict=True)]
     names = ", ".join(["person", *map(sql.name, columns)])
-    marks = ", ".join(["?", *(f"CAST(? AS {kind})" for kind in types)])
-    con.execute(f"INSERT INTO people ({names}) VALUES ({marks})", [person, *columns.values()])
+    marks = ", ".join(["?", *(f"CAST(? AS {SQL_TYPES[kind]})" for kind in kinds)])
+    con.execute(f"INSERT INTO people ({names}) VALUES ({marks})", [person, *values])
     for number, activity in enumerate(example.activities):
         signature = person * 10_000 + number
         at = (AS_OF - timedelta(days=activity.days_ago)).replace(tzinfo=None)
@@ -97,6 +99,12 @@ def _insert(con: Any, person: int, example: Example, attributes: Mapping[str, st
         )
     if example.stage is not None:
         con.execute("INSERT INTO previous_stages VALUES (?, ?, NULL)", [person, example.stage])
+
+
+def _fact(value: Any, kind: str) -> Any:
+    if kind == "date" and isinstance(value, str) and value.endswith(AGO):
+        return (AS_OF - timedelta(days=days_ago(value))).replace(tzinfo=None)
+    return value
 
 
 def _problems(expect: Expected, got: Mapping[str, Any]) -> list[str]:

@@ -197,7 +197,7 @@ def rule_points(
         value = worth(rule, model, days_since(event.occurred_at, day))
         if value == 0 or not matches_rule(model, rule, event, day):
             continue
-        if rule.unless == "machine" and is_machine(event, known):
+        if rule.unless == "machine" and is_machine(model, event, known):
             aside += event.count
         else:
             counted.append((event, value))
@@ -271,7 +271,9 @@ def engagement_of(
         if limited != points:
             lines.append(("engagement", name, "group_cap", limited - points, 0, None))
             total += limited - points
-    signs = [event.occurred_at for event in events if event.type not in DONE_TO_THEM and not is_machine(event, known)]
+    signs = [
+        event.occurred_at for event in events if event.type not in DONE_TO_THEM and not is_machine(model, event, known)
+    ]
     if signs:
         idle = days_since(max(signs), day)
         reached = [step for step in model.engagement.inactivity if step <= idle]

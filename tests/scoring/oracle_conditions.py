@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +77,7 @@ def answer_of(model: Model, name: str, tests: Tests, value: Any, day: date) -> b
 
 def compare(model: Model, operator: str, value: Any, wanted: Any, day: date) -> bool:
     if operator in {"in", "not_in"}:
-        choices = wanted if isinstance(wanted, list) else model.lists[wanted.removeprefix("$")]
+        choices = wanted if isinstance(wanted, list) else named_list(model, wanted.removeprefix("$"))
         return any(equal(value, choice) for choice in choices) == (operator == "in")
     if operator == "path":
         return re.fullmatch(glob(wanted), path(value), re.IGNORECASE | re.DOTALL) is not None
@@ -122,19 +123,24 @@ def glob(pattern: str) -> str:
 # --- machines --------------------------------------------------------------------------------------------------
 
 
-def scanners() -> list[str]:
-    text = (resources.files("config") / "presets/lists/scanner_user_agents.txt").read_text()
+def named_list(model: Model, name: str) -> list[str]:
+    values = model.lists.get(name, "preset")
+    return shipped_list(name) if values == "preset" else list(values)
+
+
+@cache
+def shipped_list(name: str) -> list[str]:
+    text = (resources.files("config") / f"presets/lists/{name}.txt").read_text()
     return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 
-SCANNERS = scanners()
-
-
-def is_machine(event: Activity, known: list[Activity]) -> bool:
+def is_machine(model: Model, event: Activity, known: list[Activity]) -> bool:
     if event.flagged_machine:
         return True
     fast = event.since_send_s is not None and event.since_send_s <= 2
-    scanner = event.user_agent is not None and any(agent in event.user_agent.lower() for agent in SCANNERS)
+    scanner = event.user_agent is not None and any(
+        agent.lower() in event.user_agent.lower() for agent in named_list(model, "scanner_user_agents")
+    )
     links = {
         other.url
         for other in known

@@ -25,6 +25,7 @@ ATTRIBUTES = {
 }
 TITLES = ["CTO", "Head of IT", "head of sales", "Student", "Żółty Dyrektor", "a.b*c", "100%_off", "it's"]
 TYPES = ["page_view", "email_click", "form_submission", "download", "email_bounce", "custom:trial"]
+CAMPAIGNS = [None, "Spring", "spring sale"]
 URLS = [None, "/pricing", "/pricing/eu", "https://Acme.example/Pricing?x=1#y", "acme.example/blog", "acme.example", "/"]
 ASSETS = [None, "Demo request", "demo", "E-book (v2)"]
 AGENTS = [None, "Mozilla/5.0", "Mimecast scanner", "python-requests/2"]
@@ -44,19 +45,23 @@ text_tests = st.one_of(
 )  # fmt: skip
 number_tests = st.sampled_from([
     {"at_least": 50}, {"above": 50}, {"below": 250.5}, {"at_most": 50}, {"between": [50, 250]}, {"in": [50, 51]}, 50,
-    {"unknown": False},
+    {"unknown": False}, {"known": False}, {"not_in": [50, 250.5]}, {"is": 250.5}, {"at_least": 50, "below": 2000},
 ])  # fmt: skip
 date_tests = st.sampled_from([
     {"older_than": "30d"}, {"within": "30d"}, {"within": "7d"}, {"before": "2026-03-01"}, {"after": "2026-03-18"},
+    {"after": "2026-03-01", "before": "2026-03-18"}, {"known": True}, {"unknown": True},
+    {"older_than": "7d", "within": "30d"},
 ])  # fmt: skip
+boolean_tests = st.sampled_from([True, False, {"is": True}, {"known": False}, {"unknown": True}])
 tests_of = {
     "job_title": text_tests,
     "city": text_tests,
     "company.industry": text_tests,
     "company.employee_count": number_tests,
-    "unsubscribed": st.sampled_from([True, False, {"known": False}]),
+    "unsubscribed": boolean_tests,
     "renewal": date_tests,
-    "email_domain": st.sampled_from([{"in": "$domains"}, {"is": "FREE.example"}]),
+    "email": st.sampled_from([{"known": True}, {"ends_with": "@Y.example"}]),
+    "email_domain": st.sampled_from([{"in": "$domains"}, {"is": "FREE.example"}, {"not_in": "$free_mail"}]),
     "created_at": date_tests,
 }
 
@@ -76,12 +81,19 @@ def whens(tests: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[dict[st
 
 
 activity_whens = whens({
-    "url": st.sampled_from(["/pricing*", "/", "*BLOG", "/p????ng"]).map(lambda pattern: {"path": pattern})
-    | st.just({"contains": "acme"}),
-    "asset": st.sampled_from([{"contains": "DEMO"}, {"known": True}, {"matches": r"book \("}]),
+    "url": st.sampled_from([
+        {"path": "/pricing*"}, {"path": "/"}, {"path": "*BLOG"}, {"path": "/p????ng"}, {"contains": "acme"}, "/Pricing",
+        ["/", "/pricing/eu"], {"not_in": ["/"]}, {"starts_with": "https://ACME"}, {"ends_with": "/eu"},
+        {"matches": r"acme\.example(/|$)"}, {"known": False}, {"unknown": True},
+    ]),
+    "asset": st.sampled_from([{"contains": "DEMO"}, {"known": True}, {"matches": r"book \("}, "Demo"]),
+    "campaign": st.sampled_from(["SPRING", {"starts_with": "spring"}, {"not_in": ["spring"]}, {"known": True}]),
     "user_agent": st.sampled_from([{"contains": "mozilla"}, {"unknown": True}]),
 })  # fmt: skip
-durations = st.sampled_from([{"at_least": "30s"}, {"below": 31}, {"known": True}, {"between": [30, 60]}])
+durations = st.sampled_from([
+    {"at_least": "30s"}, {"below": 31}, {"known": True}, {"between": [30, 60]}, {"at_most": 30}, {"above": "30s"}, 60,
+    {"in": [29.5, 60]}, {"not_in": [30]}, {"unknown": True}, {"below": "1min", "above": 29.5},
+])  # fmt: skip
 
 
 @st.composite
@@ -107,7 +119,7 @@ decays = st.one_of(
     st.just("none"),
     duration.map(lambda days: {"half_life": days}),
     duration.map(lambda days: {"linear": days}),
-    st.sampled_from([{"steps": {"7d": 0.5, "30d": 0.25}}, {"steps": {"1d": 0.333333, "90d": 0}}]),
+    st.sampled_from([{"steps": {"7d": 0.5, "30d": 0.25}}, {"steps": {"1d": 0.333333333, "90d": 0}}]),
 )
 types = st.one_of(st.sampled_from(TYPES), st.lists(st.sampled_from(TYPES), min_size=2, max_size=5, unique=True))
 
@@ -117,14 +129,14 @@ def rules(draw: st.DrawFn) -> list[dict[str, Any]]:
     items = []
     for number in range(draw(st.integers(1, 6))):
         item: dict[str, Any] = {"name": f"Rule {number}", "activity": draw(types), "points": draw(points)}
-        if draw(st.integers(0, 3)) == 0:
+        if draw(st.integers(0, 2)) == 0:
             item["when"] = draw(activity_whens)
         if draw(st.integers(0, 3)) == 0:
             item["when"] = item.get("when", {}) | {"duration": draw(durations)}
         if draw(st.integers(0, 3)) == 0:
             item["unless"] = "machine"
         if draw(st.booleans()):
-            item["group"] = draw(st.sampled_from(["one", "two"]))
+            item["group"] = draw(st.sampled_from(["one", "two", "three"]))
         if draw(st.integers(0, 4)) == 0:
             without = draw(st.lists(st.sampled_from(TYPES), min_size=1, max_size=2, unique=True))
             item["stagnates"] = {"at_least": draw(st.integers(1, 4)), "over": draw(duration), "without": without}
@@ -167,6 +179,8 @@ def lifecycles(draw: st.DrawFn) -> dict[str, Any]:
         if draw(st.booleans()):
             way["enter"]["level"] = {"at_least": draw(st.sampled_from(["1", "2", "3"]))}
         leave: dict[str, Any] = {}
+        if draw(st.integers(0, 2)) == 0:
+            leave["fit"] = {draw(st.sampled_from(["below", "at_most"])): draw(st.sampled_from([1, 10.5, 40]))}
         if draw(st.booleans()):
             leave["engagement"] = {draw(st.sampled_from(["below", "at_most"])): draw(st.integers(1, 20))}
         if draw(st.booleans()):
@@ -189,15 +203,17 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
     still = draw(st.booleans())
     items = draw(rules())
     used = {item["group"] for item in items if "group" in item}
-    limits = {"one": {"max": 30}, "two": {"max": 20.5, "min": -10}}
-    gate_tests = {name: tests_of[name] for name in ("email_domain", "unsubscribed", *([] if still else ["renewal"]))}
+    limits = {"one": {"max": 30}, "two": {"max": 20.5, "min": -10}, "three": {"min": -20}}
+    gate_tests = {
+        name: tests_of[name] for name in ("email_domain", "unsubscribed", "job_title", *([] if still else ["renewal"]))
+    }
     gates = [
         {"name": f"Gate {number}", "when": draw(whens(gate_tests)), "effect": effect}
         for number, effect in enumerate(draw(st.lists(st.sampled_from(["disqualify", "do_not_score"]), max_size=2)))
     ]
     model: dict[str, Any] = {
         "model": "random",
-        "lists": {"titles": ["cto", "student"], "domains": ["rival.example"]},
+        "lists": {"titles": ["cto", "student"], "domains": ["rival.example"], "free_mail": "preset"},
         "gates": gates,
         "fit": {"criteria": draw(criteria(still)), "grades": {"A": 40, "B": 20.5, "C": 1, "D": 0}},
         "engagement": {
@@ -207,9 +223,13 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
             "groups": {name: limits[name] for name in sorted(used)},
             "levels": {"1": 50, "2": 20, "3": 5, "4": 0},
         },
+        "rating": {"matrix": "grade x level"},
     }
     if draw(st.booleans()):
-        model["trend"] = {"over": draw(duration), "rising": 5, "cooling": -5}
+        model["lists"]["scanner_user_agents"] = ["mozilla", "python-requests"]
+    if draw(st.booleans()):
+        change = {"rising": draw(st.sampled_from([1, 5, 20.5])), "cooling": draw(st.sampled_from([-1, -5.5]))}
+        model["trend"] = {"over": draw(duration)} | change
     if draw(st.booleans()):
         model["lifecycle"] = draw(lifecycles())
     return model
@@ -229,6 +249,7 @@ def events(draw: st.DrawFn) -> Activity:
         count=draw(st.sampled_from([1, 1, 1, 2, 7])),
         url=draw(st.sampled_from(URLS)),
         asset=draw(st.sampled_from(ASSETS)),
+        campaign=draw(st.sampled_from(CAMPAIGNS)),
         user_agent=draw(st.sampled_from(AGENTS)),
         duration_s=draw(st.sampled_from([None, 29.5, 30.0, 60.0])),
         since_send_s=draw(st.sampled_from([None, 0.0, 2.0, 2.1])),
@@ -246,7 +267,7 @@ def people(draw: st.DrawFn) -> Person:
         "unsubscribed": st.booleans(),
         "renewal": ages.map(lambda days: NOW - timedelta(days=days)) | st.just(NOW + timedelta(days=20)),
         "email": st.just("x@y.example"),
-        "email_domain": st.sampled_from(["rival.example", "Free.example", "y.example"]),
+        "email_domain": st.sampled_from(["rival.example", "Free.example", "y.example", "GMail.com"]),
         "created_at": ages.map(lambda days: NOW - timedelta(days=days)),
     }
     attributes = {name: draw(value) for name, value in values.items() if draw(st.integers(0, 2))}
