@@ -182,7 +182,7 @@ class Window:
     def take(self, calls: int = 1) -> bool:
         """Count one call, or so many as fit of several; False when the window is full."""
         self._expire()
-        fitting = min(calls, self.limit - len(self._calls))
+        fitting = max(0, min(calls, self.limit - len(self._calls)))
         self._calls.extend([self._clock.now()] * fitting)
         return fitting > 0
 

@@ -37,6 +37,7 @@ class Call:
     user_id: str = ""
     token: str = ""
     parts: Mapping[str, str] = field(default_factory=dict)
+    head: int = 0  # bytes of address and headers
 
     def json(self) -> dict[str, Any]:
         """The body as a JSON object; raises JSON_PARSER_ERROR."""
@@ -123,7 +124,8 @@ def serve(routes: list[Route], call: Call) -> Answer:
         _check_version(call.version)
         call = authenticate(call)
         _refuse(call)
-        call.org.limits.spend()
+        neighbour = call.trouble("noisy_neighbour")
+        call.org.limits.spend(0 if neighbour is None else int(neighbour.get("calls", call.org.limits.daily)))
     except errors.ApiError as error:
         return Answer(error.as_json(), error.status, _limit_header(call))
     answer = dispatch(routes, call)
@@ -161,9 +163,12 @@ def _refuse(call: Call) -> None:
         )
     if call.trouble("daily_limit") is not None:
         raise errors.ApiError(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+    if (refusal := call.trouble("refuse")) is not None:
+        code, message = refusal.get("code", "INSUFFICIENT_ACCESS"), refusal.get("message", "insufficient access rights")
+        raise errors.ApiError(int(refusal.get("status", 403)), code, message)
     if call.trouble("api_disabled") is not None:
         raise errors.ApiError(403, "API_DISABLED_FOR_ORG", "API is disabled for this User")
-    if len(call.path) + sum(map(len, call.params.values())) > LONGEST_HEAD:
+    if call.head > LONGEST_HEAD:
         raise errors.ApiError(414, "URI_TOO_LONG", "URI and headers are longer than 16,384 bytes")
 
 

@@ -32,6 +32,7 @@ def create_app(org: Org) -> Starlette:
     """The application that serves one org. Raises CutConnection out of a call when told to (see `sandbox.core`)."""
 
     async def data(request: Request) -> Response:
+        scope = request.scope
         call = Call(
             org,
             request.method,
@@ -40,6 +41,9 @@ def create_app(org: Org) -> Starlette:
             {name.lower(): value for name, value in request.headers.items()},
             await request.body(),
             str(request.path_params["version"]),
+            head=len(scope["raw_path"])
+            + len(scope["query_string"])
+            + sum(len(n) + len(v) + 4 for n, v in scope["headers"]),
         )
         return _response(serve(ROUTES, call))
 

@@ -39,7 +39,11 @@ TRIGGER_CHUNK: Final = 200
 def create(call: Call) -> Answer:
     """POST /jobs/ingest."""
     body = call.json()
-    names = {name.lower(): name for name, spec in call.org.schema.items() if spec.updateable}
+    names = {
+        name.lower(): name
+        for name, spec in call.org.schema.items()
+        if spec.updateable and name not in call.org.not_in_bulk
+    }
     sobject = names.get(str(body.get("object")).lower())
     if sobject is None:
         raise ApiError(400, "INVALIDENTITY", f"InvalidEntity : Unable to find object: {body.get('object')}")
@@ -105,7 +109,8 @@ def _run(call: Call, job: Job) -> None:
         done = int(failure.get("done", 0))
         rows, job.unprocessed = rows[:done], rows[done:]
         job.retries = 20
-        job.outcome, job.error = "Failed", "InternalServerError : Retried more than 20 times"
+        job.outcome = str(failure.get("state", "Failed"))
+        job.error = "InternalServerError : Retried more than 20 times"
     saver = _writer(call, job, len(rows))
     save = {"update": _update, "insert": _insert, "delete": _delete}[job.operation]
     for number, cells in enumerate(rows):

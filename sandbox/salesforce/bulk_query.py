@@ -32,7 +32,7 @@ def create(call: Call) -> Answer:
     if operation not in {"query", "queryAll"} or not isinstance(text, str):
         raise ApiError(400, "INVALIDJOB", "InvalidJob : operation must be query or queryAll, and query a statement")
     statement = parse(text)
-    if statement.sobject.lower() in _NEVER_IN_BULK:
+    if statement.sobject.lower() in _NEVER_IN_BULK | {name.lower() for name in org.not_in_bulk}:
         raise ApiError(400, "INVALIDENTITY", f"Entity '{statement.sobject}' is not supported by the Bulk API.")
     if statement.count:
         raise ApiError(400, "API_ERROR", "Aggregate Relationships not supported in Bulk Query")
@@ -45,8 +45,8 @@ def create(call: Call) -> Answer:
         )
     job = new_job(call, KIND, body)
     job.sobject, job.state, job.query = made.spec.name, "UploadComplete", made
-    if call.trouble("job_failed") is not None:
-        job.outcome, job.retries = "Failed", 15
+    if (failure := call.trouble("job_failed")) is not None:
+        job.outcome, job.retries = str(failure.get("state", "Failed")), 15
         job.error = "QUERY_TIMEOUT: Your query request was running for too long."
         return Answer(job.as_json(whole=False))
     with org.lock:
@@ -83,9 +83,10 @@ def results(call: Call) -> Answer:
     end = start + len(rows)
     locator = "null" if end >= len(job.rows) else base64.b64encode(str(end).encode()).decode().rstrip("=")
     with_offset = call.trouble("times_with_offset") is not None
+    decimals = call.trouble("whole_as_decimals") is not None
     headers = {"Sforce-NumberOfRecords": str(len(rows)), "Sforce-Locator": locator}
     header = [".".join(column.path) for column in job.query.columns]
-    return csv_answer(call, job, header, _cells(job, rows, with_offset=with_offset), **headers)
+    return csv_answer(call, job, header, _cells(job, rows, with_offset=with_offset, decimals=decimals), **headers)
 
 
 def _start(locator: str | None) -> int:
@@ -97,13 +98,13 @@ def _start(locator: str | None) -> int:
         raise ApiError(400, "INVALID_QUERY_LOCATOR", f"invalid query locator: {locator}") from None
 
 
-def _cells(job: Job, rows: list[Row], *, with_offset: bool) -> Iterator[list[Any]]:
+def _cells(job: Job, rows: list[Row], *, with_offset: bool, decimals: bool) -> Iterator[list[Any]]:
     """The rows' cells: everything is text, nothing is empty, numbers with a fraction keep it."""
     names = [column.path[-1] for column in job.query.columns]
     special = [
         (place, write)
         for place, column in enumerate(job.query.columns)
-        if (write := _writer(column, with_offset=with_offset)) is not None
+        if (write := _writer(column, with_offset=with_offset, decimals=decimals)) is not None
     ]
     for row in rows:
         cells = [row.get(name) for name in names]
@@ -112,13 +113,15 @@ def _cells(job: Job, rows: list[Row], *, with_offset: bool) -> Iterator[list[Any
         yield cells
 
 
-def _writer(column: Column, *, with_offset: bool) -> Callable[[Row], Any] | None:
+def _writer(column: Column, *, with_offset: bool, decimals: bool) -> Callable[[Row], Any] | None:
     """How a column is written when its kept value cannot be taken as it is."""
     get = column.get
     if column.field.type == "boolean":
         return lambda row: "true" if get(row) else "false"
     if column.field.type == "datetime" and not with_offset:
         return lambda row: bulk_stamp(value) if (value := get(row)) else ""
+    if column.field.type == "int" and decimals:
+        return lambda row: "" if (value := get(row)) is None else f"{value}.0"
     return get if len(column.path) > 1 or column.field.computed is not None else None
 
 

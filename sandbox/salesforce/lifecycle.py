@@ -38,6 +38,8 @@ _HISTORY: Final = {  # object -> (child object, field): what follows a record in
     "Account": [("Contact", "AccountId"), ("Opportunity", "AccountId"), ("Task", "WhatId"), ("Event", "WhatId")],
     "Opportunity": [("OpportunityContactRole", "OpportunityId"), ("Task", "WhatId"), ("Event", "WhatId")],
     "Campaign": [("CampaignMember", "CampaignId")],
+    "Task": [("TaskRelation", "TaskId")],
+    "Event": [("EventRelation", "EventId")],
 }  # fmt: skip
 _CARRIED: Final = (
     "FirstName", "LastName", "Salutation", "Title", "Phone", "MobilePhone", "Email", "LeadSource", "Description",
@@ -95,6 +97,23 @@ def note_activity(org: Org, activity: Row) -> None:
             latest = max(day, before.get("LastActivityDate") or "")
             moved = max(activity["SystemModstamp"], before["SystemModstamp"])
             org.tables[sobject].put({**before, "LastActivityDate": latest, "SystemModstamp": moved}, before)
+
+
+def relate(org: Org, sobject: str, activity: Row, before: Row) -> None:
+    """With Shared Activities on, an activity's person and thing each have a relation row, which follows them."""
+    relation = f"{sobject}Relation"
+    if relation not in org.tables:
+        return
+    at = moment(activity["SystemModstamp"])
+    for field in ("WhoId", "WhatId"):
+        old, new = before.get(field), activity.get(field)
+        if old == new:
+            continue
+        held = {row["RelationId"]: row["Id"] for row in org.children(relation, f"{sobject}Id", activity["Id"])}
+        if new and new not in held:
+            org.insert(relation, {f"{sobject}Id": activity["Id"], "RelationId": new}, created=at)
+        if old in held:
+            org.delete(relation, held[old], at)
 
 
 def delete(org: Org, sobject: str, record_id: str, at: datetime, by: str) -> None:

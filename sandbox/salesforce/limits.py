@@ -22,7 +22,6 @@ class Limits:
         self._window = Window(daily, DAY_S, shared.clock)
         self.daily = daily
         self.per_app_header = False  # whether Sforce-Limit-Info carries the longer form
-        self.noise = 0  # calls that other apps make between two of ours
 
     def set_daily(self, daily: int, used: int = 0) -> None:
         """Give the org another allowance, of which `used` calls are gone."""
@@ -36,10 +35,9 @@ class Limits:
         """Calls of the last 24 hours."""
         return self.daily - self._window.remaining()
 
-    def spend(self) -> None:
-        """Count one call; raises ApiError when the day's calls are used up."""
-        for _ in range(self.noise):
-            self._window.take()
+    def spend(self, others: int = 0) -> None:
+        """Count one call, after `others` of other apps; raises ApiError when the day's calls are used up."""
+        self._window.take(others)
         if not self._window.take() and self._shared.limits:
             raise ApiError(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
 

@@ -114,7 +114,7 @@ def _refresh(org: Org, headers: Mapping[str, str], form: Mapping[str, str], base
     given = form.get("refresh_token", "")
     if given in org.used_refresh_tokens:
         # A second use of a single-use token means that it leaked: the whole grant ends.
-        org.refresh_tokens = {kept: owner for kept, owner in org.refresh_tokens.items() if owner != client_id}
+        org.revoke_grant(client_id)
         raise _Refused("invalid_grant", "expired access/refresh token")
     if org.refresh_tokens.get(given) != client_id:
         raise _Refused("invalid_grant", "expired access/refresh token")
@@ -124,11 +124,13 @@ def _refresh(org: Org, headers: Mapping[str, str], form: Mapping[str, str], base
         fresh = f"5Aep{org.random.getrandbits(160):040x}"
         org.refresh_tokens[fresh] = client_id
         more["refresh_token"] = fresh
-    return _granted(org, base_url, org.integration_user_id, more)
+    return _granted(org, base_url, org.integration_user_id, more, grant=client_id)
 
 
-def _granted(org: Org, base_url: str, user_id: str, more: Mapping[str, str] | None = None) -> Answer:
-    session = org.start_session(user_id)
+def _granted(
+    org: Org, base_url: str, user_id: str, more: Mapping[str, str] | None = None, *, grant: str = ""
+) -> Answer:
+    session = org.start_session(user_id, grant)
     return Answer(
         {
             "access_token": session,

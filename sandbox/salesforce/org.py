@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,6 +35,15 @@ _ACTIVITIES: Final = frozenset({"Task", "Event"})
 _OWNED: Final = frozenset({"Lead", "Contact", "Account", "Opportunity", "Task", "Event", "Campaign"})
 
 
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Who may call with a token, and until when unless it is used before."""
+
+    user_id: str
+    ends: datetime
+    grant: str = ""
+
+
 class Org:
     """The organisation. Thread-safe for single calls."""
 
@@ -54,7 +64,7 @@ class Org:
         self.refresh_tokens: dict[str, str] = {"sandbox-refresh": "sandbox-client"}  # token -> client id
         self.used_refresh_tokens: dict[str, str] = {}
         self.rotates_refresh_tokens = True
-        self.sessions: dict[str, tuple[str, datetime]] = {}  # token -> (user id, end unless used before)
+        self.sessions: dict[str, Session] = {}  # by token
         self.session_life = timedelta(hours=2)
         self.cursors: dict[str, Any] = {}
         self.jobs: dict[str, Any] = {}
@@ -65,6 +75,7 @@ class Org:
         self.may_customize = True  # whether the integration user may make custom fields
         self.conversion_fields: dict[str, str] = {}  # custom lead field -> contact field carried over at conversion
         self.hidden_fields: set[tuple[str, str]] = set()
+        self.not_in_bulk: set[str] = set()  # objects that the Bulk API refuses beside those it never takes
         self.read_only_fields: set[tuple[str, str]] = set()
         self.limits = Limits(shared)
 
@@ -151,9 +162,7 @@ class Org:
             self._commit_later(sobject, row, None, committed=committed)
             if sobject in _ACTIVITIES:
                 lifecycle.note_activity(self, row)
-                if f"{sobject}Relation" in self.tables and row.get("WhoId"):
-                    relation = {f"{sobject}Id": record_id, "RelationId": row["WhoId"]}
-                    self.insert(f"{sobject}Relation", relation, created=created, by=by, committed=committed)
+                lifecycle.relate(self, sobject, row, {})
             return record_id
 
     def update(
@@ -188,6 +197,8 @@ class Org:
             if not row["IsDeleted"]:
                 lifecycle.complete(self, sobject, row)
             table.put(row, previous)
+            if sobject in _ACTIVITIES and not row["IsDeleted"]:
+                lifecycle.relate(self, sobject, row, previous)
             self._commit_later(sobject, row, previous, committed=committed)
 
     def _commit_later(self, sobject: str, row: Row, previous: Row | None, *, committed: bool) -> None:
@@ -265,7 +276,7 @@ class Org:
     def enable_shared_activities(self) -> None:
         """Switch Shared Activities on: an activity may have several people, each with a relation row.
 
-        From now on the primary person of a new activity gets one by itself.
+        From now on the primary person of an activity, and what it is about, get one by themselves.
         """
         specs = relation_objects()
         self.schema |= specs
@@ -273,11 +284,16 @@ class Org:
             rows = Table(specs[f"{activity}Relation"].fields)
             self.tables[f"{activity}Relation"] = self.tables[f"{activity}WhoRelation"] = rows
 
-    def start_session(self, user_id: str) -> str:
-        """A new session's token."""
+    def start_session(self, user_id: str, grant: str = "") -> str:
+        """A new session's token; `grant` is the client whose refresh token it came from."""
         token = f"{self.org_id[:15]}!AQ{self.random.getrandbits(256):064x}"
-        self.sessions[token] = (user_id, self.now() + self.session_life)
+        self.sessions[token] = Session(user_id, self.now() + self.session_life, grant)
         return token
+
+    def revoke_grant(self, client_id: str) -> None:
+        """End what a client was granted: its refresh tokens and the sessions that came from them."""
+        self.refresh_tokens = {token: owner for token, owner in self.refresh_tokens.items() if owner != client_id}
+        self.sessions = {token: session for token, session in self.sessions.items() if session.grant != client_id}
 
     def end_session(self, token: str) -> None:
         """End a session, if there is one."""
@@ -285,12 +301,12 @@ class Org:
 
     def user_of_session(self, token: str) -> str | None:
         """Who holds a session; using it prolongs it. None when it has ended."""
-        user_id, end = self.sessions.get(token, (None, self.now()))
-        if user_id is None or end < self.now():
+        session = self.sessions.get(token)
+        if session is None or session.ends < self.now():
             self.end_session(token)
             return None
-        self.sessions[token] = (user_id, self.now() + self.session_life)
-        return user_id
+        self.sessions[token] = replace(session, ends=self.now() + self.session_life)
+        return session.user_id
 
     def user_named(self, username: str) -> str | None:
         """The id of the user with that name."""

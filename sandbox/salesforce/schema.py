@@ -113,6 +113,8 @@ class SObject:
     lower: dict[str, str] = field(default_factory=dict)  # lower-case name -> name: SOQL and REST ignore case
     updateable: bool = True
     setup: bool = False  # set-up objects do not run data rules and are not replicated
+    forgets: bool = False  # no query shows its deleted rows; only the list of deleted ids does
+    holds: Callable[[Row], bool] | None = None  # which rows are its own, where it shares them with another object
 
     def add(self, new: Field) -> None:
         """Add or replace a field."""

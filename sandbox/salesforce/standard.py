@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from sandbox.salesforce.ids import object_of
 from sandbox.salesforce.schema import (
     Field,
     Row,
@@ -40,6 +41,10 @@ STAGES: Final = (
 
 def _full_name(row: Row) -> str | None:
     return " ".join(part for part in (row.get("FirstName"), row.get("LastName")) if part) or None
+
+
+def _is_person(relation: Row) -> bool:
+    return object_of(relation["RelationId"]) in {"Contact", "Lead"}
 
 
 def _member(row: Row) -> str | None:
@@ -372,8 +377,13 @@ def relation_objects() -> dict[str, SObject]:
         fields = [
             *system_fields(owner=False),
             ref(f"{activity}Id", activity, nillable=False),
-            ref("RelationId", "Contact", "Lead"),
+            ref("RelationId", "Contact", "Lead", "Account", "Opportunity", "Campaign"),
+            kept(flag("IsWhat", computed=lambda row: not _is_person(row))),
         ]
-        for name in (f"{activity}Relation", f"{activity}WhoRelation"):
-            relations[name] = sobject(name, f"{name}s", fields, updateable="Who" not in name)
+        relations[f"{activity}Relation"] = sobject(f"{activity}Relation", f"{activity} Relations", fields)
+        who = sobject(f"{activity}WhoRelation", f"{activity} Who Relations", fields, updateable=False)
+        who.holds = _is_person
+        relations[who.name] = who
+    for relation in relations.values():
+        relation.forgets = True
     return relations

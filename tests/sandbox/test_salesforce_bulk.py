@@ -128,6 +128,25 @@ def test_nasty_cells_survive(server: Server) -> None:
     assert (bare.headers["Content-Type"], bare.content) == ("text/csv", answer.content)
 
 
+def test_whole_numbers_may_come_as_decimals(server: Server) -> None:
+    lead(server, "Ann", NumberOfEmployees=50, AnnualRevenue=None)
+    path = query_job(server, "SELECT LastName, NumberOfEmployees, AnnualRevenue FROM Lead")
+    wait(server, path)
+    server.trouble("whole_as_decimals")
+    texts = [rows_of(server.call("GET", f"{path}/results"))[0]["NumberOfEmployees"] for _ in range(2)]
+    assert texts == ["50.0", "50"]
+
+
+def test_an_object_may_be_kept_out_of_bulk(server: Server) -> None:
+    lead(server)
+    server.org.not_in_bulk.add("Lead")
+    body = {"operation": "query", "query": "SELECT Id FROM lead"}
+    assert server.call("POST", "/jobs/query", json=body).json()[0]["errorCode"] == "INVALIDENTITY"
+    ingest = server.call("POST", "/jobs/ingest", json={"object": "Lead", "operation": "update"})
+    assert ingest.json()[0]["errorCode"] == "INVALIDENTITY"
+    assert server.query(body["query"]).json()["totalSize"] == 1
+
+
 def test_query_all_jobs_show_what_is_deleted_or_archived(server: Server) -> None:
     gone = lead(server)
     server.org.delete("Lead", gone)
@@ -153,6 +172,19 @@ def test_jobs_can_be_slow_fail_and_be_aborted(server: Server) -> None:
     refused = server.call("GET", path)
     assert (refused.status_code, refused.json()[0]["errorCode"]) == (401, "INVALID_SESSION_ID")
     assert {job["state"] for job in server.call("GET", "/jobs/query").json()["records"]} == {"Aborted", "Failed"}
+
+
+def test_jobs_may_be_aborted_by_somebody_else(server: Server) -> None:
+    people = [lead(server) for _ in range(3)]
+    server.trouble("job_failed", state="Aborted", done=1)
+    path = ingest_job(server, "Id,Title\n" + "".join(f"{person},CTO\n" for person in people))
+    assert wait(server, path)[-1] == "Aborted"
+    assert len(rows_of(server.call("GET", f"{path}/successfulResults"))) == 1
+    assert len(rows_of(server.call("GET", f"{path}/unprocessedrecords"))) == 2
+    server.trouble("job_failed", state="Aborted")
+    path = query_job(server, "SELECT Id FROM Lead")
+    assert wait(server, path)[-1] == "Aborted"
+    assert server.call("GET", f"{path}/results").status_code == 400
 
 
 def test_an_empty_cell_leaves_and_a_mark_clears(server: Server) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import requests
 from conftest import NOW
 
@@ -79,7 +80,21 @@ def test_refresh_tokens_rotate_and_a_second_use_ends_the_grant(server: Server) -
     reused = grant(server, refresh_token="sandbox-refresh", **form)
     assert (reused.status_code, reused.json()["error"]) == (400, "invalid_grant")
     assert grant(server, refresh_token=second["refresh_token"], **form).json()["error"] == "invalid_grant"
-    assert server.call("GET", "/limits", token=second["access_token"]).status_code == 200
+    assert server.call("GET", "/limits", token=second["access_token"]).status_code == 401  # everything is revoked
+    other = grant(server, grant_type="client_credentials", client_id="sandbox-client", client_secret="sandbox-secret")
+    assert server.call("GET", "/limits", token=other.json()["access_token"]).status_code == 200
+
+
+def test_a_refresh_whose_answer_is_lost_has_used_the_token_up(server: Server) -> None:
+    form = {"grant_type": "refresh_token", "client_id": "sandbox-client", "client_secret": "sandbox-secret"}
+    server.trouble("cut", match="/oauth2/token")
+    with pytest.raises(requests.ConnectionError):
+        grant(server, refresh_token="sandbox-refresh", **form)
+    assert grant(server, refresh_token="sandbox-refresh", **form).json()["error"] == "invalid_grant"
+    server.org.refresh_tokens["kept"] = "sandbox-client"
+    server.org.rotates_refresh_tokens = False
+    answers = [grant(server, refresh_token="kept", **form).json() for _ in range(2)]
+    assert all("refresh_token" not in one and one["access_token"] for one in answers)
 
 
 def test_sessions_end_after_two_idle_hours_by_trouble_or_when_revoked(server: Server) -> None:
@@ -120,12 +135,14 @@ def test_the_days_allowance(server: Server) -> None:
     answer = server.call("GET", "/limits", token=token)
     assert answer.headers["Sforce-Limit-Info"] == "api-usage=991/1000"
     assert answer.json()["DailyApiRequests"] == {"Max": 1_000, "Remaining": 9}
-    org.limits.noise = 3  # other apps of the org call as well
+    server.trouble("noisy_neighbour", calls=3)
     assert server.call("GET", "/limits", token=token).headers["Sforce-Limit-Info"] == "api-usage=995/1000"
     org.limits.per_app_header = True
+    server.trouble("noisy_neighbour", calls=3)
     longer = server.call("GET", "/limits", token=token).headers["Sforce-Limit-Info"]
     assert longer == "api-usage=999/1000; api-bursts=1/750; per-app-api-usage=250/250(appName=Leadgrade)"
     server.shared.limits = True
+    server.trouble("noisy_neighbour")  # all that is left
     refused = server.call("GET", "/limits", token=token)
     assert (refused.status_code, refused.json()[0]["errorCode"]) == (403, "REQUEST_LIMIT_EXCEEDED")
     assert "Retry-After" not in refused.headers
@@ -145,6 +162,7 @@ EDGE: dict[str, tuple[dict[str, Any], int, str]] = {
     "concurrent_limit": ({}, 403, "ConcurrentRequests"),
     "daily_limit": ({}, 403, "TotalRequests"),
     "api_disabled": ({}, 403, "API_DISABLED_FOR_ORG"),
+    "refuse": ({"code": "TXN_SECURITY_METERING_ERROR"}, 403, "TXN_SECURITY_METERING_ERROR"),
     "html_503": ({}, 503, "<html>"),
     "status": ({"code": 420}, 420, ""),
 }

@@ -235,3 +235,46 @@ def test_shared_activities_bring_their_relations(server: Server) -> None:
     contact = server.org.convert(second)
     moved = server.query(f"SELECT Id FROM TaskWhoRelation WHERE RelationId = '{contact}'").json()
     assert moved["totalSize"] == 1
+
+
+def relations(server: Server, task: str, relation: str = "TaskRelation", *, all_rows: bool = False) -> dict[str, bool]:
+    soql = f"SELECT RelationId, IsWhat FROM {relation} WHERE TaskId = '{task}'"
+    return {row["RelationId"]: row["IsWhat"] for row in server.query(soql, all_rows=all_rows).json()["records"]}
+
+
+def test_the_relations_follow_the_activity(server: Server) -> None:
+    server.org.enable_shared_activities()
+    first, second = lead(server, "Ann"), lead(server, "Bob")
+    account = server.org.insert("Account", {"Name": "Acme"}, created=NOW)
+    task = server.org.insert("Task", {"WhoId": first, "WhatId": account}, created=NOW)
+    assert relations(server, task) == {first: False, account: True}
+    assert relations(server, task, "TaskWhoRelation") == {first: False}
+    server.org.update("Task", task, {"WhoId": second})
+    assert relations(server, task) == {second: False, account: True}
+    assert first not in relations(server, task, all_rows=True)  # what is deleted shows in no query ...
+    span = {"start": "2026-06-15T11:00:00+00:00", "end": "2026-06-15T13:00:00+00:00"}
+    deleted = server.call("GET", "/sobjects/TaskRelation/deleted", params=span).json()["deletedRecords"]
+    assert len(deleted) == 1  # ... only among the deleted ids
+    server.org.merge("Lead", first, [second])
+    assert relations(server, task) == {first: False, account: True}
+    server.org.delete("Task", task)
+    assert relations(server, task, all_rows=True) == {}
+
+
+def test_a_formula_over_another_object_changes_without_any_stamp(server: Server) -> None:
+    org = server.org
+    account = org.insert("Account", {"Name": "Acme", "NumberOfEmployees": 10}, created=NOW)
+    org.insert("Contact", {"LastName": "Ann", "AccountId": account}, created=NOW)
+    size = {"calculated": True, "computed": lambda row: org.tables["Account"][row["AccountId"]]["NumberOfEmployees"]}
+    org.define("Contact", "Size__c", "double", **size)
+    soql = "SELECT Size__c, SystemModstamp FROM Contact"
+    (before,) = server.query(soql).json()["records"]
+    server.shared.clock.advance(60)
+    org.update("Account", account, {"NumberOfEmployees": 500})
+    (after,) = server.query(soql).json()["records"]
+    assert (before["Size__c"], after["Size__c"]) == (10, 500)
+    assert before["SystemModstamp"] == after["SystemModstamp"]
+    (field,) = [
+        one for one in server.call("GET", "/sobjects/Contact/describe").json()["fields"] if one["name"] == "Size__c"
+    ]
+    assert (field["calculated"], field["updateable"]) == (True, False)

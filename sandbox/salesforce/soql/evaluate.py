@@ -278,7 +278,9 @@ def select(org: Org, query: Plan, *, include_all: bool) -> list[Row]:
     rows = []
     for record_id in candidates(org, query.spec, query.statement.where):
         row = table.visible(record_id, now) if table.pending else table.get(record_id)
-        if row is None or not test(row):
+        if row is None or not test(row) or (query.spec.holds is not None and not query.spec.holds(row)):
+            continue
+        if row["IsDeleted"] and query.spec.forgets:
             continue
         if not include_all and (row["IsDeleted"] or (activities and org.is_archived(row, archive_day))):
             continue
