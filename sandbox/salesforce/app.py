@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route as Path
 
-from sandbox.salesforce import bulk_ingest, bulk_query, composite, oauth, query, setup, sobjects
+from sandbox.salesforce import account_engagement, bulk_ingest, bulk_query, composite, oauth, query, setup, sobjects
 from sandbox.salesforce.api import NEWEST, OLDEST, Answer, Call, serve
 
 if TYPE_CHECKING:
@@ -59,6 +59,13 @@ def create_app(org: Org) -> Starlette:
         org.end_session(form.get("token", ""))
         return Response(status_code=200)
 
+    async def engagement(request: Request) -> Response:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        base_url = str(request.base_url).rstrip("/")
+        with org.lock:
+            told = account_engagement.answer(org, request.path_params["rest"], base_url, request.query_params, headers)
+        return _response(told)
+
     async def identity(request: Request) -> Response:
         scheme_and_token = request.headers.get("authorization", " ").partition(" ")
         user_id = org.user_of_session(scheme_and_token[2])
@@ -72,6 +79,7 @@ def create_app(org: Org) -> Starlette:
             Path("/services/oauth2/token", token, methods=["POST"]),
             Path("/services/oauth2/revoke", revoke, methods=["POST"]),
             Path("/id/{org}/{user}", identity, methods=["GET"]),
+            Path("/api/v5/objects/{rest:path}", engagement, methods=["GET"]),
             Path("/services/data", versions, methods=["GET"]),
             Path("/services/data/", versions, methods=["GET"]),
             Path("/services/data/v{version:float}/{rest:path}", data, methods=methods),

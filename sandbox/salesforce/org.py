@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.salesforce import lifecycle
 from sandbox.salesforce.access import Access
+from sandbox.salesforce.account_engagement import AccountEngagement
 from sandbox.salesforce.ids import PREFIXES, make_id, object_of
 from sandbox.salesforce.limits import Limits
 from sandbox.salesforce.schema import Field, Row
@@ -78,6 +79,7 @@ class Org:
         self.not_in_bulk: set[str] = set()  # objects that the Bulk API refuses beside those it never takes
         self.read_only_fields: set[tuple[str, str]] = set()
         self.limits = Limits(shared)
+        self.engagement = AccountEngagement(self)
 
         self.admin_id = "005000000000001AAA"  # the automated process that sets the org up
         now = self.now()
