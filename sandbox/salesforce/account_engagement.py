@@ -78,17 +78,17 @@ class AccountEngagement:
 
     def add(
         self,
-        type: int,
+        kind: int,
         at: datetime,
         person: str | None,
         *,
         details: str = "",
         campaign_id: int | None = None,
     ) -> int:
-        """Add an activity; its id. Raises KeyError for an unknown type."""
-        activity = VisitorActivity(len(self.activities) + 1, type, at, person, details, campaign_id)
-        if type not in TYPES:
-            raise KeyError(type)
+        """Add an activity of a type of `TYPES`; its id. Raises KeyError for an unknown one."""
+        activity = VisitorActivity(len(self.activities) + 1, kind, at, person, details, campaign_id)
+        if kind not in TYPES:
+            raise KeyError(kind)
         self.activities.append(activity)
         return activity.id
 

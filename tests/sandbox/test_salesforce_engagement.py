@@ -13,20 +13,15 @@ if TYPE_CHECKING:
     from salesforce_kit import Server
 
 PATH = "/api/v5/objects/visitor-activities"
+UNIT = "0Uv000000000001CAA"
 FIELDS = "id,type,createdAt,prospect.salesforceId"
 
 
 def ask(
-    server: Server,
-    path: str = PATH,
-    *,
-    token: str | None = None,
-    unit: str | None = "0Uv000000000001CAA",
-    **params: Any,
+    server: Server, path: str = PATH, *, token: str | None = None, unit: str | None = UNIT, **params: Any
 ) -> requests.Response:
-    headers = {"Authorization": f"Bearer {token or server.token()}"} | (
-        {"Pardot-Business-Unit-Id": unit} if unit else {}
-    )
+    headers = {"Authorization": f"Bearer {token or server.token()}"}
+    headers |= {} if unit is None else {"Pardot-Business-Unit-Id": unit}
     return requests.get(server.url + path, headers=headers, params={"fields": FIELDS} | params, timeout=30)
 
 
@@ -111,6 +106,7 @@ def test_questions_that_are_refused(visited: Server, params: dict[str, Any], cod
 
 
 def test_sessions_units_and_limits(visited: Server) -> None:
+    assert ask(visited, "/api/v5/objects/prospects").json()["code"] == 198
     assert ask(visited, unit=None).json()["code"] == 181
     assert ask(visited, unit="0Uv000000000009CAA").json()["code"] == 201
     bad = ask(visited, token="nonsense")
@@ -125,4 +121,3 @@ def test_sessions_units_and_limits(visited: Server) -> None:
     assert ask(visited).json()["code"] == 122
     visited.shared.clock.advance(86_401)
     assert ask(visited).status_code == 200
-    assert ask(visited, "/api/v5/objects/prospects").json()["code"] == 198
