@@ -136,6 +136,8 @@ class _Control:
             _EVENTS[kind](self._portal, self._org, self._shared, **wanted)
         except TypeError as error:
             raise BadRequest(f"event {kind}: {error}") from None
+        except ValueError as error:
+            raise BadRequest(f"event {kind}: {error}") from None
         except KeyError as error:
             raise BadRequest(f"event {kind}: nothing is called {error}") from None
         return JSONResponse({"done": kind}, status_code=201)
@@ -167,11 +169,26 @@ def _remove(portal: Portal, org: Org, _shared: Shared, *, type: str, id: str) ->
         org.delete(type, id)
 
 
+def _merge(portal: Portal, org: Org, _shared: Shared, *, type: str, id: str, other: str, new_id: bool = False) -> None:  # noqa: A002 - the API's words
+    """Somebody merges another record into this one; in HubSpot the survivor may get a new id."""
+    if type in portal.objects:
+        portal.merge(id, other, new_id=new_id, kind=type)
+    else:
+        org.merge(type, id, [other])
+
+
+def _convert(_portal: Portal, org: Org, _shared: Shared, *, id: str, with_opportunity: bool = False) -> None:  # noqa: A002 - the API's words
+    """Somebody converts a lead."""
+    org.convert(id, with_opportunity=with_opportunity)
+
+
 _EVENTS: dict[str, Callable[..., None]] = {
     "form_submission": _submit_form,
     "email_click": _click_email,
     "edit": _edit,
     "delete": _remove,
+    "merge": _merge,
+    "convert": _convert,
 }
 
 

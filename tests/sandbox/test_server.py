@@ -286,6 +286,25 @@ def test_people_can_be_played_over_http(box: Any, http: requests.Session) -> Non
     assert box.org.tables["Lead"][lead]["IsDeleted"]
 
 
+def test_records_are_merged_and_converted_over_http(box: Any, http: requests.Session) -> None:
+    events = f"{box.hubspot_url}/_sandbox/events"
+    kept, gone, *_ = (each.id for each in box.portal.objects["contacts"].values() if not each.archived)
+    merge = {"kind": "merge", "type": "contacts", "id": kept, "other": gone, "new_id": True}
+    assert http.post(events, json=merge, timeout=10).ok
+    survivor = box.portal.stores["contacts"].resolve(gone)
+    assert survivor == box.portal.stores["contacts"].resolve(kept) != kept
+    first, second, third, *_ = (
+        row["Id"] for row in box.org.tables["Lead"].values() if not row["IsDeleted"] and not row.get("IsConverted")
+    )
+    assert http.post(events, json={"kind": "merge", "type": "Lead", "id": first, "other": second}, timeout=10).ok
+    assert box.org.tables["Lead"][second]["MasterRecordId"] == first
+    convert = {"kind": "convert", "id": third, "with_opportunity": True}
+    assert http.post(events, json=convert, timeout=10).ok
+    assert box.org.tables["Lead"][third]["ConvertedOpportunityId"] in box.org.tables["Opportunity"]
+    again = http.post(events, json=convert, timeout=10)
+    assert (again.status_code, "unconverted" in again.json()["error"]) == (400, True)
+
+
 def test_a_form_filled_over_http_is_among_the_submissions(box: Any, http: requests.Session) -> None:
     form = http.get(f"{box.hubspot_url}/marketing/v3/forms", timeout=10).json()["results"][0]["id"]
     filled = {"kind": "form_submission", "email": "new@leads.example", "form": form}
