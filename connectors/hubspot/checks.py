@@ -28,11 +28,15 @@ SKEW_S = 120
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A cheap call that a missing scope refuses; `setting` is what turns the need off, when it can be."""
+    """A cheap call that a missing scope refuses; `setting` is what turns the need off, when it can be.
+
+    A `loose` one may well be refused for what it asks for, which says that it was allowed to ask.
+    """
 
     subject: str
     request: Request
     setting: str = ""
+    loose: bool = False
 
 
 def findings(reading: Reading, now: datetime) -> Iterator[Finding]:
@@ -72,7 +76,7 @@ def _probes(reading: Reading) -> list[Probe]:
     settings, now = reading.settings, to_ms(reading.client.server_now())
     probes = [
         Probe("reading contacts", page("contacts")),
-        Probe("writing contacts", empty_update()),
+        Probe("writing contacts", empty_update(), loose=True),
         Probe("reading companies", page("companies")),
         Probe("reading deals", page("deals")),
         Probe("reading contact properties", Request("GET", paths.properties("contacts"))),
@@ -82,20 +86,23 @@ def _probes(reading: Reading) -> list[Probe]:
         probes.append(Probe("e-mail events", Request("GET", paths.EMAIL_EVENTS, params=hour), "hubspot.email_events"))
     if settings.forms:
         probes.append(Probe("forms", Request("GET", paths.FORMS, params={"limit": 1}), "hubspot.forms"))
+    if settings.web_events:
+        of_one = Request("GET", paths.OCCURRENCES, params={"objectType": "contact", "objectId": 1, "limit": 1})
+        probes.append(Probe("event occurrences", of_one, "hubspot.web_events", loose=True))
     if settings.engagements:
         probes += [Probe(f"reading {kind}", page(kind), "hubspot.engagements") for kind in ENGAGEMENTS]
     return probes
 
 
 def _probed(reading: Reading, probe: Probe) -> Finding:
-    """Only the refusal of access is a finding: an empty update may well be refused for being empty."""
+    """Only the refusal of access is a finding of a loose probe: an empty update may be refused for being empty."""
     try:
         reading.client.call(probe.request)
     except AuthStop as error:
         off = f" Or set {probe.setting} to false." if probe.setting else ""
         return Finding("fail", probe.subject, error.message, error.remedy + off)
     except Refused as error:
-        if probe.request.method == "GET":
+        if not probe.loose:
             return Finding("fail", probe.subject, error.message)
     except ConnectorError as error:
         return Finding("fail", probe.subject, error.message, error.remedy)

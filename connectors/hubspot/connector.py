@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.base import Batch, Change, Finding, Identity, Outcome, Provisioned, Stream, Usage
 from connectors.errors import ConfigProblem
-from connectors.hubspot import checks, marketing, paths, provision, removals, streams, writer
+from connectors.hubspot import checks, marketing, occurrences, paths, provision, removals, streams, writer
 from connectors.hubspot.client import Client
 from connectors.hubspot.engagement import ENGAGEMENTS, engagements
 from connectors.hubspot.errors import CRM
@@ -101,6 +101,8 @@ class HubSpot:
             add("activities.email_events", Table.ACTIVITIES, marketing.email_events)
         if self._settings.forms:
             add("activities.forms", Table.ACTIVITIES, marketing.form_submissions)
+        if self._settings.web_events:
+            add("activities.web_events", Table.ACTIVITIES, occurrences.web_events)
         if self._settings.engagements:
             for object_type in ENGAGEMENTS:
                 add(f"activities.{object_type}", Table.ACTIVITIES, engagements, object_type)

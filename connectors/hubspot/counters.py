@@ -1,7 +1,7 @@
 """Counters that HubSpot keeps on the contact, where the plan gives no events.
 
-Web visits exist only as counters. E-mail counters are read when marketing e-mail events are off, conversions when form
-submissions are off: the same deed never comes both as an event and as a count.
+Web visits exist only as counters on most plans. E-mail counters are read when marketing e-mail events are off,
+conversions when form submissions are off: the same deed never comes both as an event and as a count.
 """
 
 from __future__ import annotations
@@ -40,14 +40,17 @@ EMAIL = (
     Counter("email_bounce", "hs_email_bounce", "hs_email_first_send_date", "hs_email_last_send_date"),
 )
 REPLIES = (Counter("email_reply", "hs_email_replied", "hs_email_first_reply_date", "hs_email_last_reply_date"),)
+CONSENT = (Counter("unsubscribe", "hs_email_optout", "lastmodifieddate", "lastmodifieddate"),)
+"""A yes or no without a date of its own: it is dated by the change with which it is first seen."""
+
 FORMS = (Counter("form_submission", "num_conversion_events", "first_conversion_date", "recent_conversion_date"),)
 
 
 def chosen(settings: HubSpotSettings) -> list[Counter]:
     """The counters whose deeds come from no event stream."""
     return [
-        *WEB,
-        *(() if settings.email_events else EMAIL),
+        *(() if settings.web_events else WEB),
+        *(() if settings.email_events else (*EMAIL, *CONSENT)),
         *(() if settings.email_events or settings.engagements else REPLIES),
         *(() if settings.forms else FORMS),
     ]
@@ -73,6 +76,8 @@ def columns(
 
 
 def _whole(value: Any) -> int:
+    if str(value).lower() == "true":
+        return 1
     try:
         return int(float(value)) if value is not None else 0
     except (TypeError, ValueError, OverflowError):

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from connectors.errors import AuthStop
 from connectors.hubspot import counters
+from connectors.hubspot.errors import CRM
 from connectors.hubspot.fields import Mapped, canonical, mapped, observed, property_of, salesforce_link
 from connectors.hubspot.links import read_links
 from connectors.hubspot.listing import listed
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from connectors.base import Batch
     from connectors.hubspot.client import Client
     from connectors.hubspot.objects import Page
+
+log = structlog.get_logger(__name__)
 
 CONTACT = (
     "email", "createdate", "lastmodifieddate", "lifecyclestage", "hubspot_owner_id", "associatedcompanyid",
@@ -183,13 +188,17 @@ class _Values:
 def source_of(reading: Reading, object_type: str, modified: str, names: Iterable[str]) -> Source:
     """What the portal has of the properties wanted: definitions are read anew for every pull.
 
-    Without the scope for definitions all are asked for; those that do not exist come back as nothing.
+    A mapped property that is not there (any more) is told: its attribute will be unknown. Without the scope for
+    definitions all are asked for; those that do not exist come back as nothing.
     """
     wanted = tuple(dict.fromkeys([*names, modified]))
     try:
         known = reading.client.properties(object_type)
     except AuthStop:
         return Source(object_type, modified, wanted)
+    for attribute, setting in reading.mapping.items():
+        if setting.hubspot in wanted and setting.hubspot not in known:
+            log.warning("a mapped property is not there", crm=CRM, attribute=attribute, property=setting.hubspot)
     return Source(object_type, modified, tuple(name for name in wanted if name in known))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from connectors.errors import AuthStop
 from scoring.facts import Table, is_activity_type
 from tests.connectors.facts_of import Facts
 
@@ -209,6 +210,84 @@ def test_form_submissions_by_address_newest_first_up_to_the_last_run(hub: HubSpo
     assert sum(call.path.endswith("/g-demo") for call in hub.journal) == 1
 
 
+def visit(hub: HubSpotRig, contact: str, at: datetime, **properties: str) -> None:
+    hub.portal.event(contact, "e_visited_page", at, {"hs_url": "https://acme.example/pricing", **properties})
+    hub.portal.update("contacts", contact, {"hs_analytics_last_timestamp": at.isoformat()})
+
+
+def test_page_views_one_by_one_of_those_who_came_since(hub: HubSpotRig) -> None:
+    hub.portal.enterprise = True
+    now = hub.clock.now()
+    ann, bob, _ = (hub.person(number) for number in range(3))
+    visit(hub, ann, now - timedelta(days=170))
+    for hours in range(250):
+        visit(hub, bob, now - timedelta(hours=250 - hours))
+    hub.portal.event(bob, "pe12345678_trial_started", now - timedelta(hours=2), {})
+    hub.portal.event(bob, "e_submitted_form", now - timedelta(hours=2), {})
+    hub.settle()
+    facts = Facts()
+
+    def read() -> list[tuple[str, str]]:
+        facts.pull(hub.connector(web_events=True), ["activities.web_events"])
+        return sorted((row["record_id"], row["type"]) for row in facts.tables[Table.ACTIVITIES].values())
+
+    assert read() == sorted([(ann, "page_view"), *[(bob, "page_view")] * 250, (bob, "custom:trial_started")])
+    urls = {row["url"] for row in facts.tables[Table.ACTIVITIES].values() if row["type"] == "page_view"}
+    assert urls == {"https://acme.example/pricing"}
+    hub.journal.clear()
+    hub.settle()
+    assert len(read()) == 252
+    assert [call for call in hub.journal if "/events/" in call.path] == [], "nobody came"
+    visit(hub, ann, hub.clock.now())
+    hub.settle()
+    assert len(read()) == 253
+    assert len([call for call in hub.journal if "/events/" in call.path]) == 1
+
+
+def test_a_visit_while_a_run_reads_costs_none_of_the_visits_before(hub: HubSpotRig) -> None:
+    hub.portal.enterprise = True
+    ann = hub.person(1)
+    hub.settle()
+    facts = Facts().pull(hub.connector(web_events=True), ["activities.web_events"])
+    visit(hub, ann, hub.clock.now())
+    hub.settle()
+    visit(hub, ann, hub.clock.now())  # moves the last visit beyond the window of the run
+    for _ in range(2):
+        facts.pull(hub.connector(web_events=True), ["activities.web_events"])
+        hub.settle()
+    assert len(facts.tables[Table.ACTIVITIES]) == 2
+
+
+def test_22_a_plan_without_event_occurrences_is_told(hub: HubSpotRig) -> None:
+    connector = hub.connector(web_events=True)
+    hub.portal.create("contacts", {"hs_analytics_last_timestamp": hub.clock.now().isoformat()}, created=hub.clock.now())
+    hub.settle()
+    with pytest.raises(AuthStop):
+        list(connector.pull("activities.web_events", None))
+    connector.provision(dry_run=False)
+    [failed] = [finding for finding in connector.check() if finding.level == "fail"]
+    assert "hubspot.web_events" in failed.remedy
+
+
+@pytest.mark.parametrize("style", ["null", "empty", "absent"])
+def test_26_a_record_with_nothing_in_it_costs_no_other_record_anything(hub: HubSpotRig, style: str) -> None:
+    """The first contact and the first call of the page hold nothing but their ids."""
+    now = hub.clock.now()
+    bare = hub.portal.create("contacts", {}, created=now)
+    hub.portal.associate("calls", hub.portal.create("calls", {}, created=now), "contacts", bare)
+    person = hub.person(1)
+    hub.log_activity(person, 1)
+    hub.settle()
+    if style != "null":
+        hub.troubles.set("blanks", times=None, style=style)
+    facts = Facts().pull(hub.connector(), ["records", "activities.calls"])
+    assert {row["record_id"]: row["email"] for row in facts.records().values()} == {
+        bare: None,
+        person: "person1@example.com",
+    }
+    assert [row["record_id"] for row in facts.tables[Table.ACTIVITIES].values()] == [person]
+
+
 COUNTED = {
     "hs_analytics_num_page_views": "12", "hs_analytics_first_timestamp": "2026-01-01T00:00:00Z",
     "hs_analytics_last_timestamp": "2026-05-01T00:00:00Z",
@@ -216,6 +295,7 @@ COUNTED = {
     "hs_email_last_open_date": "2026-03-01T00:00:00Z",
     "hs_email_click": "0",
     "hs_email_replied": "1", "hs_email_first_reply_date": "2026-02-02T00:00:00Z",
+    "hs_email_optout": "true",
     "num_conversion_events": "2", "first_conversion_date": "2026-02-01T00:00:00Z",
 }  # fmt: skip
 
@@ -224,8 +304,9 @@ COUNTED = {
     ("settings", "types"),
     [
         ({}, {"page_view"}),
-        ({"email_events": False}, {"page_view", "email_open"}),
-        ({"email_events": False, "engagements": False}, {"page_view", "email_open", "email_reply"}),
+        ({"web_events": True}, set()),
+        ({"email_events": False}, {"page_view", "email_open", "unsubscribe"}),
+        ({"email_events": False, "engagements": False}, {"page_view", "email_open", "email_reply", "unsubscribe"}),
         ({"forms": False}, {"page_view", "form_submission"}),
     ],
 )
@@ -236,9 +317,12 @@ def test_counters_come_only_where_no_event_stream_tells_the_same(
     connector = hub.connector(**settings)
     rows = {row["type"]: row for row in Facts().pull(connector, ["records"]).tables[Table.COUNTERS].values()}
     assert set(rows) == types
-    views = rows["page_view"]
-    assert (views["record_id"], views["total"]) == (contact, 12)
-    assert (views["first_at"].month, views["last_at"].month) == (1, 5)
+    if "page_view" in rows:
+        views = rows["page_view"]
+        assert (views["record_id"], views["total"]) == (contact, 12)
+        assert (views["first_at"].month, views["last_at"].month) == (1, 5)
+    if "unsubscribe" in rows:
+        assert (rows["unsubscribe"]["total"], rows["unsubscribe"]["last_at"]) == (1, naive(hub.clock.now()))
     if "form_submission" in rows:
         assert rows["form_submission"]["last_at"] == rows["form_submission"]["first_at"]
     streams = {stream.name for stream in connector.streams()}

@@ -7,10 +7,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 from pydantic import SecretStr
 
 from config.settings import AttributeSetting
-from connectors.errors import AuthStop, ConfigProblem, ConnectorBug, LimitReached, Unreachable
+from connectors.errors import AuthStop, ConfigProblem, ConnectorBug, ConnectorError, LimitReached, Unreachable
 from connectors.hubspot import searching
 from connectors.hubspot.connector import HubSpot
 from scoring.facts import Removed, Table
@@ -257,6 +258,21 @@ def test_15_a_property_made_later_is_read_from_the_next_pull_on(hub: HubSpotRig)
     assert facts.pull(connector, RECORDS).records()[record_id]["observed.rating"] == "A1"
 
 
+def test_15_a_mapped_property_that_disappears_is_told(hub: HubSpotRig) -> None:
+    base = hub.connector()
+    mapping = {"tier": AttributeSetting(hubspot="tier")}
+    connector = HubSpot(base._settings, types={"tier": "text"}, mapping=mapping, clock=base._clock)
+    hub.portal.define("contacts", "tier")
+    hub.portal.create("contacts", {"tier": "gold"}, created=hub.clock.now())
+    with structlog.testing.capture_logs() as logs:
+        assert list(connector.pull("records", None))[-1].rows["attr.tier"].to_pylist() == ["gold"]
+        del hub.portal.properties["contacts"]["tier"]
+        list(connector.pull("records", None))
+    connector.close()
+    told = [(line["attribute"], line["property"]) for line in logs if line["log_level"] == "warning"]
+    assert told == [("tier", "tier")]
+
+
 @pytest.mark.parametrize("cursor", ["", "{}", "not json", '{"v":2,"since":1}', '{"v":1,"since":"yesterday"}'])
 def test_16_a_cursor_that_is_not_ours_is_refused_with_a_remedy(hub: HubSpotRig, cursor: str) -> None:
     for stream in hub.connector().streams():
@@ -285,6 +301,35 @@ def test_18_a_merge_into_a_new_contact_removes_both_old_ids(hub: HubSpotRig) -> 
     facts.pull(hub.connector())
     assert set(facts.records()) == {survivor}
     assert {row["successor_id"] for row in facts.tables[Table.REMOVALS].values()} == {survivor}
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_19_calls_without_their_associations_are_not_stored_as_nobodys(hub: HubSpotRig, status: int) -> None:
+    hub.log_activity(hub.person(1), 1)
+    hub.settle()
+    hub.troubles.set("status", times=None, match="/associations/", code=status, message="no", category="ODD")
+    with pytest.raises(ConnectorError):
+        list(hub.connector().pull("activities.calls", None))
+    hub.troubles.clear()
+    assert len(Facts().pull(hub.connector(), ["activities.calls"]).tables[Table.ACTIVITIES]) == 1
+
+
+def test_24_a_contact_of_an_owner_who_left_keeps_the_owners_id(hub: HubSpotRig) -> None:
+    contact = hub.portal.create("contacts", {"hubspot_owner_id": "99"}, created=hub.clock.now())
+    hub.settle()
+    assert Facts().pull(hub.connector(), RECORDS).records()[contact]["owner_id"] == "99"
+
+
+def test_25_a_property_that_differs_at_every_read_makes_nothing_look_changed(hub: HubSpotRig) -> None:
+    hub.person(1)
+    hub.settle()
+    hub.troubles.set("restless", times=None, property="hs_analytics_num_page_views")
+    facts = after_first_load(hub)
+    before = facts.rows_in
+    for _ in range(3):
+        facts.pull(hub.connector(), RECORDS)
+        hub.settle()
+    assert facts.rows_in == before
 
 
 @pytest.mark.parametrize(
