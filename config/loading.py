@@ -143,17 +143,22 @@ def _missing_for_salesforce(path: Path, section: SalesforceSettings) -> Iterator
                 remedy=f"Set salesforce.login_url (or {variable(('salesforce', 'login_url'))}) to your My Domain, "
                 "https://<yours>.my.salesforce.com.",
             )
+    elif section.auth == "refresh_token":
+        file = section.refresh_token_file
+        yield from _missing_file(path, "refresh_token_file", file, "the file that holds the refresh token")
     else:
         if section.username is None:
             yield _unset(path, "salesforce", "username", "the integration user of the JWT flow")
-        if section.private_key_file is None:
-            yield _unset(path, "salesforce", "private_key_file", "the key of the JWT flow")
-        elif not section.private_key_file.is_file():
-            yield ConfigError(
-                f"there is no file {section.private_key_file}.",
-                file=path,
-                remedy="salesforce.private_key_file names the PEM file of the JWT flow's private key.",
-            )
+        file = section.private_key_file
+        yield from _missing_file(path, "private_key_file", file, "the PEM file of the JWT flow's private key")
+
+
+def _missing_file(path: Path, key: str, file: Path | None, what: str) -> Iterator[ConfigError]:
+    if file is None:
+        yield _unset(path, "salesforce", key, what)
+    elif not file.is_file():
+        remedy = f"salesforce.{key} names {what}."
+        yield ConfigError(f"there is no file {file}.", file=path, remedy=remedy)
 
 
 def _unset(path: Path, crm: str, key: str, what: str) -> ConfigError:

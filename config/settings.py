@@ -109,12 +109,13 @@ class SalesforceSettings(Section):
 
     login_url: Url = "https://login.salesforce.com"
     org_id: str | None = None  # pinned; 15 or 18 characters
-    auth: Literal["client_credentials", "jwt"] = "client_credentials"
+    auth: Literal["client_credentials", "jwt", "refresh_token"] = "client_credentials"
     client_id: str | None = None
     client_secret: SecretStr | None = None
     client_secret_file: Path | None = None
     username: str | None = None  # jwt
     private_key_file: Path | None = None  # jwt
+    refresh_token_file: Path | None = None  # refresh_token; rewritten whenever Salesforce gives a new one
     api_version: str = "67.0"
     daily_share: float = Field(default=0.25, gt=0, le=1)  # of the organisation's daily calls that we may use
     bulk_above: int = Field(default=2000, ge=0)  # rows above which Bulk API 2.0 is used

@@ -1,4 +1,4 @@
-"""Credentials: client credentials or JWT bearer, by simple-salesforce's login; never a password, never SOAP.
+"""Credentials: client credentials or JWT bearer by simple-salesforce's login, or a refresh token; never a password.
 
 Tokens have no stated life (two hours of idleness by default), so that a token is renewed when it is refused, by one
 thread at a time. A refused grant is final: asking again would only lock the user out.
@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from connectors.door import TransportError
 from connectors.errors import AuthStop, ConfigProblem, ConnectorError
+from connectors.salesforce.refresh import CRM, GrantRefused, TokenFile, refresh
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from config.settings import SalesforceSettings
 
-CRM: Final = "salesforce"
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 STAND_IN: Final = "loopback-stand-in"
 """simple-salesforce logs in at ``https://<name>.salesforce.com`` and nowhere else; calls to this name are led to a
@@ -74,7 +74,7 @@ def secret(value: SecretStr | None, file: Path | None) -> str:
 
 
 def login_arguments(settings: SalesforceSettings, host: Host) -> dict[str, Any]:
-    """What simple-salesforce's login is to be called with. Raises ConfigProblem for what is missing."""
+    """What the flow's login is to be called with, beside the session. Raises ConfigProblem for what is missing."""
     if not settings.client_id:
         raise ConfigProblem(
             "no client id is set.",
@@ -83,6 +83,8 @@ def login_arguments(settings: SalesforceSettings, host: Host) -> dict[str, Any]:
         )
     if settings.auth == "jwt":
         return _jwt_arguments(settings, host, settings.client_id)
+    if settings.auth == "refresh_token":
+        return _refresh_arguments(settings, host, settings.client_id)
     client_secret = secret(settings.client_secret, settings.client_secret_file)
     if not client_secret:
         raise ConfigProblem(
@@ -114,6 +116,46 @@ def _jwt_arguments(settings: SalesforceSettings, host: Host, client_id: str) -> 
         "consumer_key": client_id,
         "privatekey": secret(None, settings.private_key_file),
     }
+
+
+def _refresh_arguments(settings: SalesforceSettings, host: Host, client_id: str) -> dict[str, Any]:
+    if not settings.refresh_token_file:
+        raise ConfigProblem(
+            "no refresh token is set.",
+            crm=CRM,
+            remedy="Set salesforce.refresh_token_file to a file that holds it; Leadgrade keeps it up to date.",
+        )
+    form = {"client_id": client_id}
+    if client_secret := secret(settings.client_secret, settings.client_secret_file):
+        form["client_secret"] = client_secret  # an app may ask for none
+    return {
+        "url": f"https://{host.name}.salesforce.com/services/oauth2/token",
+        "form": form,
+        "file": TokenFile(settings.refresh_token_file),
+    }
+
+
+def _by_library(session: requests.Session, **arguments: Any) -> tuple[str, str]:
+    """Client credentials and JWT bearer. Raises GrantRefused, ConfigProblem for a key that is none."""
+    from jwt import PyJWTError
+    from simple_salesforce.exceptions import SalesforceAuthenticationFailed
+    from simple_salesforce.login import SalesforceLogin
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns before it raises, with the client id in the text
+            token, instance = SalesforceLogin(session=session, **arguments)
+    except SalesforceAuthenticationFailed as error:
+        raise GrantRefused(error.code, str(error.auth_message)) from None
+    except (AttributeError, TypeError):  # it looks into the body before it knows the shape
+        return "", ""
+    except (ValueError, PyJWTError):
+        raise ConfigProblem(
+            "the private key cannot be used.",
+            crm=CRM,
+            remedy="salesforce.private_key_file must hold an RSA key (PEM).",
+        ) from None
+    return str(token), str(instance)
 
 
 class SessionTokens:
@@ -151,30 +193,20 @@ class SessionTokens:
 
     def _exchange(self) -> tuple[str, str]:
         import requests
-        from jwt import PyJWTError  # what simple-salesforce signs with
-        from simple_salesforce.exceptions import SalesforceAuthenticationFailed
-        from simple_salesforce.login import SalesforceLogin
 
+        grant = refresh if self._flow == "refresh_token" else _by_library
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # it warns before it raises, with the client id in the text
-                token, instance = SalesforceLogin(session=self._session, **self._arguments)
-        except SalesforceAuthenticationFailed as error:
-            raise self._refusal(error.code, str(error.auth_message)) from None
+            token, instance = grant(self._session, **self._arguments)
+        except GrantRefused as error:
+            raise self._refusal(error.code, error.description) from None
         except requests.RequestException as error:
             raise TransportError(f"login: {type(error).__name__}", sent=False) from None
-        except (AttributeError, TypeError):  # it looks into the body before it knows the shape
-            raise TransportError("login: an answer without token and instance", sent=False) from None
-        except (ValueError, PyJWTError):
-            self._final = ConfigProblem(
-                "the private key cannot be used.",
-                crm=CRM,
-                remedy="salesforce.private_key_file must hold an RSA key (PEM).",
-            )
-            raise self._final from None
+        except ConnectorError as error:
+            self._final = error
+            raise
         if not token or not instance:
             raise TransportError("login: an answer without token and instance", sent=False)
-        return str(token), str(instance).rstrip("/")
+        return token, instance.rstrip("/")
 
     def _refusal(self, code: Any, description: str) -> Exception:
         if not isinstance(code, str) or code in _PASSING:  # no JSON, no OAuth error: an edge's page
@@ -183,6 +215,8 @@ class SessionTokens:
             remedy = "Check salesforce.client_id and the client secret."
         elif "approved" in description:
             remedy = "Pre-authorise the running user for the external client app."
+        elif self._flow == "refresh_token":
+            remedy = "It is used up or revoked: authorise the app again and put the new token into the file."
         elif "expired" in description:
             remedy = "Check this machine's clock: the assertion lives three minutes."
         elif self._flow == "jwt":
