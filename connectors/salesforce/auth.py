@@ -146,7 +146,7 @@ def _by_library(session: requests.Session, **arguments: Any) -> tuple[str, str]:
             warnings.simplefilter("ignore")  # it warns before it raises, with the client id in the text
             token, instance = SalesforceLogin(session=session, **arguments)
     except SalesforceAuthenticationFailed as error:
-        raise GrantRefused(error.code, str(error.auth_message)) from None
+        raise GrantRefused(error.code or 0, str(error.auth_message)) from None
     except (AttributeError, TypeError):  # it looks into the body before it knows the shape
         return "", ""
     except (ValueError, PyJWTError):
