@@ -24,7 +24,7 @@ TROUBLES: Final = {
     "rate_429": "answers 429 of `policy` (TEN_SECONDLY_ROLLING; SECONDLY on searches), with `retry_after` seconds if "
     "given; `as_category` words it the other way",
     "daily_429": "answers 429 of policy DAILY",
-    "status": "answers `code` (423), as JSON with `message` (temporarily unavailable) and, if given, `category`",
+    "refuse": "answers `status` (423), as JSON with `message` (temporarily unavailable) and, if given, `category`",
     "noisy_neighbour": "another program spends `calls` (all that is left) of the same allowance just before the call, "
     "or `per_s` calls for each second since the last call; works only while limits bind",
     "no_rate_headers": "the answer says nothing of the limits",
@@ -72,10 +72,10 @@ def at_the_edge(portal: Portal, path: str) -> HtmlPage | None:
     take = portal.shared.troubles.take
     if (moving := take("migration_477", path)) is not None:
         raise migrating(int(moving.get("retry_after", 3600)))
-    if (status := take("status", path)) is not None:
-        category = {"category": status["category"]} if "category" in status else {}
-        message = status.get("message", "This part of the account is temporarily unavailable; try again.")
-        raise ApiError(int(status.get("code", 423)), {"message": message} | category)
+    if (refusal := take("refuse", path)) is not None:
+        category = {"category": refusal["category"]} if "category" in refusal else {}
+        message = refusal.get("message", "This part of the account is temporarily unavailable; try again.")
+        raise ApiError(int(refusal.get("status", 423)), {"message": message} | category)
     if (html := take("html_error", path)) is not None:
         return HtmlPage(int(html.get("status", 502)), bool(html.get("applied")))
     return None

@@ -104,6 +104,7 @@ def _run(call: Call, job: Job) -> None:
     except _FileRefused as refusal:
         job.outcome, job.error = "Failed", str(refusal)
         return
+    call.org.limits.spend_batches(len(rows))
     failure = call.trouble("job_failed")
     if failure is not None:
         done = int(failure.get("done", 0))

@@ -106,6 +106,10 @@ def new_job(call: Call, kind: str, body: dict[str, Any]) -> Job:
     if delimiter not in DELIMITERS or line_ending not in LINE_ENDINGS or body.get("contentType", "CSV") != "CSV":
         raise ApiError(400, "INVALIDJOB", "InvalidJob : Unknown columnDelimiter, lineEnding or contentType")
     org = call.org
+    if kind == "query":
+        org.limits.spend_query_job()
+    else:
+        org.limits.refuse_without_batches()
     slow = call.trouble("job_slow")
     job = Job(
         id=f"750{org.random.getrandbits(60):015x}",

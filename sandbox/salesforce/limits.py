@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 DAY_S = 86_400.0
 BURST = 750
+ROWS_A_BATCH = 10_000
 
 
 class Limits:
@@ -21,6 +22,8 @@ class Limits:
         self._shared = shared
         self._window = Window(daily, DAY_S, shared.clock)
         self.daily = daily
+        self._query_jobs = Window(10_000, DAY_S, shared.clock)
+        self._batches = Window(15_000, DAY_S, shared.clock)  # of at most `ROWS_A_BATCH` rows
         self.per_app_header = False  # whether Sforce-Limit-Info carries the longer form
 
     def set_daily(self, daily: int, used: int = 0) -> None:
@@ -41,6 +44,20 @@ class Limits:
         if not self._window.take() and self._shared.limits:
             raise ApiError(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
 
+    def spend_query_job(self) -> None:
+        """Count one bulk query job; raises ApiError beyond the day's jobs."""
+        if not self._query_jobs.take() and self._shared.limits:
+            raise ApiError(400, "LIMIT_EXCEEDED", "Max bulk v2 query jobs per rolling 24 hours exceeded")
+
+    def spend_batches(self, rows: int) -> None:
+        """Count the batches into which the server cuts an ingest job of so many rows."""
+        self._batches.take(-(-rows // ROWS_A_BATCH))
+
+    def refuse_without_batches(self) -> None:
+        """Raise ApiError when no batch is left for the day."""
+        if not self._batches.remaining() and self._shared.limits:
+            raise ApiError(400, "LIMIT_EXCEEDED", "Max batches per rolling 24 hours exceeded")
+
     def header(self) -> str:
         """The value of Sforce-Limit-Info."""
         text = f"api-usage={self.used}/{self.daily}"
@@ -52,8 +69,8 @@ class Limits:
         """The limits resource."""
         entries = {
             "DailyApiRequests": (self.daily, self._window.remaining()),
-            "DailyBulkApiBatches": (15_000, 15_000),
-            "DailyBulkV2QueryJobs": (10_000, 10_000),
+            "DailyBulkApiBatches": (self._batches.limit, self._batches.remaining()),
+            "DailyBulkV2QueryJobs": (self._query_jobs.limit, self._query_jobs.remaining()),
             "DailyBulkV2QueryFileStorageMB": (976_562, 976_562),
             "DailyAsyncApexExecutions": (250_000, 250_000),
             "DataStorageMB": (10_240, 9_000),

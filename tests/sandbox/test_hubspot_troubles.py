@@ -205,15 +205,15 @@ def test_shuffled_search(server: HubSpot) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "code", "text"), [({}, 423, "unavailable"), ({"code": 409, "message": "x"}, 409, "x")]
+    ("settings", "code", "text"), [({}, 423, "unavailable"), ({"status": 409, "message": "x"}, 409, "x")]
 )
 def test_any_status(server: HubSpot, settings: dict[str, Any], code: int, text: str) -> None:
     made = server.contacts(1)
-    server.shared.troubles.set("status", **settings)
+    server.shared.troubles.set("refuse", **settings)
     answer = promote(server, made)
     assert (answer.status_code, text in answer.json()["message"], "category" in answer.json()) == (code, True, False)
     assert jobs(server) == [None]
-    server.shared.troubles.set("status", category="MIGRATION_IN_PROGRESS")
+    server.shared.troubles.set("refuse", category="MIGRATION_IN_PROGRESS")
     assert server.get(CONTACTS).json()["category"] == "MIGRATION_IN_PROGRESS"
     assert server.get(CONTACTS).status_code == 200
 

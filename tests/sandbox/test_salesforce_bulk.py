@@ -228,6 +228,28 @@ def test_a_failed_job_has_three_result_sets(server: Server) -> None:
     assert server.org.tables["Lead"][people[9]].get("Title") is None
 
 
+def test_jobs_and_batches_have_an_allowance_of_their_own(server: Server) -> None:
+    def left() -> tuple[int, int]:
+        limits = server.call("GET", "/limits").json()
+        return limits["DailyBulkV2QueryJobs"]["Remaining"], limits["DailyBulkApiBatches"]["Remaining"]
+
+    server.shared.limits = True
+    person = lead(server)
+    query_job(server, "SELECT Id FROM Lead")
+    ingest_job(server, f"Id,Title\n{person},CTO\n")
+    assert left() == (9_999, 14_999)
+    server.org.limits.spend_batches(14_999 * 10_000)
+    body = {"object": "Lead", "operation": "update"}
+    assert server.call("POST", "/jobs/ingest", json=body).json()[0]["errorCode"] == "LIMIT_EXCEEDED"
+    for _ in range(left()[0]):
+        server.org.limits.spend_query_job()
+    soql = {"operation": "query", "query": "SELECT Id FROM Lead"}
+    assert server.call("POST", "/jobs/query", json=soql).json()[0]["errorCode"] == "LIMIT_EXCEEDED"
+    server.shared.clock.advance(86_401)
+    assert left() == (10_000, 15_000)
+    assert server.call("POST", "/jobs/query", json=soql).status_code == 200
+
+
 def test_uploads_may_come_in_chunks_and_only_once(server: Server) -> None:
     person = lead(server)
     pieces = iter([b"Id,Ti", b"tle\n" + person.encode(), b",CTO\n"])
