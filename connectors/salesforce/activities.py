@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.salesforce.shapes import activity_table
+from connectors.salesforce.shared import OTHER
 from connectors.salesforce.values import column, flags, numbers, times
 
 if TYPE_CHECKING:
@@ -40,22 +41,20 @@ BOOKED: Final = "/booked"
 OPENED: Final = "/open"
 BOUNCED: Final = "/bounce"
 
-SUFFIXES: Final[dict[str, tuple[str, ...]]] = {
-    "Task": ("",),
-    "Event": ("", BOOKED),
-    "CampaignMember": ("",),
-    "EmailMessage": ("", OPENED, BOUNCED),
-}
-"""Every id under which a record may have been delivered: all of them go when it goes."""
+OBJECTS: Final = ("Task", "Event", "CampaignMember", "EmailMessage")
+"""What activities are read from. A record that tells of several things, or of several people, is their source."""
+
+
+def _ids(raw: pa.Table) -> pa.ChunkedArray:
+    return pc.coalesce(column(raw, OTHER), column(raw, "Id"))
 
 
 def _suffixed(raw: pa.Table, suffix: str) -> pa.ChunkedArray:
-    ids = column(raw, "Id")
-    return pc.binary_join_element_wise(ids, suffix, "") if suffix else ids
+    return pc.binary_join_element_wise(_ids(raw), suffix, "")
 
 
 def tasks(raw: pa.Table, seen_at: datetime, *, emails_apart: bool) -> pa.Table:
-    """Closed tasks: calls, sent e-mails and other work done.
+    """Closed tasks: calls, sent e-mails and other work done, for each of their people (`shared.widened`).
 
     `emails_apart` says that e-mails are read as EmailMessage, each of which Salesforce also files as a task.
     """
@@ -67,7 +66,8 @@ def tasks(raw: pa.Table, seen_at: datetime, *, emails_apart: bool) -> pa.Table:
     kind = pc.if_else(is_call, "call", done_type)
     is_done = pc.fill_null(flags(column(raw, "IsClosed")), False)
     columns = {
-        "activity_id": column(raw, "Id"),
+        "activity_id": _ids(raw),
+        "source_id": column(raw, "Id"),
         "record_id": column(raw, "WhoId"),
         "type": pc.if_else(is_done, kind, None),
         "occurred_at": pc.coalesce(
@@ -82,11 +82,11 @@ def tasks(raw: pa.Table, seen_at: datetime, *, emails_apart: bool) -> pa.Table:
 
 
 def events(raw: pa.Table, seen_at: datetime) -> pa.Table:
-    """Calendar events: booked when they were made, held when they begin.
+    """Calendar events: booked when they were made, held when they begin, for each of their people.
 
     A meeting ahead is delivered with its future date, because nothing in Salesforce changes when its time comes.
     """
-    shared = {"record_id": column(raw, "WhoId"), "asset": column(raw, "Subject")}
+    shared = {"source_id": column(raw, "Id"), "record_id": column(raw, "WhoId"), "asset": column(raw, "Subject")}
     count = raw.num_rows
     booked = shared | {
         "activity_id": _suffixed(raw, BOOKED),
@@ -94,7 +94,7 @@ def events(raw: pa.Table, seen_at: datetime) -> pa.Table:
         "occurred_at": times(column(raw, "CreatedDate")),
     }
     held = shared | {
-        "activity_id": column(raw, "Id"),
+        "activity_id": _ids(raw),
         "type": pa.repeat("meeting_held", count),
         "occurred_at": pc.coalesce(times(column(raw, "StartDateTime")), times(column(raw, "ActivityDate"))),
         "duration_s": pc.multiply(numbers(column(raw, "DurationInMinutes")), 60.0),
@@ -175,6 +175,7 @@ def emails(raw: pa.Table, seen_at: datetime, people: Mapping[str, Sequence[str]]
     opened = times(column(raw, "FirstOpenedDate"))
     bounced = pc.fill_null(flags(column(raw, "IsBounced")), False)
     shared = {
+        "source_id": column(raw, "Id"),
         "record_id": record_ids,
         "email": pc.if_else(pc.is_valid(record_ids), None, pc.utf8_trim_whitespace(address)),
         "asset": column(raw, "Subject"),

@@ -35,7 +35,7 @@ RECORDS: Final = (
 CONVERTED: Final = Query(
     "Lead", ("Id", "ConvertedContactId", STAMP), ("IsConverted = true", "IsDeleted = false"), name="Lead converted"
 )
-ACTIVITIES: Final = tuple(_deleted(sobject) for sobject in activities.SUFFIXES)
+ACTIVITIES: Final = tuple(_deleted(sobject) for sobject in activities.OBJECTS)
 
 # Live rows that may have been an activity and are none any more: a task reopened, a response withdrawn.
 UNDONE_TASKS: Final = Query(
@@ -69,20 +69,14 @@ def of_conversions(raw: pa.Table) -> pa.Table:
     )
 
 
-def of_activities(sobject: str) -> Shape:
-    """Rows of deleted activity records as removals of all that they may have been delivered as."""
-    suffixes = activities.SUFFIXES[sobject]
-
-    def shape(raw: pa.Table) -> pa.Table:
-        return removals(
-            [
-                Removal(Kind.ACTIVITY.value, record_id + suffix, Removed.DELETED, None, stamp)
-                for record_id, stamp in _rows(raw, "Id", STAMP)
-                for suffix in suffixes
-            ]
-        )
-
-    return shape
+def of_activities(raw: pa.Table) -> pa.Table:
+    """Rows of deleted activity records as removals; the record's id stands for all that it was delivered as."""
+    return removals(
+        [
+            Removal(Kind.ACTIVITY.value, record_id, Removed.DELETED, None, stamp)
+            for record_id, stamp in _rows(raw, "Id", STAMP)
+        ]
+    )
 
 
 def of_undone(as_activities: Shape) -> Shape:

@@ -49,8 +49,10 @@ def count(sobject: str, conditions: Sequence[str] = ()) -> str:
     return f"SELECT COUNT() FROM {sobject}{_where(conditions)}"
 
 
-def by_ids(fields: Sequence[str], sobject: str, ids: Iterable[str], *, field: str = "Id") -> Iterator[str]:
+def by_ids(
+    fields: Sequence[str], sobject: str, ids: Iterable[str], *, field: str = "Id", conditions: Sequence[str] = ()
+) -> Iterator[str]:
     """As many queries as it takes to ask for all `ids` without an overlong address."""
     remaining = iter(ids)
     while chunk := list(itertools.islice(remaining, IDS_PER_QUERY)):
-        yield select(fields, sobject, [among(field, chunk)])
+        yield select(fields, sobject, [among(field, chunk), *conditions])

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
+
+import structlog
 
 from connectors.base import Batch, Stream
 from connectors.errors import ConfigProblem
-from connectors.salesforce import activities, removals, shapes, soql
+from connectors.salesforce import activities, removals, shapes, shared, soql
 from connectors.salesforce.fields import CRM, WRITTEN, Mapped, hidden, mapped, need_object, visible
 from connectors.salesforce.reader import Query, Reader
 from connectors.salesforce.values import flags, ids, text_table
-from connectors.salesforce.windows import Position, dump, load
+from connectors.salesforce.windows import STAMP, Position, dump, load
 from scoring.facts import Table
 
 if TYPE_CHECKING:
@@ -46,8 +48,18 @@ DEAL_FIELDS: Final = (
     "Id", "AccountId", "Amount", "CurrencyIsoCode", "StageName", "IsClosed", "IsWon", "CreatedDate", "CloseDate",
     "SystemModstamp",
 )  # fmt: skip
+_MAY_BE_ABSENT: Final = {
+    "deals": "Opportunity",
+    "activities.campaign_members": "CampaignMember",
+    "activities.email_messages": "EmailMessage",
+}
+"""What each optional stream reads. An object that was never there is no failure; one that was read before and is now
+hidden is."""
+
 SOMETIMES: Final = frozenset({"CurrencyIsoCode"})
 """Fields that only some organisations have (several currencies)."""
+
+log = structlog.get_logger(__name__)
 
 LIVE: Final = "IsDeleted = false"
 OF_SOMEBODY: Final = "WhoId != null"
@@ -86,6 +98,10 @@ def pull(context: Context, stream: str, cursor: str | None) -> Iterator[Batch]:
         yield from _removals(context, positions)
         return
     source = _SOURCES.get(stream)
+    needed = _MAY_BE_ABSENT.get(stream)
+    if cursor is None and needed and context.client.describe(needed) is None:
+        log.info("the organisation has no such object", crm=CRM, sobject=needed)  # `check` says what that costs
+        return
     if source is None:
         names = ", ".join(each.name for each in STREAMS)
         raise ConfigProblem(f"there is no stream {stream}.", crm=CRM, remedy=f"There are: {names}.")
@@ -241,13 +257,42 @@ def _activities(query: Query) -> Callable[..., Iterator[Batch]]:
     return read
 
 
+def _shareable(plain: Query) -> Callable[..., Iterator[Batch]]:
+    """Tasks or events that changed, for every one of their people, then those of which only a relation changed."""
+
+    def read(context: Context, positions: dict[str, Position]) -> Iterator[Batch]:
+        fields, sobject = context.fields(plain.sobject), plain.sobject
+        _standard(fields, sobject, plain.fields)
+        counted = (shared.WHO_COUNT,) if shared.WHO_COUNT in fields else ()
+        query = replace(plain, fields=plain.fields + counted)
+        as_activities = shape_of(context, query)
+
+        def shape(raw: pa.Table) -> pa.Table:
+            return as_activities(shared.widened(raw, shared.others(context.client, sobject, raw)))
+
+        def touched(raw: pa.Table) -> pa.Table:
+            texts = soql.by_ids(
+                query.fields, sobject, ids(raw[f"{sobject}Id"].to_pylist()), conditions=query.conditions
+            )
+            found = [row for text in texts for row in context.client.rows(text, all_rows=True)]
+            return shape(text_table(found, query.fields))
+
+        yield from _batches(context, Table.ACTIVITIES, query, positions, shape)
+        if relation := shared.relation_of(context.client, sobject):
+            links = Query(relation, ("Id", f"{sobject}Id", STAMP), all_rows=True)
+            positions.setdefault(links.key, Position(context.now))  # a first read gets them with their activities
+            yield from _batches(context, Table.ACTIVITIES, links, positions, touched, counted=False)
+
+    return read
+
+
 _SOURCES: Final[dict[str, Callable[..., Iterator[Batch]]]] = {
     "records.lead": _people("Lead", "lead", LEAD_FIELDS),
     "records.contact": _people("Contact", "contact", CONTACT_FIELDS),
     "accounts": _accounts,
     "deals": _deals,
-    "activities.tasks": _activities(TASKS),
-    "activities.events": _activities(EVENTS),
+    "activities.tasks": _shareable(TASKS),
+    "activities.events": _shareable(EVENTS),
     "activities.campaign_members": _activities(MEMBERS),
     "activities.email_messages": _activities(EMAILS),
 }
@@ -267,7 +312,7 @@ def _removals(context: Context, positions: dict[str, Position]) -> Iterator[Batc
         yield from read(query, removals.of_records(kind))
     yield from read(removals.CONVERTED, removals.of_conversions)
     for query in removals.ACTIVITIES:
-        yield from read(query, removals.of_activities(query.sobject))
+        yield from read(query, removals.of_activities)
     for query in (removals.UNDONE_TASKS, removals.UNDONE_RESPONSES):
         positions.setdefault(query.key, Position(context.now))  # what was never delivered need not be taken back
         yield from read(query, removals.of_undone(shape_of(context, query)))

@@ -289,14 +289,22 @@ def test_a_field_that_is_opened_later_reaches_the_rows_that_did_not_change(sf: S
     assert facts.pull(sf.connector(), LEADS).rows_in == before
 
 
-def test_an_object_that_is_off_is_a_matter_of_permissions(sf: SalesforceRig) -> None:
-    del sf.org.schema["EmailMessage"]
-    with pytest.raises(AuthStop, match="EmailMessage"):
-        list(sf.connector().pull(MAIL, None))
-    optional = {stream.name for stream in sf.connector().streams() if stream.optional}
-    assert MAIL in optional
+def test_an_object_that_was_never_there_is_no_failure_and_one_that_goes_is(sf: SalesforceRig) -> None:
+    spec = sf.org.schema.pop("EmailMessage")
+    assert list(sf.connector().pull(MAIL, None)) == []
     levels = {finding.subject: finding.level for finding in sf.connector().check()}
     assert levels["EmailMessage"] == "warn"
+    sf.org.schema["EmailMessage"] = spec
+    facts = Facts().pull(sf.connector(), [MAIL])
+    del sf.org.schema["EmailMessage"]
+    with pytest.raises(AuthStop, match="EmailMessage"):
+        facts.pull(sf.connector(), [MAIL])
+
+
+def test_a_needed_object_that_is_off_is_a_matter_of_permissions(sf: SalesforceRig) -> None:
+    del sf.org.schema["Task"]
+    with pytest.raises(AuthStop, match="Task"):
+        list(sf.connector().pull("activities.tasks", None))
 
 
 def test_activities_of_too_many_people_name_the_missing_right(sf: SalesforceRig) -> None:
@@ -411,7 +419,8 @@ def test_mails_tell_of_sending_opening_bouncing_and_replying(sf: SalesforceRig) 
     assert rows["salesforce", shared]["email"] == "a@x.example"
     sf.org.delete("EmailMessage", out)
     facts.pull(sf.connector(), ["removals"])
-    assert ("salesforce", "activity", f"{out}/open") in facts.tables[Table.REMOVALS]
+    assert ("salesforce", "activity", out) in facts.tables[Table.REMOVALS]
+    assert open_row["source_id"] == out
 
 
 def test_meetings_are_booked_and_held_and_copies_are_left_out(sf: SalesforceRig) -> None:
