@@ -32,6 +32,9 @@ demo: $(STAMP) ## run the whole main job against the sandbox, no account needed
 test: $(STAMP) ## run the tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+soak: $(STAMP) ## disturb random runs in every way; SEEDS=200 of them, or the one SEED=n step by step
+	$(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200))
+
 check: $(STAMP) ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check --no-cache .
 	$(BIN)/ruff format --no-cache --check .
@@ -58,4 +61,4 @@ lock: ## renew requirements.lock (needs uv)
 clean: ## remove .venv and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
 
-.PHONY: help install demo test check format bench bench-backfill bench-limits lock clean
+.PHONY: help install demo test soak check format bench bench-backfill bench-limits lock clean

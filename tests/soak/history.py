@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from conftest import Sandbox
+    from tests.sandboxes import Sandbox
 
 TITLES: Final = ("CTO", "Head of Sales", "Student", "Product Manager", "")
 

@@ -1,0 +1,207 @@
+"""Both CRMs with Leadgrade beside them: a run, what it wrote, and what the CRMs and the mirror hold afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import SecretStr
+
+from config.attributes import attribute_types
+from config.model import load_model
+from config.settings import HubSpotSettings, SalesforceSettings, Settings, StoreSettings
+from connectors.clock import SystemClock
+from connectors.registry import connected
+from scoring.facts import OUTPUT_FIELDS
+from sync import pipeline
+from tests.connectors.rig import SandboxTime
+from tests.sandboxes import NOW, Sandbox, started
+from tests.soak.history import History, live_contacts, live_rows
+from tests.soak.kills import Process, living
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from config.model import Model
+    from sync.report import Report, RunKind
+
+APART: Final = timedelta(minutes=11)
+"""Between two runs: more than a change takes to show up."""
+
+COMPARED: Final = frozenset(f"leadgrade_{field.name}" for field in OUTPUT_FIELDS if not field.rider)
+
+MODEL: Final = """
+model: small
+fit:
+  criteria:
+    - {name: Decision maker, when: {job_title: {matches: "cto|head|chief"}}, points: 50}
+    - {name: Company size, by: company.employee_count, bands: {50: 20, 500: 40}}
+  grades: {A: 75, B: 50, C: 25, D: 1, F: 0}
+engagement:
+  decay: none
+  rules:
+    - {name: Any page, activity: page_view, points: 1}
+    - {name: Click, activity: email_click, points: 5}
+    - {name: Form, activity: form_submission, points: 30, count: first}
+    - {name: Talk, activity: [call, meeting_held, task_done], points: 10}
+    - {name: Campaign, activity: [webinar_attended, event_attended], points: 20}
+  levels: {1: 75, 2: 50, 3: 25, 4: 0}
+rating: {matrix: grade x level}
+trend: {over: 14d, rising: 10, cooling: -10}
+lifecycle:
+  order: [subscriber, lead, customer]
+  transitions:
+    - {to: lead, enter: {engagement: {at_least: 40}}, exit: {engagement: {below: 40}}}
+"""
+"""The stage is left where it is entered: what is desired follows from the facts alone, not from when they were seen."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How a world is made."""
+
+    seed: int
+    people: int = 12
+    events: bool = True  # HubSpot's activities come as events; off: as counters
+    bulk_above: int = 2000
+    limits: bool = False  # whether the CRMs' limits bind
+    now: datetime = NOW
+
+
+@dataclass
+class World:
+    """`repeated` are values that were written to a record that held them already: CRM id, field and value."""
+
+    crms: Sandbox
+    settings: Settings
+    model: Model
+    history: History
+    is_running: bool = False
+    written: set[tuple[str, str]] = field(default_factory=set)  # record and field, since the run began
+    repeated: list[tuple[str, str, Any]] = field(default_factory=list)
+
+    # --- runs
+
+    def run(self, kind: RunKind = "sync", process: Process | None = None, **options: Any) -> Report:
+        """One run, of a process of its own, and then the time to the next. Raises Killed when the process dies."""
+        clock = SandboxTime(self.crms.shared.clock)
+        given = {"settings": self.settings, "model": self.model, "clock": clock, "approve": True}
+        self.written.clear()
+        self.is_running = True
+        try:
+            with living(process or Process()), connected(self.settings, clock) as connectors:
+                report = pipeline.run(kind, connectors=connectors, **(given | options))
+        finally:
+            self.is_running = False
+            clock.sleep(APART.total_seconds())
+        self._check_counts(report)
+        return report
+
+    def _check_counts(self, report: Report) -> None:
+        """What the run says it wrote is what the CRMs saw. (That each row ends once, the report checks itself.)"""
+        seen = Counter("hubspot" if record.isdigit() else "salesforce" for record in {key for key, _ in self.written})
+        for part in report.written:
+            assert part.accepted <= seen[part.crm] <= part.accepted + part.unknown, (part, seen)
+
+    def live_in_mirror(self) -> Counter[str]:
+        """Live records per CRM, by the mirror."""
+        return Counter(crm for crm, _ in self.mirrored()[0])
+
+    def wait_until(self, at: datetime) -> None:
+        """Let time pass."""
+        clock = self.crms.shared.clock
+        assert clock.now() <= at, "the runs took longer than they have time"
+        clock.advance((at - clock.now()).total_seconds())
+
+    # --- what there is
+
+    def values(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """What our fields hold on every live record, but for riders: those tell of the record's last write."""
+        portal, org = self.crms.portal, self.crms.org
+        rows = {("hubspot", key): portal.objects["contacts"][key].properties for key in live_contacts(self.crms)}
+        for sobject in ("Lead", "Contact"):
+            rows |= {("salesforce", key): org.tables[sobject][key] for key in live_rows(self.crms, sobject)}
+        return {
+            key: {name: value for name, value in row.items() if name.lower().removesuffix("__c") in COMPARED and value}
+            for key, row in rows.items()
+        }
+
+    def mirrored(self) -> tuple[set[tuple[str, str]], Counter[tuple[Any, ...]]]:
+        """Live records, and all activities with whose they are, as the mirror has them."""
+        with pipeline.open_mirror(self.settings, SandboxTime(self.crms.shared.clock)).open() as connection:
+            records = connection.execute("SELECT crm, record_id FROM store.records WHERE removed IS NULL").fetchall()
+            facts = connection.execute(
+                "SELECT crm, record_id, email, type, url, asset, occurred_at, count FROM store.facts "
+                "JOIN store.owners USING (owner) JOIN store.signatures USING (signature)"
+            ).fetchall()
+        return set(records), Counter(facts)
+
+    # --- what is written
+
+    def watch(self) -> None:
+        """See every value that is written, from inside the CRMs."""
+        contacts, org = self.crms.portal.stores["contacts"], self.crms.org
+        self._spy(self.crms.portal, lambda _, record_id: contacts.records[contacts.resolve(record_id)].properties)
+        self._spy(org, lambda sobject, row_id: org.tables[sobject][row_id])
+
+    def _spy(self, crm: Any, held: Callable[[str, str], Any]) -> None:
+        update = crm.update
+
+        def watched(kind: str, record_id: str, values: Any, *args: Any, **more: Any) -> Any:
+            if not self.is_running:
+                return update(kind, record_id, values, *args, **more)
+            before = dict(held(kind, record_id))
+            answer = update(kind, record_id, values, *args, **more)
+            after = held(kind, record_id)
+            for name in values:
+                # A call whose answer is lost is repeated by the same run, and harms nobody.
+                if (record_id, name) not in self.written and before.get(name) == after.get(name):
+                    self.repeated.append((record_id, name, after.get(name)))
+                self.written.add((record_id, name))
+            return answer
+
+        crm.update = watched
+
+
+@contextlib.contextmanager
+def world(folder: Path, wishes: Wishes) -> Iterator[World]:
+    """A world whose fields are provisioned; the state of its runs is kept in `folder`."""
+    with started(people=wishes.people, seed=wishes.seed, now=wishes.now, limits=wishes.limits) as crms:
+        settings = Settings(
+            store=StoreSettings(path=folder),
+            hubspot=HubSpotSettings(
+                base_url=crms.hubspot_url, client_id="sandbox-client", client_secret=SecretStr("sandbox-secret"),
+                refresh_token=SecretStr("sandbox-refresh"), email_events=wishes.events, forms=wishes.events,
+                engagements=wishes.events,
+            ),
+            salesforce=SalesforceSettings(
+                login_url=crms.salesforce_url, client_id="sandbox-client", client_secret=SecretStr("sandbox-secret"),
+                bulk_above=wishes.bulk_above,
+            ),
+        )  # fmt: skip
+        with connected(settings, SandboxTime(crms.shared.clock)) as connectors:
+            for connector in connectors.values():
+                connector.provision(dry_run=False)
+        folder.mkdir(parents=True)
+        (folder / "scoring.yaml").write_text(MODEL)
+        model = load_model(folder / "scoring.yaml", attribute_types(settings))
+        made = World(crms, settings, model, History(crms, wishes.seed))
+        made.watch()
+        with _kept_open(settings):
+            yield made
+
+
+@contextlib.contextmanager
+def _kept_open(settings: Settings) -> Iterator[None]:
+    """DuckDB keeps a file's pages while a connection to it is open: half of a small run's time is spent opening it."""
+    mirror = pipeline.open_mirror(settings, SystemClock())
+    connection = mirror._connect()
+    try:
+        yield
+    finally:
+        connection.close()
