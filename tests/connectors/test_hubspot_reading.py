@@ -307,7 +307,7 @@ def test_18_a_merge_into_a_new_contact_removes_both_old_ids(hub: HubSpotRig) -> 
 def test_19_calls_without_their_associations_are_not_stored_as_nobodys(hub: HubSpotRig, status: int) -> None:
     hub.log_activity(hub.person(1), 1)
     hub.settle()
-    hub.troubles.set("status", times=None, match="/associations/", code=status, message="no", category="ODD")
+    hub.troubles.set("refuse", times=None, match="/associations/", status=status, message="no", category="ODD")
     with pytest.raises(ConnectorError):
         list(hub.connector().pull("activities.calls", None))
     hub.troubles.clear()
