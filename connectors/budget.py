@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from connectors.clock import Clock
 
-LONGER: Final = 0.02
+LONGER: Final = 0.03
 """Part of the window by which a place stays taken longer than the server says: calls do not all take the same time to
 get there, and one that overtakes another would be one too many."""
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from connectors.base import CLEAR, Change, Outcome, Status
+from connectors.crew import in_parallel
 from connectors.errors import ConfigProblem, ConnectorBug, ConnectorError, Unreachable
 from connectors.hubspot import paths
 from connectors.hubspot.client import WORKERS
 from connectors.hubspot.errors import CRM, Problem, Refused, context, entries, parse
 from connectors.hubspot.fields import encode, field_of, observed, property_of
-from connectors.parallel import in_parallel
 from scoring.facts import OUTPUT_BY_NAME, Kind, Removed
 
 if TYPE_CHECKING:

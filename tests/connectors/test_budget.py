@@ -29,7 +29,7 @@ def test_nearly_all_of_the_allowance_is_used_and_never_more(clock: FakeClock, li
     times = spend(Budget(limit, window_s, clock), clock, 5 * limit)
     assert all(later - earlier >= window_s for earlier, later in zip(times, times[limit:], strict=False))
     assert times[-1] <= 4 * window_s * (1 + LONGER) + 0.01
-    assert limit * 5 / (times[-1] + window_s) >= 0.97 * limit / window_s
+    assert limit * 5 / (times[-1] + window_s) >= 0.965 * limit / window_s
 
 
 def test_threads_share_one_budget_and_come_in_the_order_in_which_they_asked(clock: FakeClock) -> None:

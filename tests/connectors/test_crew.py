@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from connectors.parallel import in_parallel
+from connectors.crew import in_parallel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
