@@ -48,6 +48,8 @@ def status(context: typer.Context, output: AsOutput = Output.TABLE) -> None:
         show_json(found.as_json())
         return
     runs = [{**asdict(run), "started_at": f"{run.started_at:%Y-%m-%d %H:%M:%S}"} for run in found.runs]
+    for run in runs:
+        del run["resets_at"]  # the failure's text tells it
     listing(runs, output, title="Last runs (UTC)", empty="Nothing has run yet. `leadgrade plan` is a good first step.")
     streams = [
         {"crm": each.crm, "stream": each.stream, "rows": each.rows, "lag": age(each.lag_s)} for each in found.streams
@@ -55,9 +57,16 @@ def status(context: typer.Context, output: AsOutput = Output.TABLE) -> None:
     listing(streams, output, title="Streams", empty="No stream has been read yet.")
     facts = [
         f"Running now: {found.running or 'nobody'}.",
+        *(
+            [f"A limit stopped the last run; it may go on at {found.waits_until:%Y-%m-%d %H:%M} UTC."]
+            if found.waits_until
+            else []
+        ),
         f"Last success: {'never' if found.last_success_s is None else age(found.last_success_s) + ' ago'}.",
         *(f"{crm}: {rows:,} rows stand refused; see `leadgrade rejects list`." for crm, rows in found.rejects.items()),
     ]
+    if found.waits_until:
+        facts.insert(1, f"A limit stopped the last run; it may go on at {found.waits_until:%Y-%m-%d %H:%M} UTC.")
     for fact in facts:
         console().print(fact, soft_wrap=True)
 

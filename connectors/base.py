@@ -143,6 +143,10 @@ class Connector(Protocol):
 
     crm: str
 
+    def count_in(self, earlier: Iterable[tuple[datetime, int]]) -> None:
+        """Calls that earlier runs made in the last 24 hours, with their times: they spend our daily share too."""
+        ...
+
     def identify(self) -> Identity:
         """Which portal or org the credentials open. One call, nothing else is touched before it."""
         ...

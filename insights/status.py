@@ -35,6 +35,7 @@ class RunLine:
     unchanged: int | None
     model_version: str
     failure: str
+    resets_at: datetime | None = None  # when it may go on, where a limit stopped it
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Status:
     runs: list[RunLine] = field(default_factory=list)
     streams: list[StreamLine] = field(default_factory=list)
     running: str | None = None  # who holds the lease, in words
+    waits_until: datetime | None = None  # when the last run, which a limit stopped, may go on
     last_success_s: float | None = None  # age of the last sync, backfill or rescore that ended with 0 or 1
     rejects: Mapping[str, int] = field(default_factory=dict)  # per CRM
 
@@ -71,8 +73,10 @@ def status(settings: Settings, clock: Clock) -> Status:
         now = clock.now()
         runs = journal.last_runs(50)
         holder = holder_of(journal)
+        lines = [_run(row) for row in runs[:10]]
+        waits_until = lines[0].resets_at if lines else None
         return Status(
-            runs=[_run(row) for row in runs[:10]],
+            runs=lines,
             streams=[
                 StreamLine(
                     crm=row["crm"],
@@ -84,6 +88,7 @@ def status(settings: Settings, clock: Clock) -> Status:
                 for row in journal.cursors()
             ],
             running=None if holder is None or holder[1] < now else str(holder[0]),
+            waits_until=waits_until if waits_until and waits_until > now else None,
             last_success_s=_last_success(runs, now),
             rejects=journal.counts(),
         )
@@ -140,6 +145,7 @@ def _run(row: Mapping[str, Any]) -> RunLine:
         unchanged=total("unchanged"),
         model_version=row["model_version"],
         failure="" if report is None or report.failure is None else report.failure.message,
+        resets_at=None if report is None or report.failure is None else report.failure.resets_at,
     )
 
 

@@ -107,6 +107,7 @@ def _send_slice(connector: Connector, rows: Sequence[PlannedChange], tally: Tall
         chunk = outcomes.copy()
         outcomes.clear()
         if chunk:
+            session.note_calls(connector)
             _note(connector.crm, [(waiting[outcome.tag], outcome) for outcome in chunk], tally, session)
             for outcome in chunk:
                 del waiting[outcome.tag]

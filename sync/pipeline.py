@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -44,11 +45,12 @@ if TYPE_CHECKING:
 
     from config.model import Model
     from config.settings import Settings
-    from connectors.base import Connector
+    from connectors.base import Connector, Identity
     from connectors.clock import Clock
 
 log = structlog.get_logger()
 
+DAY: Final = timedelta(hours=24)
 MIRROR_FILE: Final = "mirror.duckdb"
 DRY_RUN: Final = "dry run"
 STOPPED_BY_GUARD: Final = "stopped by a guard"
@@ -173,11 +175,14 @@ def _run(
         model_version=model.version,
         model=model.model_dump_json(),
     )
+    session = replace(session, run_id=run_id)
     draft = _Draft(run_id, started_at)
     events = log.bind(run=run_id, kind=order.kind)
     events.info("run started", model=model.version, dry_run=order.dry_run)
 
     def finish() -> Report:
+        for connector in connectors.values():
+            session.note_calls(connector)
         report = _report(draft, order, model, connectors, session.clock.monotonic() - began)
         session.journal.end_run(report, session.clock.now())
         events.info("run ended", exit_code=report.exit_code, seconds=round(report.duration_s, 1))
@@ -186,7 +191,12 @@ def _run(
     try:
         _work(order, settings, model, connectors, session, draft)
     except (SyncError, ConnectorError, ConfigError) as error:
-        draft.failure = Failure(kind=type(error).__name__, message=str(error), exit_code=error.exit_code)
+        draft.failure = Failure(
+            kind=type(error).__name__,
+            message=str(error),
+            exit_code=error.exit_code,
+            resets_at=error.resets_at if isinstance(error, ConnectorError) else None,
+        )
     except Exception as error:
         # The text of an unforeseen error may hold anything, so only its kind is kept.
         draft.failure = Failure(kind=type(error).__name__, message="An unforeseen error; a bug.", exit_code=70)
@@ -204,10 +214,8 @@ def _work(
     draft: _Draft,
 ) -> None:
     guards.golden_examples(golden.run_examples(model, attribute_types(settings)))
-    identities = [connector.identify() for connector in connectors.values()]
-    for found in identities:
-        confirm_account(settings, found)
-        draft.accounts[found.crm] = found.account_id
+    identities = _identify(settings, connectors, session)
+    draft.accounts = {found.crm: found.account_id for found in identities}
     with session.mirror.open() as connection:
         for found in identities:
             guards.same_account(connection, session.mirror, found)
@@ -228,6 +236,17 @@ def _work(
     if order.kind == "backfill":
         with session.mirror.open() as connection:
             restarted(connection)
+
+
+def _identify(settings: Settings, connectors: Mapping[str, Connector], session: Session) -> list[Identity]:
+    """Which accounts these are, once each connector knows what earlier runs used of the day. Raises ConfigProblem."""
+    for crm, connector in connectors.items():
+        if not connector.usage().calls:  # else it remembers by itself
+            connector.count_in(session.journal.calls_since(crm, session.clock.now() - DAY))
+    identities = [connector.identify() for connector in connectors.values()]
+    for found in identities:
+        confirm_account(settings, found)
+    return identities
 
 
 def _score_and_plan(settings: Settings, model: Model, session: Session, draft: _Draft) -> None:

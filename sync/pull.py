@@ -69,21 +69,21 @@ def _pull_stream(
             late = session.clock.monotonic() - began >= COMMIT_S
             many = sum(item.rows.num_rows for item in pending) >= COMMIT_ROWS
             if moved and (many or late or session.stop.requested):
-                _commit(connector.crm, stream, pending, session, rows, not_castable)
+                _commit(connector, stream, pending, session, rows, not_castable)
                 session.stop.check()
                 began = session.clock.monotonic()
     except ConnectorError:
-        _commit(connector.crm, stream, pending, session, rows, not_castable)
+        _commit(connector, stream, pending, session, rows, not_castable)
         raise
     else:
-        _commit(connector.crm, stream, pending, session, rows, not_castable)
+        _commit(connector, stream, pending, session, rows, not_castable)
         session.stop.check()
     finally:
         session.progress.finish(step)
 
 
 def _commit(
-    crm: str,
+    connector: Connector,
     stream: str,
     pending: list[Batch],
     session: Session,
@@ -97,7 +97,7 @@ def _commit(
     with session.mirror.open() as connection:
         loaded = load(
             connection,
-            crm=crm,
+            crm=connector.crm,
             stream=stream,
             batches=pending,
             types=session.mirror.types,
@@ -108,4 +108,5 @@ def _commit(
     pending.clear()
     rows[stream] += loaded.rows
     not_castable.update(loaded.not_castable)
-    session.journal.copy_cursor(crm=crm, stream=stream, cursor=cursor, rows=loaded.rows, stored_at=now)
+    session.note_calls(connector)
+    session.journal.copy_cursor(crm=connector.crm, stream=stream, cursor=cursor, rows=loaded.rows, stored_at=now)

@@ -117,6 +117,7 @@ class Failure(Part):
     kind: str  # name of the error's class
     message: str  # what, where and what to do
     exit_code: int
+    resets_at: datetime | None = None  # when it may go on, where a limit stopped it and the CRM told
 
 
 class Report(Part):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from connectors.base import Connector
     from connectors.clock import Clock
     from sync.journal.book import Journal
     from sync.lease import Lease
@@ -24,8 +25,13 @@ class Session:
     clock: Clock
     stop: Stop
     progress: Progress
+    run_id: int = 0  # known once the run is noted
 
     def checkpoint(self) -> None:
         """Between two pieces of work: raises `Stopped` when a signal asked for the end, `LeaseLost`."""
         self.stop.check()
         self.lease.renew()
+
+    def note_calls(self, connector: Connector) -> None:
+        """Beside what was just stored: calls made so far, which a killed run must not take with it."""
+        self.journal.note_calls(self.run_id, connector.crm, connector.usage().calls, self.clock.now())

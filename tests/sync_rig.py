@@ -153,6 +153,9 @@ class MemoryCrm:
         self.rows[stream] = [item for item in self.rows[stream] if item[1][key] != row[key]]
         self.rows[stream].append((self.version, row))
 
+    def count_in(self, earlier: Iterable[tuple[datetime, int]]) -> None:
+        self.earlier = list(earlier)
+
     def identify(self) -> Identity:
         return Identity(self.crm, self.account_id, "Test", is_sandbox=True)
 

@@ -20,9 +20,11 @@ from hubspot.crm.contacts.exceptions import ApiException
 
 from connectors.budget import Budget
 from connectors.door import Door, Request, Response, TransportError
+from connectors.errors import LimitReached
 from connectors.hubspot import paths
 from connectors.hubspot.auth import token_source
 from connectors.hubspot.errors import CRM, judge
+from connectors.hubspot.limits import Day, heed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,11 +99,6 @@ def _lower(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
-def _number(response: Response, header: str) -> int | None:
-    value = response.headers.get(header, "")
-    return int(value) if value.isdigit() else None
-
-
 def _reason(error: Exception) -> str:
     if isinstance(error, NOT_SENT):  # a refused connection is a kind of timeout to urllib3
         return "no connection"
@@ -116,8 +113,8 @@ class Client:
         self._version = settings.api_version
         self._clock = clock
         self._seen: tuple[datetime, float] | None = None  # the server's time, and ours when we learned it
-        self.headers: Mapping[str, str] = {}  # of the last answer
         self._deprecated: set[str] = set()
+        self.day = Day(settings.daily_share, clock)
         self._general = Budget(settings.requests_per_10_s, 10.0, clock)
         self._door = Door(
             crm=CRM,
@@ -135,19 +132,21 @@ class Client:
         return self._transport.form(self._versioned(request), fields)
 
     def _send(self, request: Request, token: str) -> Response:
+        self.day.ours.spend()
         response = self._transport.send(request, token)
-        if request.budget == "general":  # searches carry no such headers
-            self._general.learn(
-                limit=_number(response, "x-hubspot-ratelimit-max"),
-                remaining=_number(response, "x-hubspot-ratelimit-remaining"),
-            )
+        self.day.note(response.headers)
+        if request.budget == "general":  # searches carry no headers of their limit
+            heed(response.headers, self._general)
         return response
 
     def call(self, request: Request) -> Any:
         """The answer's JSON (None for an empty one). Raises what `hubspot.errors.judge` and the door raise."""
         request = self._versioned(request)
-        response = self._door.call(request)
-        self.headers = response.headers
+        try:
+            response = self._door.call(request)
+        except LimitReached as used_up:
+            used_up.resets_at = used_up.resets_at or self.day.ours.resets_at(self._clock.now())
+            raise
         self._heed_deprecation(request, response)
         date = response.headers.get("date")
         if date:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from connectors.base import Batch, Change, Finding, Identity, Outcome, Provisioned, Stream, Usage
@@ -14,13 +15,13 @@ from scoring.facts import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from config.attributes import AttributeType
     from config.settings import AttributeSetting, HubSpotSettings
     from connectors.clock import Clock
 
 SANDBOXES = frozenset({"SANDBOX", "DEVELOPER_TEST", "APP_DEVELOPER"})
-DAILY_LEFT = "x-hubspot-ratelimit-daily-remaining"
 
 
 class HubSpot:
@@ -42,16 +43,20 @@ class HubSpot:
         self._reading = streams.Reading(self._client, settings, types, mapping)
         self._pulls = self._streams()
 
+    def count_in(self, earlier: Iterable[tuple[datetime, int]]) -> None:
+        """Calls of earlier runs, for our share of the day's."""
+        self._client.day.ours.count_in(earlier)
+
     def identify(self) -> Identity:
-        """The portal that the credentials open."""
+        """The portal that the credentials open, and when its day ends."""
         details = self._client.get(paths.ACCOUNT)
-        left = self._client.headers.get(DAILY_LEFT)
+        self._client.day.utc_offset = timedelta(milliseconds=int(details.get("utcOffsetMilliseconds") or 0))
         return Identity(
             crm=CRM,
             account_id=str(details["portalId"]),
             name=str(details.get("uiDomain") or f"portal {details['portalId']}"),
             is_sandbox=details.get("accountType") in SANDBOXES,
-            calls_left_today=int(left) if left and left.isdigit() else None,
+            calls_left_today=self._client.day.left,
             server_time=self._client.server_now(),
         )
 

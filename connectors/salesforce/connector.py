@@ -14,6 +14,7 @@ from connectors.salesforce.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from config.attributes import AttributeType
     from config.settings import AttributeSetting, SalesforceSettings
@@ -41,6 +42,10 @@ class Salesforce:
         self._clock = clock
         self._client = Client(settings, clock)
         self._writer = Writer(self._client, clock, bulk_above=settings.bulk_above, on_job=on_job)
+
+    def count_in(self, earlier: Iterable[tuple[datetime, int]]) -> None:
+        """Calls of earlier runs, for our share of the day's."""
+        self._client.quota.ours.count_in(earlier)
 
     def identify(self) -> Identity:
         """Which organisation the credentials open, by one query. What describe said before is forgotten."""

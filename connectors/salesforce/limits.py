@@ -6,28 +6,21 @@ header ``Sforce-Limit-Info`` of almost every answer.
 
 from __future__ import annotations
 
-import collections
 import re
 import threading
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import structlog
 
-from connectors.errors import LimitReached
+from connectors.quota import DailyShare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from connectors.clock import Clock
 
 log = structlog.get_logger(__name__)
-
-DAY: Final = timedelta(hours=24)
-RESERVE: Final = 0.1
-"""Part of the organisation's calls that is left to people and other apps, unless our share reaches into it."""
 
 # Other parts may stand before or behind, such as "; per-app-api-usage=17/250(appName=x)" or "; api-bursts=1/750".
 _USAGE = re.compile(r"(?<![\w-])api-usage\s*=\s*(\d+)\s*/\s*(\d+)")
@@ -48,46 +41,17 @@ def parse_limit_info(header: str) -> ApiUsage | None:
 
 
 class Quota:
-    """Stops early: at our share of the daily calls, or when the whole organisation is about to run out."""
+    """The organisation's calls as its answers tell of them, and our share of them."""
 
     def __init__(self, share: float, clock: Clock) -> None:
-        self._share = share
-        self._reserve = min(RESERVE, 1.0 - share)
-        self._clock = clock
-        self._own: collections.deque[datetime] = collections.deque()
+        self.ours = DailyShare(share, clock, crm="salesforce", setting="salesforce.daily_share")
         self._lock = threading.Lock()
         self.usage: ApiUsage | None = None
         self.unreadable = 0  # answers whose header said nothing that we understand
 
     def spend(self) -> None:
         """Count one call of ours; raises LimitReached instead when it must not be made."""
-        with self._lock:
-            now = self._clock.now()
-            while self._own and self._own[0] <= now - DAY:
-                self._own.popleft()
-            if self.usage is not None:
-                self._refuse_beyond(self.usage, now)
-            self._own.append(now)
-
-    def _refuse_beyond(self, usage: ApiUsage, now: datetime) -> None:
-        allowed = int(self._share * usage.limit)
-        if len(self._own) >= allowed:
-            oldest = self._own[0] if self._own else now
-            raise LimitReached(
-                f"our share of the organisation's daily calls is used up ({len(self._own)} of {allowed}).",
-                crm="salesforce",
-                remedy="State is saved; run again later, or raise salesforce.daily_share.",
-                resets_at=oldest + DAY,
-            )
-        if usage.used >= usage.limit - int(self._reserve * usage.limit):
-            # The organisation may recover at any time, and only a new answer could tell: let the next run ask.
-            self.usage = None
-            raise LimitReached(
-                f"the organisation has used {usage.used} of its {usage.limit} daily calls; the rest is left to others.",
-                crm="salesforce",
-                remedy="State is saved; run again later, or find out which app uses so many.",
-                resets_at=now + DAY,
-            )
+        self.ours.spend()
 
     def note(self, headers: Mapping[str, str]) -> None:
         """Learn from an answer's headers (names in lower case)."""
@@ -98,6 +62,7 @@ class Quota:
         with self._lock:
             if usage is not None:
                 self.usage = usage
+                self.ours.learn(usage.used, usage.limit)
                 return
             self.unreadable += 1
             first = self.unreadable == 1

@@ -110,6 +110,20 @@ class Journal:
             query = select(tables.runs).order_by(tables.runs.c.run_id.desc()).limit(count)
             return [dict(row) for row in connection.execute(query).mappings()]
 
+    def note_calls(self, run_id: int, crm: str, calls: int, now: datetime) -> None:
+        """Note how many calls a run has made to a CRM so far."""
+        here = (tables.calls.c.run_id == run_id) & (tables.calls.c.crm == crm)
+        with self.engine.begin() as connection:
+            connection.execute(delete(tables.calls).where(here))
+            connection.execute(insert(tables.calls).values(run_id=run_id, crm=crm, calls=calls, noted_at=now))
+
+    def calls_since(self, crm: str, since: datetime) -> list[tuple[datetime, int]]:
+        """Calls of the runs that made some after `since`, each with the time of its last note."""
+        noted = tables.calls.c
+        query = select(noted.noted_at, noted.calls).where((noted.crm == crm) & (noted.noted_at > since))
+        with self._reading.connect() as connection:
+            return [(at, calls) for at, calls in connection.execute(query)]
+
     def copy_cursor(self, *, crm: str, stream: str, cursor: str, rows: int, stored_at: datetime) -> None:
         """Note where a stream stands, for `status`; the mirror's own cursor is the true one."""
         with self.engine.begin() as connection:

@@ -23,7 +23,12 @@ def _first(connection: Connection) -> None:
     connection.execute(insert(tables.leases).values(name="run", fence=0))
 
 
-STEPS: Final[Sequence[Callable[[Connection], object]]] = (_first,)
+def _second(connection: Connection) -> None:
+    """How many calls each run made, for our share of a day's."""
+    tables.calls.create(connection, checkfirst=True)
+
+
+STEPS: Final[Sequence[Callable[[Connection], object]]] = (_first, _second)
 """Step n brings a journal from version n to n + 1. Released steps are never changed."""
 
 

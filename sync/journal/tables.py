@@ -96,3 +96,12 @@ model_versions: Final = Table(
     Column("first_used_at", UtcTime, nullable=False),
     Column("content", Text, nullable=False),  # the model as JSON
 )
+
+calls: Final = Table(
+    "calls",
+    metadata,
+    Column("run_id", Integer, primary_key=True),
+    Column("crm", String(40), primary_key=True),
+    Column("calls", BigInteger, nullable=False),  # of the run so far
+    Column("noted_at", UtcTime, nullable=False),
+)
