@@ -38,7 +38,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 def test_a_journal_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Path, journal: Journal) -> None:
     with journal.engine.begin() as connection:
         connection.execute(text("UPDATE journal_version SET version = 99"))
-    known = r"journal\.db is of version 99; this Leadgrade knows versions up to 1"
+    known = rf"journal\.db is of version 99; this Leadgrade knows versions up to {len(STEPS)}"
     with pytest.raises(StateUnusable, match=known) as caught:
         Journal.in_folder(tmp_path)
     assert caught.value.exit_code == 2
@@ -59,7 +59,7 @@ def test_an_older_journal_is_brought_up_to_date_and_a_failing_step_leaves_no_tra
     with pytest.raises(RuntimeError):
         migrate(journal.engine, [*STEPS, add, fail])
     with journal.engine.begin() as connection:
-        assert connection.execute(text("SELECT version FROM journal_version")).scalar() == 2
+        assert connection.execute(text("SELECT version FROM journal_version")).scalar() == len(STEPS) + 1
         assert connection.execute(text("SELECT count(*) FROM notes")).scalar() == 0
         assert connection.execute(text("SELECT fence FROM leases")).scalar() == 0
 
@@ -155,6 +155,21 @@ def test_runs_and_their_reports_come_back_as_they_went_in(journal: Journal) -> N
     assert (running["ended_at"], running["kind"]) == (None, "plan")
     assert done["exit_code"] == 0
     assert Report.model_validate_json(done["report"]) == report
+
+
+def test_a_journal_of_version_1_learns_to_count_calls(journal: Journal) -> None:
+    with journal.engine.begin() as connection:
+        connection.execute(text("DROP TABLE calls"))
+        connection.execute(text("UPDATE journal_version SET version = 1"))
+    migrate(journal.engine)
+    for calls in (10, 25):
+        journal.note_calls(1, "hubspot", calls, NOW)
+    journal.note_calls(1, "salesforce", 3, NOW)
+    journal.note_calls(2, "hubspot", 7, NOW + timedelta(hours=2))
+    assert sorted(journal.calls_since("hubspot", NOW - timedelta(hours=1))) == [
+        (NOW, 25), (NOW + timedelta(hours=2), 7),
+    ]  # fmt: skip
+    assert journal.calls_since("hubspot", NOW) == [(NOW + timedelta(hours=2), 7)]
 
 
 def test_readers_are_not_kept_waiting_by_a_writer(tmp_path: Path, journal: Journal) -> None:

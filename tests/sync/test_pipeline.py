@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +12,7 @@ from sync_rig import TYPES, MemoryCrm, ago
 from config.model import load_model
 from config.settings import GuardSettings, HubSpotSettings, WriteSettings
 from connectors.errors import AuthStop, LimitReached, Unreachable
+from insights.status import status
 from sync import lease
 from sync.errors import Busy
 from sync.lease import Holder
@@ -236,6 +238,33 @@ def test_one_crm_that_fails_does_not_keep_the_other_waiting(world: World) -> Non
     assert salesforce.accepted == 3
     world.hubspot.push_error = None
     assert {row.planned for row in world.run().written} == {0, 1}
+
+
+def test_41_a_limit_says_when_it_may_go_on_in_the_report_and_in_the_status(world: World) -> None:
+    goes_on = world.clock.now() + timedelta(hours=9)
+    world.hubspot.push_error = (2, LimitReached("quota.", crm="hubspot", resets_at=goes_on))
+    report = world.run()
+    assert (report.exit_code, report.failure.resets_at) == (5, goes_on)
+    assert f"It may go on at {goes_on:%Y-%m-%d %H:%M} UTC." in report.failure.message
+    seen = status(world.settings, world.clock)
+    assert (seen.waits_until, seen.runs[0].resets_at) == (goes_on, goes_on)
+    world.clock.advance(timedelta(hours=9).total_seconds())
+    assert status(world.settings, world.clock).waits_until is None
+
+
+def test_41_calls_of_earlier_runs_are_told_to_the_next_process_also_when_a_run_was_killed(world: World) -> None:
+    def die(change: Change) -> None:
+        if len(world.hubspot.written) == 2:
+            raise KeyboardInterrupt
+
+    world.hubspot.on_push = die
+    with pytest.raises(KeyboardInterrupt):
+        world.run()
+    world.hubspot.on_push = lambda change: None
+    made = len(world.hubspot.written)
+    world.hubspot.written.clear()  # another process, whose connectors remember nothing
+    world.run()
+    assert world.hubspot.earlier == [(world.clock.now(), made)]
 
 
 def test_a_signal_stops_at_the_checkpoint_and_the_next_run_goes_on(world: World) -> None:
