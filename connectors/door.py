@@ -165,6 +165,14 @@ class FixedToken:
 _NO_ANSWER = Response(0, {}, b"")
 
 
+def _without(token: str, response: Response) -> Response:
+    """The answer without our token: some servers repeat it in their errors, and errors are logged and kept."""
+    secret = token.encode()
+    if secret not in response.content:
+        return response
+    return Response(response.status, response.headers, response.content.replace(secret, b"<token>"))
+
+
 class _Retry(Exception):
     def __init__(self, verdict: Again) -> None:
         super().__init__(verdict.reason)
@@ -305,6 +313,7 @@ class Door:
             response = self._send(request, token)
         except TransportError as error:
             return Again(error.reason, maybe_done=error.sent), _NO_ANSWER
+        response = _without(token, response)
         verdict = self._judge(request, response)
         self._met = self._met or not isinstance(verdict, Again) or verdict.after_s is not None
         return verdict, response

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, Final
 
+from connectors.crew import in_parallel
 from connectors.hubspot import paths
 from connectors.hubspot.ahead import WORKERS
 from connectors.hubspot.objects import Source
@@ -15,7 +16,6 @@ from connectors.hubspot.paging import follow
 from connectors.hubspot.rows import batch
 from connectors.hubspot.streams import pages
 from connectors.hubspot.windows import Cursor, Window, due, from_ms
-from connectors.parallel import in_parallel
 from scoring.facts import Table
 
 if TYPE_CHECKING:

@@ -58,7 +58,7 @@ def test_what_is_pushed_is_stored_and_comes_back_as_observed(ready: Rig) -> None
         assert records[ids[0]][OBSERVED_PREFIX + name] == str(value), name
 
 
-def test_set_clear_and_leave_are_three_different_things(ready: Rig) -> None:
+def test_64_set_clear_and_leave_are_three_different_things(ready: Rig) -> None:
     [record_id] = people(ready, 1)
     push(ready, changes_for(ready, [record_id]))
     push(ready, changes_for(ready, [record_id], rating="B2", trend=CLEAR, fit_score=CLEAR, valid_until=CLEAR))
@@ -70,7 +70,7 @@ def test_set_clear_and_leave_are_three_different_things(ready: Rig) -> None:
     assert ready.stored(record_id, "engagement_score") == "0"
 
 
-def test_rows_with_different_fields_share_a_batch(ready: Rig) -> None:
+def test_65_rows_with_different_fields_share_a_batch(ready: Rig) -> None:
     ids = people(ready, 3)
     changes = [
         Change(ready.kind, ids[0], {"rating": "A1"}),

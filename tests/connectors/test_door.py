@@ -367,3 +367,10 @@ def test_logs_and_errors_hold_neither_token_nor_parameters_nor_labelled_paths(cl
 @pytest.mark.parametrize("body", [b"<html>", b"", b"\xff\xfe", b'{"cut": '])
 def test_what_is_not_json_reads_as_nothing(body: bytes) -> None:
     assert Response(200, {}, body).json() is None
+
+
+def test_83_a_token_that_the_server_repeats_in_its_error_is_struck_before_anybody_reads_it(clock: FakeClock) -> None:
+    secret = "CLvaCanaryOAuthToken"
+    said = Response(400, {}, b'{"message": "the token %s has expired"}' % secret.encode())
+    door = door_of(Script(clock, said), Tokens(secret))
+    assert door.call(READ).json() == {"message": "the token <token> has expired"}

@@ -201,7 +201,7 @@ def test_provision_refuses_a_clash_before_writing_anything(hub: HubSpotRig) -> N
     assert hub.journal.writes() == []
 
 
-def test_provision_mends_options_and_keeps_those_of_others(ready: HubSpotRig) -> None:
+def test_63_provision_mends_options_and_keeps_those_of_others(ready: HubSpotRig) -> None:
     definition = ready.portal.properties["contacts"]["leadgrade_trend"]
     definition["options"] = [
         {"label": "Other", "value": "other", "displayOrder": 0, "hidden": False},

@@ -79,7 +79,7 @@ def plan(
                      id="nonsense is cleared"),
     ],
 )  # fmt: skip
-def test_what_is_written(
+def test_74_what_is_written(
     tmp_path: Path, observed: dict[str, Any], desired: dict[str, Any], min_change: int, written: dict[str, Any] | None
 ) -> None:
     found = plan(tmp_path, [record("hubspot", "1", observed=observed)], {"1": desired}, min_change=min_change)

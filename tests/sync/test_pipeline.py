@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .conftest import World
 
 
-def test_the_whole_job_and_then_nothing_for_ten_runs(world: World) -> None:
+def test_69_the_whole_job_and_then_nothing_for_ten_runs(world: World) -> None:
     report = world.run("backfill")
     assert report.exit_code == 0, report.failure
     assert (report.people, report.people_in_both) == (4, 2)
@@ -88,7 +88,7 @@ def test_someone_who_objects_is_no_longer_scored(world: World) -> None:
     assert world.hubspot.observed("1") == world.salesforce.observed("A") == {}
 
 
-def test_a_rejected_row_is_not_sent_again_until_its_values_change(world: World) -> None:
+def test_57_a_rejected_row_is_not_sent_again_until_its_values_change(world: World) -> None:
     world.hubspot.refuse = lambda change: "must have a phone" if change.record_id == "2" else None
     first = world.run()
     assert first.exit_code == 1
@@ -109,7 +109,7 @@ def test_a_rejected_row_is_not_sent_again_until_its_values_change(world: World) 
     assert world.rejects() == {}
 
 
-def test_an_unknown_outcome_is_read_back_and_not_written_twice(world: World) -> None:
+def test_57_an_unknown_outcome_is_read_back_and_not_written_twice(world: World) -> None:
     world.hubspot.lose = {"1"}
     first = world.run()
     assert first.exit_code == 1
@@ -121,7 +121,7 @@ def test_an_unknown_outcome_is_read_back_and_not_written_twice(world: World) -> 
     assert world.writes == writes
 
 
-def test_every_row_ends_in_exactly_one_count(world: World) -> None:
+def test_76_every_row_ends_in_exactly_one_count(world: World) -> None:
     for number in range(4):
         world.hubspot.put(f"x{number}", email=f"x{number}@acme.example")
     world.hubspot.skip, world.hubspot.lose, world.hubspot.gone = {"x0"}, {"x1"}, {"x2": ("deleted", None)}
@@ -131,7 +131,7 @@ def test_every_row_ends_in_exactly_one_count(world: World) -> None:
     assert row.skipped_by_reason == {"LOCKED": 1, "gone: deleted": 1, "over the limit": 1}
 
 
-def test_a_record_that_is_gone_is_buried_and_its_person_lives_on(world: World) -> None:
+def test_68_a_record_that_is_gone_is_buried_and_its_person_lives_on(world: World) -> None:
     world.hubspot.gone = {"2": ("merged", "3"), "1": ("deleted", None)}
     first = world.run()
     assert first.exit_code == 0
@@ -322,7 +322,7 @@ def test_a_store_of_another_account_is_refused(world: World) -> None:
     assert other.pulled == []
 
 
-def test_too_many_changes_stop_the_run_unless_approved(world: World) -> None:
+def test_75_too_many_changes_stop_the_run_unless_approved(world: World) -> None:
     for number in range(20):
         world.hubspot.put(f"x{number}", email=f"x{number}@acme.example")
     world.run()
