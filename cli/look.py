@@ -94,7 +94,7 @@ def rejects(
 ) -> None:
     """Show the rows that a CRM refused, and why.
 
-    They are sent again when what they should hold changes.
+    They are sent again when the record or what it should hold changes, and with every backfill.
 
     Example: leadgrade rejects list
     """

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from connectors.base import Status
 from sync import changes
-from sync.journal.book import Given, Reject
+from sync.journal.book import Reject
 from sync.mirror import plan
 from sync.progress import Step
 from sync.report import Written
@@ -136,7 +136,7 @@ def _note(crm: str, ended: Sequence[tuple[PlannedChange, Outcome]], tally: Tally
     session.lease.renew()
     session.journal.note_outcomes(
         crm,
-        accepted=[Given(row.change.record_id, row.stage) for row, _ in accepted],
+        accepted=[row.given for row, _ in accepted],
         rejected=[
             Reject(row.change.kind, row.change.record_id, outcome.field, outcome.code, outcome.message, row.values_hash)
             for row, outcome in rejected

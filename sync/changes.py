@@ -8,13 +8,13 @@ A field of a record is set, cleared, or left alone. A record is written when one
 
 Then all its differing fields go out together, riders and small moves included. What does not differ is left alone.
 Records whose rating or stage changes go first, those of one account together. A record that was refused with the
-same values before is planned, but not sent.
+same values before, and has not changed in the CRM since, is planned, but not sent.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date
 from typing import TYPE_CHECKING, Any, Final
 
 from connectors.base import CLEAR, Change
@@ -24,6 +24,7 @@ from sync.mirror import plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     import duckdb
 
@@ -41,7 +42,7 @@ class PlannedChange:
 
     change: Change
     why: str  # the fields that call for the write
-    stage: str | None  # the stage the record will have
+    given: Given  # the stage the record will have, and since when its person has it
     values_hash: str
     refused: bool  # the same values were refused before
 
@@ -54,11 +55,14 @@ def trigger(field: OutputField, min_change: int) -> str:
 
 
 def make(
-    connection: duckdb.DuckDBPyConnection, *, min_change: int, refused: Iterable[Sequence[RefusedRow]]
+    connection: duckdb.DuckDBPyConnection, *, min_change: int, refused: Iterable[Sequence[RefusedRow]], fence: int
 ) -> list[Planned]:
-    """Plan the changes of all live records, in the mirror; counts per CRM. Needs the engine's ``scores``."""
+    """Plan the changes of all live records, in the mirror; counts per CRM. Needs the engine's ``scores``.
+
+    Raises `LeaseLost` when a later holder of the lease, whose `fence` is greater, has written to the mirror.
+    """
     triggers = {field.name: trigger(field, min_change) for field in OUTPUT_FIELDS}
-    return plan.make(connection, triggers=triggers, refused=refused)
+    return plan.make(connection, triggers=triggers, refused=refused, fence=fence)
 
 
 def unnoted(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Given]]:
@@ -68,7 +72,11 @@ def unnoted(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Given]]:
     go on from the stage before.
     """
     found = plan.unnoted(connection)
-    return {crm: [Given(record_id, stage) for record_id, stage in rows] for crm, rows in found.items()}
+    return {crm: [_given(*row) for row in rows] for crm, rows in found.items()}
+
+
+def _given(record_id: str, stage: str | None, since: datetime | None) -> Given:
+    return Given(record_id, stage, None if since is None else since.replace(tzinfo=UTC))
 
 
 def slices(mirror: Mirror, crm: str, count: int, size: int = SLICE) -> Iterator[list[PlannedChange]]:
@@ -91,7 +99,7 @@ def _planned(row: Mapping[str, Any]) -> PlannedChange:
     return PlannedChange(
         change=change,
         why=row["why"],
-        stage=row["desired.stage"],
+        given=_given(row["record_id"], row["desired.stage"], row["stage_since"]),
         values_hash=row["values_hash"],
         refused=row["refused"],
     )

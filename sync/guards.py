@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from connectors.errors import ConfigProblem
 from sync.errors import GuardTripped
-from sync.mirror.store import meta, set_meta
+from sync.mirror.store import is_whole, meta, set_meta
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +34,15 @@ def same_account(connection: duckdb.DuckDBPyConnection, mirror: Mirror, identity
             f"the credentials open account {identity.account_id}, but {mirror.path} holds facts of account {known}.",
             crm=identity.crm,
             remedy="Nothing was read. Use the credentials of that account, or a store.path of its own for this one.",
+        )
+
+
+def whole_mirror(connection: duckdb.DuckDBPyConnection, crm: str) -> None:
+    """Scores of half the facts are wrong: what was never read to its end is not scored without reading on."""
+    if not is_whole(connection, crm):
+        raise GuardTripped(
+            f"{crm} has not been read to its end since the mirror was made or the attributes were mapped anew.",
+            remedy="Nothing was written. Run `leadgrade sync`, which reads on and scores.",
         )
 
 

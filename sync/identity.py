@@ -37,15 +37,11 @@ def resolve(connection: duckdb.DuckDBPyConnection) -> None:
     _nodes(connection)
     _edges(connection)
     unite(connection)
-    connection.execute(f"""
+    connection.execute("""
         CREATE OR REPLACE TEMP TABLE identities AS
         SELECT crm, record_id, coalesce(label, node) AS person
-        FROM nodes LEFT JOIN labels USING (node)
-        WHERE (crm, record_id) NOT IN (
-            SELECT crm, record_id FROM store.records WHERE NOT {_ALIVE}
-            UNION SELECT crm, record_id FROM store.removals
-                WHERE kind IN ('contact', 'lead') AND removed NOT IN ('merged', 'converted'));
-        DROP TABLE nodes; DROP TABLE edges; DROP TABLE labels;
+        FROM nodes LEFT JOIN labels USING (node) WHERE node NOT IN (FROM dead);
+        DROP TABLE nodes; DROP TABLE dead; DROP TABLE edges; DROP TABLE labels;
     """)
 
 
@@ -65,6 +61,12 @@ def _nodes(connection: duckdb.DuckDBPyConnection) -> None:
             SELECT crm, record_id FROM store.records
             UNION SELECT crm, record_id FROM links UNION SELECT other_crm, other_id FROM links)
     """)
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE dead AS SELECT node FROM nodes JOIN (
+            SELECT crm, record_id FROM store.records WHERE NOT {_ALIVE}
+            UNION SELECT crm, record_id FROM store.removals
+                WHERE kind IN ('contact', 'lead') AND removed NOT IN ('merged', 'converted')) USING (crm, record_id)
+    """)
 
 
 def _edges(connection: duckdb.DuckDBPyConnection) -> None:
@@ -74,7 +76,7 @@ def _edges(connection: duckdb.DuckDBPyConnection) -> None:
         CREATE OR REPLACE TEMP TABLE edges AS
         WITH addressed AS (
             SELECT node, {normal.email("email")} AS address
-            FROM store.records JOIN nodes USING (crm, record_id) WHERE {_ALIVE}
+            FROM store.records JOIN nodes USING (crm, record_id) WHERE node NOT IN (FROM dead)
         ), stars AS (
             SELECT node AS a, min(node) OVER (PARTITION BY address) AS b FROM addressed
             WHERE address IS NOT NULL AND split_part(address, '@', 1) NOT IN ({shared})
@@ -84,7 +86,7 @@ def _edges(connection: duckdb.DuckDBPyConnection) -> None:
         SELECT here.node, there.node FROM links
         JOIN nodes here ON here.crm = links.crm AND here.record_id = links.record_id
         JOIN nodes there ON there.crm = other_crm AND there.record_id = other_id
-        WHERE here.node <> there.node;
+        WHERE here.node <> there.node AND here.node NOT IN (FROM dead) AND there.node NOT IN (FROM dead);
         DROP TABLE links;
     """)
 

@@ -20,7 +20,7 @@ from sync import apply, changes, guards, identity, lease
 from sync.errors import SyncError
 from sync.journal.book import Journal
 from sync.mirror import summary, views
-from sync.mirror.store import Mirror, restart, restarted
+from sync.mirror.store import Mirror, restart, restarted, set_whole
 from sync.progress import Progress, Silent, Step
 from sync.pull import pull
 from sync.report import (
@@ -72,7 +72,8 @@ def run(
 ) -> Report:
     """Run once and give the end-of-run record, which is also in the journal.
 
-    ``sync`` pulls what changed; ``backfill`` pulls everything (or goes on where an interrupted one stopped);
+    ``sync`` pulls what changed; ``backfill`` pulls everything (or goes on where an interrupted one stopped) and sends
+    refused rows once more;
     ``rescore`` pulls nothing; ``plan`` pulls what changed and writes nothing. With `dry_run` no write call is
     made. `approve` lets a change pass that is larger than ``writes.guard.max_share``. `limit` sends at most so many
     records per CRM.
@@ -219,6 +220,8 @@ def _work(
     with session.mirror.open() as connection:
         for found in identities:
             guards.same_account(connection, session.mirror, found)
+            if order.kind == "rescore":
+                guards.whole_mirror(connection, found.crm)
         if order.kind == "backfill" and restart(connection, session.clock.now()):
             session.journal.forget_cursors()
     if order.kind != "rescore":
@@ -227,8 +230,10 @@ def _work(
                 for stream in pull(connector, session, draft.not_castable):
                     draft.pulled.append(stream)
                     rows[crm] += stream.rows
+            with session.mirror.open() as connection:
+                set_whole(connection, crm, session.clock.now())
     session.checkpoint()
-    _score_and_plan(settings, model, session, draft)
+    _score_and_plan(order, settings, model, session, draft)
     if order.writes:
         _write(order, settings, connectors, session, draft)
     else:
@@ -249,7 +254,9 @@ def _identify(settings: Settings, connectors: Mapping[str, Connector], session: 
     return identities
 
 
-def _score_and_plan(settings: Settings, model: Model, session: Session, draft: _Draft) -> None:
+def _score_and_plan(order: _Order, settings: Settings, model: Model, session: Session, draft: _Draft) -> None:
+    # Who begins anew wants everything tried anew, also what was refused before a rule of the CRM was mended.
+    refused = () if order.kind == "backfill" else session.journal.refused()
     types = attribute_types(settings)
     with session.mirror.open() as connection:
         with _timed(draft, session, "identity") as rows:
@@ -259,7 +266,12 @@ def _score_and_plan(settings: Settings, model: Model, session: Session, draft: _
             engine.score(connection, model, session.clock.now(), attributes=types)
             rows["people"] = people
         with _timed(draft, session, "plan") as rows:
-            planned = changes.make(connection, min_change=settings.writes.min_change, refused=session.journal.refused())
+            planned = changes.make(
+                connection,
+                min_change=settings.writes.min_change,
+                refused=refused,
+                fence=session.lease.fence,
+            )
             rows["records"] = sum(crm.records for crm in planned)
         unnoted = changes.unnoted(connection)
         draft.tallies = {crm.crm: apply.Tally(crm) for crm in planned}

@@ -120,7 +120,7 @@ class MemoryCrm:
         self.batch_size = 2
 
     def put(self, record_id: str, **values: Any) -> None:
-        """Make or change a record."""
+        """Make or change a record; every version is newer than the one before."""
         row = self.records.get(record_id) or record(self.crm, record_id)
         self.records[record_id] = row = {**row, **record(self.crm, record_id, **({"kind": row["kind"]} | values))}
         self._note("records", row)
@@ -149,6 +149,8 @@ class MemoryCrm:
 
     def _note(self, stream: str, row: dict[str, Any]) -> None:
         self.version += 1
+        if stream == "records":
+            row["modified_at"] = ago(10) + timedelta(microseconds=10 * self.version)
         key = "activity_id" if stream == "activities.web" else "record_id"
         self.rows[stream] = [item for item in self.rows[stream] if item[1][key] != row[key]]
         self.rows[stream].append((self.version, row))

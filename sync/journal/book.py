@@ -39,10 +39,14 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """The stage that a record was given; None when our fields were cleared."""
+    """The stage that a record was given, None when our fields were cleared; and since when its person has it.
+
+    Without `since` the stage is new to the person.
+    """
 
     record_id: str
     stage: str | None
+    since: datetime | None = None
 
 
 class Journal:
@@ -158,8 +162,8 @@ class Journal:
     ) -> None:
         """Note a chunk of outcomes, all or nothing.
 
-        Accepted records lose their reject and keep the time since when they have their stage; rejected ones get a
-        reject or one more attempt on it; records that are gone lose both.
+        Accepted records lose their reject and keep the time since when they have their stage, unless it is new to
+        their person; rejected ones get a reject or one more attempt on it; records that are gone lose both.
         """
         with self.engine.begin() as connection:
             before = _by_id(connection, tables.rejects, crm, [row.record_id for row in rejected])
@@ -168,10 +172,12 @@ class Journal:
             if rejected:
                 connection.execute(insert(tables.rejects), [_reject(crm, row, before, now) for row in rejected])
             stages = _by_id(connection, tables.stages, crm, [row.record_id for row in accepted])
-            moved = [row for row in accepted if _stage_of(stages, row.record_id) != row.stage]
+            moved = [row for row in accepted if not row.since or _stage_of(stages, row.record_id) != row.stage]
             _forget(connection, tables.stages, crm, [row.record_id for row in moved] + list(gone))
             given = [
-                {"crm": crm, "record_id": row.record_id, "stage": row.stage, "since": now} for row in moved if row.stage
+                {"crm": crm, "record_id": row.record_id, "stage": row.stage, "since": row.since or now}
+                for row in moved
+                if row.stage
             ]
             if given:
                 connection.execute(insert(tables.stages), given)

@@ -1,8 +1,10 @@
 """Desired against observed, in the mirror: the table ``store.plan`` and what the CRM acknowledged of it.
 
 One row per record that is to be written: crm, tag (1..n within the CRM, in the order of sending), kind, record_id,
-account_id, crossing (rating or stage changes), why (the fields that call for the write), values_hash, refused (the
-same values were refused before), and per output field ``desired.<name>`` and ``write.<name>`` (whether it differs).
+account_id, crossing (rating or stage changes), why (the fields that call for the write), stage_since (since when the
+person has the desired stage; null when it is new), values_hash (of the values and of the record's version in the
+CRM), refused (the same were refused before), and per output field ``desired.<name>`` and ``write.<name>`` (whether it
+differs).
 
 Which differences call for a write is said in `sync.changes`.
 """
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import duckdb
+
+NotedStage = tuple[str, str | None, "datetime | None"]
+"""record id, stage, since when its person has it (naive UTC; None: from now on)."""
 
 RefusedRow = tuple[str, str, str]
 """crm, record id, hash of the values that were refused."""
@@ -68,9 +73,13 @@ def healed(field: OutputField) -> str:
 
 
 def make(
-    connection: duckdb.DuckDBPyConnection, *, triggers: dict[str, str], refused: Iterable[Sequence[RefusedRow]]
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    triggers: dict[str, str],
+    refused: Iterable[Sequence[RefusedRow]],
+    fence: int,
 ) -> list[Planned]:
-    """Make ``store.plan`` from ``scores`` and ``members``; counts per CRM.
+    """Make ``store.plan`` from ``scores``, ``members`` and ``previous_stages``; counts per CRM. Raises `LeaseLost`.
 
     `triggers` gives per output field the condition under which it calls for a write; `refused` comes in chunks.
     """
@@ -80,19 +89,22 @@ def make(
     writes = ", ".join(f"{differs(field)} AS {quoted('write.' + field.name)}" for field in OUTPUT_FIELDS)
     why = ", ".join(f"CASE WHEN {condition} THEN '{name}' END" for name, condition in triggers.items())
     texts = ", ".join(f"coalesce({quoted('desired.' + field.name)}::VARCHAR, '\x1f')" for field in OUTPUT_FIELDS)
-    with transaction(connection):
+    with transaction(connection, fence):
         connection.execute(f"""
             CREATE OR REPLACE TABLE store.plan AS
             WITH compared AS (
-                SELECT crm, kind, record_id, members.account_id, person, {desired}, {observed}
+                SELECT crm, kind, record_id, members.account_id, person, modified_at, {desired}, {observed},
+                    CASE WHEN scores.stage = previous_stages.stage THEN previous_stages.since END AS stage_since
                 FROM members JOIN store.records USING (crm, record_id, kind) JOIN scores USING (person)
+                LEFT JOIN previous_stages USING (person)
             ), reasoned AS (
-                SELECT * EXCLUDE ({observed}), {writes}, nullif(concat_ws(', ', {why}), '') AS why,
-                    md5(concat_ws('\x1e', {texts})) AS values_hash
+                SELECT * EXCLUDE ({observed}, modified_at), {writes}, nullif(concat_ws(', ', {why}), '') AS why,
+                    md5(concat_ws('\x1e', modified_at, {texts})) AS values_hash
                 FROM compared
             )
             SELECT crm, row_number() OVER (
-                    PARTITION BY crm ORDER BY "write.rating" OR "write.stage" DESC, account_id, record_id) AS tag,
+                    PARTITION BY crm ORDER BY refusals.record_id IS NOT NULL, "write.rating" OR "write.stage" DESC,
+                        account_id, record_id) AS tag,
                 "write.rating" OR "write.stage" AS crossing, refusals.record_id IS NOT NULL AS refused, reasoned.*
                     EXCLUDE (crm)
             FROM reasoned LEFT JOIN refusals USING (crm, record_id, values_hash)
@@ -106,19 +118,28 @@ def make(
     return [Planned(*row) for row in counts]
 
 
-def unnoted(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[str, str | None]]]:
-    """Per CRM (record id, stage) of records that hold the stage they should, though the journal knows of another.
+def unnoted(connection: duckdb.DuckDBPyConnection) -> dict[str, list[NotedStage]]:
+    """Per CRM the stages of records that hold what they should, though the journal knows otherwise.
 
-    So it is when a write took effect and its answer was lost. Needs `sync.mirror.views` and the engine's ``scores``.
+    The journal knows another stage of the record: a write took effect and its answer was lost. Or it knows another
+    stage of the person, from a record that was merged or converted, and no live record is left to be written.
+    Needs `sync.mirror.views` and the engine's ``scores``.
     """
-    found: dict[str, list[tuple[str, str | None]]] = {}
-    for crm, record_id, stage in connection.execute("""
-        SELECT crm, record_id, scores.stage FROM given_stages
-        JOIN members USING (crm, record_id) JOIN store.records USING (crm, record_id) JOIN scores USING (person)
-        WHERE given_stages.stage IS DISTINCT FROM scores.stage
-            AND nullif(trim("observed.stage"), '') IS NOT DISTINCT FROM scores.stage
+    found: dict[str, list[NotedStage]] = {}
+    for crm, *noted in connection.execute("""
+        WITH standing AS (
+            SELECT crm, record_id, person, scores.stage,
+                nullif(trim("observed.stage"), '') IS NOT DISTINCT FROM scores.stage AS held,
+                CASE WHEN scores.stage = previous_stages.stage THEN previous_stages.since END AS since,
+                scores.stage IS DISTINCT FROM previous_stages.stage AS moves
+            FROM members JOIN store.records USING (crm, record_id) JOIN scores USING (person)
+            LEFT JOIN previous_stages USING (person)
+        )
+        SELECT crm, record_id, standing.stage, standing.since FROM standing JOIN given_stages USING (crm, record_id)
+        WHERE held AND (given_stages.stage IS DISTINCT FROM standing.stage
+            OR (moves AND person NOT IN (SELECT person FROM standing WHERE NOT held)))
     """).fetchall():
-        found.setdefault(crm, []).append((record_id, stage))
+        found.setdefault(crm, []).append((noted[0], noted[1], noted[2]))
     return found
 
 
@@ -142,7 +163,9 @@ def acknowledge(
 ) -> None:
     """Note what the CRM holds now: `accepted` tags of the plan, and records that are `gone`.
 
-    `gone` has (kind, record id, why, successor id). All in one transaction; raises `LeaseLost`.
+    `gone` has (kind, record id, why, successor id). All in one transaction; raises `LeaseLost`. What was written is
+    newer in the CRM than the version we read, and is marked so by the least step of time: should a search index that
+    lags show the old version once more, it does not undo what is noted here.
     """
     values = ", ".join(
         f"{quoted(OBSERVED_PREFIX + field.name)} = CASE WHEN {quoted('write.' + field.name)} "
@@ -153,8 +176,9 @@ def acknowledge(
         if accepted:
             connection.register("accepted", pa.table({"tag": pa.array(accepted, pa.int64())}))
             connection.execute(
-                f"UPDATE store.records SET {values} FROM (SELECT * FROM store.plan JOIN accepted USING (tag) "
-                "WHERE crm = $crm) written WHERE records.crm = $crm AND records.record_id = written.record_id",
+                f"UPDATE store.records SET {values}, modified_at = records.modified_at + INTERVAL 1 MICROSECOND "
+                "FROM (SELECT * FROM store.plan JOIN accepted USING (tag) WHERE crm = $crm) written "
+                "WHERE records.crm = $crm AND records.record_id = written.record_id",
                 {"crm": crm},
             )
             connection.unregister("accepted")

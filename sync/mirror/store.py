@@ -129,6 +129,7 @@ class Mirror:
             for name in wanted.keys() - present.keys():
                 connection.execute(f"ALTER TABLE store.{table} ADD COLUMN {quoted(name)} {wanted[name]}")
         connection.execute("DELETE FROM store.cursors WHERE split_part(stream, '.', 1) IN ('records', 'accounts')")
+        connection.execute("DELETE FROM store.meta WHERE starts_with(key, 'whole.')")
 
 
 @contextlib.contextmanager
@@ -170,6 +171,16 @@ def set_meta(connection: duckdb.DuckDBPyConnection, key: str, value: str | None)
 def cursors(connection: duckdb.DuckDBPyConnection, crm: str) -> dict[str, str]:
     """Stream -> cursor up to which its rows are stored."""
     return dict(connection.execute("SELECT stream, cursor FROM store.cursors WHERE crm = ?", [crm]).fetchall())
+
+
+def is_whole(connection: duckdb.DuckDBPyConnection, crm: str) -> bool:
+    """Whether the mirror has once held all that the CRM has, of the attributes as they are mapped now."""
+    return meta(connection, f"whole.{crm}") is not None
+
+
+def set_whole(connection: duckdb.DuckDBPyConnection, crm: str, now: datetime) -> None:
+    """Every stream of the CRM has been read to its end."""
+    set_meta(connection, f"whole.{crm}", now.isoformat())
 
 
 def restart(connection: duckdb.DuckDBPyConnection, now: datetime) -> bool:

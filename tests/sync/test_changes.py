@@ -11,6 +11,7 @@ from sync_rig import TYPES, batch, fake_scores, mirror_at, record, store
 from connectors.base import CLEAR
 from scoring.facts import Table
 from sync import changes, identity
+from sync.errors import LeaseLost
 from sync.mirror import summary, views
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def plan(
         identity.resolve(con)
         views.build(con, types=TYPES, precedence=("salesforce", "hubspot"))
         fake_scores(con, desired)
-        planned = changes.make(con, min_change=min_change, refused=[refused])
+        planned = changes.make(con, min_change=min_change, refused=[refused], fence=1)
     (crm,) = planned
     assert crm.records == len(records)
     assert crm.unchanged == crm.records - crm.planned
@@ -115,6 +116,17 @@ def test_values_that_were_refused_before_are_marked_until_they_change(tmp_path: 
     assert not moved["1"].refused
 
 
+def test_a_plan_of_a_run_that_lost_its_lease_does_not_take_the_place_of_its_successors(tmp_path: Path) -> None:
+    with mirror_at(tmp_path / "mirror.duckdb").open() as con:
+        store(con, batch(Table.RECORDS, [record("hubspot", "1")]))
+        identity.resolve(con)
+        views.build(con, types=TYPES, precedence=("salesforce", "hubspot"))
+        fake_scores(con, {"1": DESIRED})
+        changes.make(con, min_change=1, refused=[], fence=3)
+        with pytest.raises(LeaseLost):
+            changes.make(con, min_change=1, refused=[], fence=2)
+
+
 def test_first_ratings_do_not_count_as_changes(tmp_path: Path) -> None:
     records = [
         record("hubspot", "same", observed=HELD),
@@ -130,5 +142,5 @@ def test_first_ratings_do_not_count_as_changes(tmp_path: Path) -> None:
         identity.resolve(con)
         views.build(con, types=TYPES, precedence=("salesforce", "hubspot"))
         fake_scores(con, desired)
-        changes.make(con, min_change=1, refused=[])
+        changes.make(con, min_change=1, refused=[], fence=1)
         assert summary.crowd(con) == summary.Crowd(people=6, in_both=0, rated=5, changing=3)

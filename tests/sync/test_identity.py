@@ -48,7 +48,7 @@ class UnionFind:
 
 def oracle(records: list[dict[str, Any]], removals: list[dict[str, Any]]) -> set[frozenset[str]]:
     found = UnionFind()
-    dead, by_address = set(), {}
+    dead, by_address, links = set(), {}, []
     removed = {f"{row['crm']}:{row['record_id']}": row["removed"] for row in removals}
     for row in records:
         key = f"{row['crm']}:{row['record_id']}"
@@ -60,13 +60,18 @@ def oracle(records: list[dict[str, Any]], removals: list[dict[str, Any]]) -> set
         if "@" in address and not address.startswith("info@"):
             found.union(key, by_address.setdefault(address, key))
         for link in row["links"] or ():
-            found.union(key, link)
+            found.find(link)
+            links.append((key, link))
     for row in removals:
         key = f"{row['crm']}:{row['record_id']}"
         if row["removed"] in {"merged", "converted"} and row["successor_id"]:
-            found.union(key, f"{row['crm']}:{row['successor_id']}")
+            links.append((key, f"{row['crm']}:{row['successor_id']}"))
         elif row["removed"] == "deleted":
             dead.add(key)
+    for one, other in links:
+        found.find(one), found.find(other)
+        if not dead & {one, other}:
+            found.union(one, other)
     groups = defaultdict(set)
     for key in found.parent:
         if key not in dead:

@@ -23,6 +23,7 @@ from sync.report import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from sqlalchemy import Connection
@@ -135,15 +136,17 @@ def test_outcomes_are_noted_once_per_record(journal: Journal) -> None:
 
 
 def test_a_stage_keeps_the_time_since_when_it_was_given(journal: Journal) -> None:
-    def give(stage: str | None, days: int) -> list[tuple[str, str, str, object]]:
-        given = [Given(str(number), stage) for number in range(1200)]
+    def give(stage: str | None, days: int, since: datetime | None = None) -> list[tuple[str, str, str, object]]:
+        given = [Given(str(number), stage, since) for number in range(1200)]
         journal.note_outcomes("hubspot", accepted=given, rejected=[], gone=[], now=NOW + timedelta(days=days))
         return list(chain.from_iterable(journal.stages()))
 
     assert ("hubspot", "7", "lead", ago(0)) in give("lead", 0)
-    assert ("hubspot", "7", "lead", ago(0)) in give("lead", 1)
+    assert ("hubspot", "7", "lead", ago(0)) in give("lead", 1, since=NOW)
     assert ("hubspot", "7", "customer", ago(-2)) in give("customer", 2)
-    assert give(None, 3) == []
+    assert ("hubspot", "7", "lead", ago(1)) in give("lead", 3, since=NOW - timedelta(days=1))
+    assert ("hubspot", "7", "lead", ago(-4)) in give("lead", 4), "new to the person"
+    assert give(None, 5) == []
 
 
 def test_runs_and_their_reports_come_back_as_they_went_in(journal: Journal) -> None:

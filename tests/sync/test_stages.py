@@ -73,3 +73,36 @@ def test_a_stage_whose_write_was_never_noted_counts_all_the_same(world: World, m
     world.run(approve=True)
     assert 20 <= int(world.salesforce.observed("E")["engagement_score"]) < 40
     assert world.salesforce.observed("E")["stage"] == "lead"
+
+
+def test_a_stage_that_was_left_does_not_come_back_from_a_record_that_was_merged_away(world: World) -> None:
+    """The lead kept in the CRM showed the lower stage all the while, so that nothing was left to be written."""
+    world.salesforce.put("E", email="eve@acme.example", kind="lead")
+    world.salesforce.put("F", email="fay@acme.example", kind="lead")
+    world.run()
+    look_at_prices_twice(world)
+    world.clock.advance(60)
+    world.run()
+    assert (given(world)["E"], given(world)["F"]) == ("lead", "subscriber")
+    world.clock.advance(40 * DAY)
+    world.salesforce.remove("E", "merged", "F")
+    world.run(approve=True)
+    assert world.salesforce.observed("F")["stage"] == "subscriber"
+    world.salesforce.do("one more", "F", url="/pricing", occurred_at=world.clock.now().replace(tzinfo=None))
+    world.run(approve=True)
+    assert 20 <= int(world.salesforce.observed("F")["engagement_score"]) < 40
+    assert world.salesforce.observed("F")["stage"] == "subscriber"
+
+
+def test_the_time_in_a_stage_goes_on_through_a_conversion(world: World) -> None:
+    world.salesforce.put("E", email="eve@acme.example", kind="lead")
+    look_at_prices_twice(world)
+    world.run()
+    world.clock.advance(10 * DAY)
+    world.salesforce.remove("E", "converted", "C")
+    world.salesforce.put("C", email="eve@acme.example")
+    world.run(approve=True)
+    journal = open_journal(world.settings)
+    since = {record_id: since for chunk in journal.stages() for _, record_id, _, since in chunk}
+    journal.close()
+    assert since["C"] == ago(0)
