@@ -107,7 +107,8 @@ class Budget:
         """What an answer says: the window's limit, and how much of it is left by the server's own count.
 
         Our count holds all that the server has counted of us and what is still on its way. So when the server knows
-        of less than is left by our count, the difference is taken by somebody else.
+        of less than is left by our count, the difference is taken by somebody else; and when both counts add up to the
+        limit, nobody else is there.
         """
         with self._lock:
             if limit is not None and 0 < limit < self._limit:
@@ -117,6 +118,9 @@ class Budget:
                 return
             now = self._clock.monotonic()
             left = sum(moment <= now for moment in self._free_at)
+            if limit is not None and remaining + self.size - left >= limit:
+                self._grow(self._limit, now)
+                return
             for _ in range(left - max(0, remaining)):
                 heapq.heapreplace(self._free_at, now + self._window)
 
@@ -124,8 +128,11 @@ class Budget:
         while self.size > size:
             heapq.heappop(self._free_at)
 
+    def _grow(self, size: int, now: float) -> None:
+        while self.size < size:
+            heapq.heappush(self._free_at, now)
+
     def _recover(self, now: float) -> None:
         if self.size < self._limit and now >= self._next_step:
-            for _ in range(min(self._limit - self.size, math.ceil(self._limit * RECOVER))):
-                heapq.heappush(self._free_at, now)
+            self._grow(min(self._limit, self.size + math.ceil(self._limit * RECOVER)), now)
             self._next_step = now + self._window

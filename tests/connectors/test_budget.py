@@ -109,6 +109,21 @@ def test_10_calls_that_others_make_are_left_to_them(clock: FakeClock) -> None:
     assert spend(budget, clock, 1)[0] >= 10.0
 
 
+def test_10_when_the_servers_count_holds_none_but_ours_all_of_the_allowance_is_back_at_once(clock: FakeClock) -> None:
+    budget = Budget(100, 10.0, clock)
+    budget.pause(10.0)
+    clock.advance(10.0)
+    spend(budget, clock, 5)
+    budget.learn(limit=100, remaining=40)
+    assert budget.size == 75, "somebody else is there"
+    clock.advance(11.0)
+    spend(budget, clock, 5)
+    budget.learn(limit=100, remaining=96)
+    assert budget.size == 100
+    assert spend(budget, clock, 95)[-1] == clock.monotonic() == 21.0
+    assert budget.acquire() > 0
+
+
 def test_10_a_lower_limit_is_believed_and_a_higher_one_is_not_used(clock: FakeClock) -> None:
     budget = Budget(190, 10.0, clock)
     budget.learn(limit=250)
