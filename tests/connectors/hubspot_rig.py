@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from unittest import mock
 
 from pydantic import SecretStr
@@ -33,6 +33,17 @@ class HubSpotRig:
     kind = "contact"
     record_streams = ("records",)
     activity_streams = ("activities.calls",)
+
+    limits = (
+        {"name": "rate_429"},
+        {"name": "rate_429", "retry_after": 5},
+        {"name": "rate_429", "policy": "SECONDLY"},
+        {"name": "rate_429", "policy": "SECONDLY", "as_category": True, "retry_after": 2},
+        {"name": "rate_429", "policy": "TEN_SECONDLY_ROLLING", "as_category": True},
+        {"name": "migration_477", "retry_after": 20},
+    )
+    daily_limit: ClassVar = {"name": "daily_429"}
+    ways_to_push: ClassVar = ({},)
 
     def __init__(self, portal: Portal, url: str) -> None:
         self.portal = portal
@@ -75,6 +86,9 @@ class HubSpotRig:
     def merge(self, keeper: str, other: str) -> str:
         return self.portal.merge(keeper, other)
 
+    def convert(self, record_id: str) -> None:
+        """A contact stays a contact."""
+
     def log_activity(self, record_id: str, number: int) -> None:
         now = self.clock.now()
         call = self.portal.create(
@@ -99,6 +113,9 @@ class HubSpotRig:
 
     def expire_token(self, after_calls: int = 0) -> None:
         self.troubles.set("expire_token", skip=after_calls)
+
+    def take_name(self, field: str) -> None:
+        self.portal.define("contacts", fields.property_of(field), type="date", fieldType="date")
 
     def limit(self, times: int) -> None:
         self.troubles.set("rate_429", times=times)

@@ -44,6 +44,9 @@ class Rig(Protocol):
     kind: str  # the kind of record that `person` makes: "contact" or "lead"
     record_streams: Sequence[str]  # every stream of table `records`
     activity_streams: Sequence[str]  # every stream of table `activities` that `log_activity` may show up in
+    limits: Sequence[Mapping[str, Any]]  # every "come back later" of the CRM, as arguments of `troubles.set`
+    daily_limit: Mapping[str, Any]  # "come back tomorrow"
+    ways_to_push: Sequence[Mapping[str, Any]]  # settings under which a push goes another way
     clock: SandboxClock
     journal: CallJournal
     troubles: Troubles
@@ -69,6 +72,10 @@ class Rig(Protocol):
         """Merge two persons; the survivor's id."""
         ...
 
+    def convert(self, record_id: str) -> str | None:
+        """Turn the person into another kind of record, whose id is given; None where a CRM knows no such thing."""
+        ...
+
     def log_activity(self, record_id: str, number: int) -> None:
         """Log a finished call on the person, whose subject or title is ``call <number>``."""
         ...
@@ -91,6 +98,10 @@ class Rig(Protocol):
 
     def expire_token(self, after_calls: int = 0) -> None:
         """After so many further calls the token then in use is refused, once; a new one can be had."""
+        ...
+
+    def take_name(self, field: str) -> None:
+        """Somebody has made a field of the name under which output field `field` is written, of another type."""
         ...
 
     def limit(self, times: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from unittest import mock
 
 from pydantic import SecretStr
@@ -32,6 +32,15 @@ class SalesforceRig:
     kind = "lead"
     record_streams = ("records.lead", "records.contact")
     activity_streams = ("activities.tasks",)
+
+    limits = (
+        {"name": "concurrent_limit"},
+        {"name": "server_unavailable"},
+        {"name": "status", "code": 420},
+        {"name": "status", "code": 429},
+    )
+    daily_limit: ClassVar = {"name": "daily_limit"}
+    ways_to_push: ClassVar = ({}, {"bulk_above": 3})
 
     def __init__(self, org: Org, url: str) -> None:
         self.org = org
@@ -84,6 +93,9 @@ class SalesforceRig:
         self.org.merge("Lead", keeper, [other])
         return keeper
 
+    def convert(self, record_id: str) -> str:
+        return self.org.convert(record_id)
+
     def log_activity(self, record_id: str, number: int) -> None:
         now = self.clock.now()
         values = {
@@ -112,6 +124,9 @@ class SalesforceRig:
 
     def expire_token(self, after_calls: int = 0) -> None:
         self.troubles.set("session_expired", skip=after_calls)
+
+    def take_name(self, field: str) -> None:
+        self.org.define("Lead", fields.WRITTEN[field], "date")
 
     def limit(self, times: int) -> None:
         self.troubles.set("concurrent_limit", times=times)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -251,3 +252,45 @@ def test_types_and_order_of_columns_follow_the_mapping(rig: Rig) -> None:
     ]
     found = [name for name in batch.rows.schema.names if name.startswith(ATTRIBUTE_PREFIX)]
     assert found == [ATTRIBUTE_PREFIX + name for name in BUILT_IN]
+
+
+def test_a_conversion_names_the_record_the_person_lives_on_in(rig: Rig) -> None:
+    ids = people(rig, 3)
+    rig.settle()
+    facts = Facts().pull(rig.connector())
+    successor = rig.convert(ids[1])
+    if successor is None:
+        pytest.skip(f"{rig.crm} converts nobody")
+    rig.settle()
+    facts.pull(rig.connector())
+    [gone] = facts.tables[Table.REMOVALS].values()
+    assert (gone["record_id"], gone["removed"]) == (ids[1], Removed.CONVERTED)
+    assert gone["successor_id"] == successor
+    assert facts.column("email")[successor] == "person1@example.com"
+    assert facts.records().keys() == {ids[0], ids[2], successor}
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_every_stream_can_be_resumed_from_every_batchs_cursor(rig: Rig, first: bool) -> None:
+    ids = people(rig, 6)
+    start = Facts()
+    if not first:
+        rig.settle()
+        start.pull(rig.connector())
+    for number, record_id in enumerate(ids):
+        rig.log_activity(record_id, number)
+    rig.edit(ids[0], job_title="Edited")
+    rig.merge(ids[1], ids[2])
+    rig.delete(ids[3])
+    rig.settle()
+    for stream in [stream.name for stream in rig.connector().streams()]:
+        batches = list(rig.connector().pull(stream, start.cursors.get(stream)))
+        whole = copy.deepcopy(start)
+        for batch in batches:
+            whole.store(stream, batch)
+        for stop in range(1, len(batches) + 1):
+            facts = copy.deepcopy(start)
+            for batch in batches[:stop]:
+                facts.store(stream, batch)
+            facts.pull(rig.connector(), [stream])
+            assert facts.comparable() == whole.comparable(), (stream, stop)

@@ -132,18 +132,6 @@ def test_limits_delay_a_push_but_lose_nothing(ready: Rig) -> None:
     assert connector.usage().waited_s > 0
 
 
-def test_a_token_may_expire_at_any_call_of_a_push(ready: Rig) -> None:
-    ids = people(ready, 150)
-    ready.journal.clear()
-    push(ready, changes_for(ready, ids, fit_score=0))
-    for at in range(len(ready.journal)):
-        ready.troubles.clear()
-        ready.expire_token(after_calls=at)
-        outcomes = push(ready, changes_for(ready, ids, fit_score=at + 1))
-        assert {outcome.status for outcome in outcomes.values()} == {Status.ACCEPTED}
-        assert {ready.stored(record_id, "fit_score") for record_id in ids} == {str(at + 1)}
-
-
 def test_a_crm_that_stays_away_stops_the_push_with_state_known(ready: Rig) -> None:
     ids = people(ready, 5)
     connector = ready.connector()

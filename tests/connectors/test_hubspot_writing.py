@@ -194,13 +194,6 @@ def test_72_values_near_midnight_and_digits_keep_their_meaning(ready: HubSpotRig
     assert ready.stored(record_id, "reasons") == "007"
 
 
-def test_provision_refuses_a_clash_before_writing_anything(hub: HubSpotRig) -> None:
-    hub.portal.define("contacts", "leadgrade_fit_score", type="string", fieldType="text")
-    with pytest.raises(ConfigProblem, match="leadgrade_fit_score exists with type string, not number"):
-        hub.connector().provision(dry_run=False)
-    assert hub.journal.writes() == []
-
-
 def test_63_provision_mends_options_and_keeps_those_of_others(ready: HubSpotRig) -> None:
     definition = ready.portal.properties["contacts"]["leadgrade_trend"]
     definition["options"] = [
