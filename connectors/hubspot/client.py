@@ -145,7 +145,7 @@ class Client:
         try:
             response = self._door.call(request)
         except LimitReached as used_up:
-            used_up.resets_at = used_up.resets_at or self.day.ours.resets_at(self._clock.now())
+            used_up.resets_at = used_up.resets_at or self.day.ends(self._clock.now())
             raise
         self._heed_deprecation(request, response)
         date = response.headers.get("date")

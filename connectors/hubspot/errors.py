@@ -161,7 +161,7 @@ def _too_many(request: Request, response: Response, problem: Problem) -> Verdict
         return LimitReached(
             "the account's daily allowance of API calls is used up.",
             crm=CRM,
-            remedy="State is saved; run again when the account's day is over.",
+            remedy="State is saved; run again after midnight in the account's time zone.",
             request_id=problem.request_id,
         )
     search = request.budget == "search" or problem.policy == "SECONDLY"

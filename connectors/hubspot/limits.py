@@ -27,11 +27,14 @@ def heed(headers: Mapping[str, str], window: Budget) -> None:
 
 
 class Day:
-    """Calls of the account's day. `utc_offset` is the account's; `left` is None where HubSpot does not tell."""
+    """Calls of the account's day. `left` is None where HubSpot does not tell.
+
+    `utc_offset` is the account's, None until it has said who it is; the day is UTC's until then.
+    """
 
     def __init__(self, share: float, clock: Clock) -> None:
         self.ours = DailyShare(share, clock, crm="hubspot", setting="hubspot.daily_share", midnight=self._midnight)
-        self.utc_offset = timedelta()
+        self.utc_offset: timedelta | None = None
         self.left: int | None = None
 
     def note(self, headers: Mapping[str, str]) -> None:
@@ -42,9 +45,13 @@ class Day:
             self.left = left
             self.ours.learn(limit - left, limit)
 
+    def ends(self, now: datetime) -> datetime | None:
+        """When the next day begins; None while nobody knows the account's time zone."""
+        return None if self.utc_offset is None else self.ours.resets_at(now)
+
     def _midnight(self, now: datetime) -> datetime:
-        local = now + self.utc_offset
-        return local.replace(hour=0, minute=0, second=0, microsecond=0) - self.utc_offset
+        offset = self.utc_offset or timedelta()
+        return (now + offset).replace(hour=0, minute=0, second=0, microsecond=0) - offset
 
 
 def _number(headers: Mapping[str, str], name: str) -> int | None:
