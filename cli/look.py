@@ -101,7 +101,7 @@ def rejects(
     import csv
     import sys
 
-    from cli.output import listing
+    from cli.output import listing, writing
     from insights.status import open_rejects
 
     given = context_of(context)
@@ -109,7 +109,7 @@ def rejects(
     if do is RejectsDo.LIST:
         listing(rows, output, title="Refused rows", empty="No row is refused at present.")
         return
-    with to.open("w", encoding="utf-8", newline="") as file:
+    with writing(to), to.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]) if rows else ["crm", "record_id", "reason"])
         writer.writeheader()
         writer.writerows(rows)

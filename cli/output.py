@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,8 @@ import orjson
 from cli.context import Output
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from rich.console import Console
 
@@ -24,6 +26,19 @@ def console() -> Console:
 
     is_terminal = sys.stdout.isatty()
     return Console(width=None if is_terminal else WIDTH_WITHOUT_TERMINAL, highlight=False, soft_wrap=False)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """A block that writes `path`: one that cannot be written is the user's to mend (ConfigError)."""
+    from config.errors import ConfigError
+
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(
+            f"this cannot be written ({error.strerror}).", file=path, remedy="Choose another place."
+        ) from None
 
 
 def show_json(value: Any) -> None:

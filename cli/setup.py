@@ -34,16 +34,19 @@ def init(
 
 def write_starting_files(folder: Path) -> Iterator[tuple[Path, bool]]:
     """Write the files to start from; each path, and whether it was written (False: it was there)."""
+    from cli.output import writing
+
     files = {
         "leadgrade.yaml": (resources.files("cli") / "templates" / "leadgrade.yaml").read_text(encoding="utf-8"),
         "scoring.yaml": (resources.files("config") / "presets" / "b2b-saas.yaml").read_text(encoding="utf-8"),
         ".env.example": ENV_EXAMPLE,
     }
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         path = folder / name
+        # "x" refuses an existing file, also one that appeared a moment ago.
         try:
-            # "x" refuses an existing file, also one that appeared a moment ago.
             with path.open("x", encoding="utf-8") as file:
                 file.write(text)
         except FileExistsError:
@@ -63,13 +66,15 @@ def schema(
     """
     import json
 
+    from cli.output import writing
     from config.model import json_schema
 
     text = json.dumps(json_schema(), indent=2) + "\n"
     if write is None:
         sys.stdout.write(text)
     else:
-        write.write_text(text, encoding="utf-8")
+        with writing(write):
+            write.write_text(text, encoding="utf-8")
         sys.stderr.write(f"{write} written\n")
 
 

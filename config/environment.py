@@ -10,7 +10,7 @@ from pydantic import BaseModel, SecretStr, create_model
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsError
 
 from config.errors import ConfigError
-from config.yaml_file import Loc, known_keys, known_types
+from config.yaml_file import Loc, Misfit, known_keys, known_types
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -60,7 +60,11 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     result = {key: value for key, value in below.items() if value is not None or key not in above}
     for key, value in above.items():
         under = result.get(key)
-        result[key] = _merged(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
+        if not isinstance(value, dict) or under is None:
+            result[key] = value
+        elif isinstance(under, dict):
+            result[key] = _merged(under, value)
+        # A section that the file spells wrongly stays, to be told with its line.
     return result
 
 
@@ -92,6 +96,21 @@ def _is_secret(model: type[BaseModel], loc: Loc, value: object) -> bool:
     return bool(loc) and SecretStr in known_types(model, loc)
 
 
+def whole_secret(value: SecretStr) -> SecretStr:
+    """The secret without surrounding blanks. Raises Misfit for one that was not copied as it is.
+
+    Tokens and client secrets are printable ASCII; anything else (an ellipsis of a screen or a manual, a line break)
+    could not even be sent.
+    """
+    text = value.get_secret_value().strip()
+    if not (text.isascii() and text.isprintable()):
+        raise Misfit(
+            "this holds a character that no token or secret has, such as … or a line break.",
+            remedy="Copy the whole of it once more.",
+        )
+    return SecretStr(text)
+
+
 def secret_from_file(path: Path, key: str) -> SecretStr:
     """The secret kept in the file at `path`, without surrounding blanks; `key` names the setting in messages."""
     try:
@@ -103,4 +122,7 @@ def secret_from_file(path: Path, key: str) -> SecretStr:
         ) from None
     if not text:
         raise ConfigError(f"the file {path} that {key!r} names is empty.", remedy="Put the secret into it.")
-    return SecretStr(text)
+    try:
+        return whole_secret(SecretStr(text))
+    except Misfit as misfit:
+        raise ConfigError(str(misfit), file=path, remedy=misfit.remedy) from None

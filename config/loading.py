@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from config.environment import secret_from_file, secrets_in_file, variable, with_environment
 from config.errors import ConfigError, ConfigErrors
 from config.settings import HubSpotSettings, SalesforceSettings, Section, Settings
-from config.yaml_file import did_you_mean, read, validate
+from config.yaml_file import did_you_mean, known_places, read, validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -82,8 +82,8 @@ def _unknown_variables(env: Mapping[str, str]) -> Iterator[ConfigError]:
     for name in env:
         key = name.upper().removeprefix("LEADGRADE_").split("__")[0].lower()
         if name.upper().startswith("LEADGRADE_") and key not in {"config", *Settings.model_fields}:
-            known = [variable((field,)) for field in Settings.model_fields]
-            yield ConfigError("this variable sets nothing.", file=name, remedy=did_you_mean(name, known))
+            known = [variable(loc) for loc in known_places(Settings)]
+            yield ConfigError("this variable sets nothing.", file=name, remedy=did_you_mean(name.upper(), known))
 
 
 def _anchored(section: S, base: Path) -> S:

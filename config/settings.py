@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
-from config.attributes import COMPUTED
+from config.attributes import BUILT_IN, COMPUTED
+from config.environment import whole_secret
 from config.yaml_file import Misfit
 
 
@@ -58,10 +59,18 @@ def _cron(expression: str) -> str:
     return expression
 
 
+def _api_version(version: str) -> str:
+    number, _, rest = version.partition(".")
+    if not number.isdecimal() or rest != "0":
+        raise Misfit("this is not a version of Salesforce's API.", remedy="Write it as 67.0.")
+    return version
+
+
 Flag = Annotated[bool, BeforeValidator(_flag)]
 """Only true and false: the text "no" must never come to mean yes."""
 Url = Annotated[str, AfterValidator(_safe_url)]
 Cron = Annotated[str, AfterValidator(_cron)]
+Secret = Annotated[SecretStr, AfterValidator(whole_secret)]
 
 
 class Section(BaseModel):
@@ -87,12 +96,12 @@ class HubSpotSettings(Section):
     base_url: Url = "https://api.hubapi.com"
     api_version: HubSpotVersion = "v3"  # v3 stands for v1 to v4, whichever serves a resource
     portal_id: int | None = None  # pinned; another portal is refused before anything is read
-    access_token: SecretStr | None = None
+    access_token: Secret | None = None
     access_token_file: Path | None = None
     client_id: str | None = None  # OAuth: with client_secret and refresh_token
-    client_secret: SecretStr | None = None
+    client_secret: Secret | None = None
     client_secret_file: Path | None = None
-    refresh_token: SecretStr | None = None
+    refresh_token: Secret | None = None
     refresh_token_file: Path | None = None
     requests_per_10_s: int = Field(default=190, ge=1)  # private app on Professional and Enterprise
     searches_per_s: int = Field(default=5, ge=1)  # per account, all apps together
@@ -112,12 +121,12 @@ class SalesforceSettings(Section):
     org_id: str | None = None  # pinned; 15 or 18 characters
     auth: Literal["client_credentials", "jwt", "refresh_token"] = "client_credentials"
     client_id: str | None = None
-    client_secret: SecretStr | None = None
+    client_secret: Secret | None = None
     client_secret_file: Path | None = None
     username: str | None = None  # jwt
     private_key_file: Path | None = None  # jwt
     refresh_token_file: Path | None = None  # refresh_token; rewritten whenever Salesforce gives a new one
-    api_version: str = "67.0"
+    api_version: Annotated[str, AfterValidator(_api_version)] = "67.0"
     daily_share: float = Field(default=0.25, gt=0, le=1)  # of the organisation's daily calls that we may use
     bulk_above: int = Field(default=2000, ge=0)  # rows above which Bulk API 2.0 is used
     look_back_s: int = Field(default=600, ge=0)  # late commits: how far each incremental read overlaps the last
@@ -168,13 +177,19 @@ class Settings(Section):
     schedule: ScheduleSettings = ScheduleSettings()
 
     @model_validator(mode="after")
-    def _attributes_are_free(self) -> Self:
-        for name in self.attributes:
+    def _attributes_have_a_place(self) -> Self:
+        for name, attribute in self.attributes.items():
             if name in COMPUTED:
                 raise Misfit(
                     f"{name!r} is known of every person and cannot be mapped.",
                     loc=("attributes", name),
                     remedy="Choose another name.",
+                )
+            if name not in BUILT_IN and attribute.hubspot is None and not attribute.salesforce:
+                raise Misfit(
+                    f"{name!r} stands in neither CRM and would always be unknown.",
+                    loc=("attributes", name),
+                    remedy="Name the property under `hubspot:` or the field under `salesforce:`.",
                 )
         return self
 

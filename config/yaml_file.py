@@ -87,6 +87,8 @@ def read(path: Path) -> Document:
         raise ConfigError("this is a folder, not a file.", file=path) from None
     except PermissionError:
         raise ConfigError("this file may not be read.", file=path, remedy="Change its permissions.") from None
+    except OSError as error:
+        raise ConfigError(f"this cannot be read ({error.strerror}).", file=path, remedy="Check the path.") from None
     except UnicodeDecodeError:
         raise ConfigError("this is not UTF-8 text.", file=path, remedy="Save it as UTF-8.") from None
     return parse(text, path)
@@ -102,8 +104,13 @@ def parse(text: str, file: Path) -> Document:
             f"{key!r} stands here a second time.", file=file, line=_line(error), remedy="Keep one of them."
         ) from None
     except MarkedYAMLError as error:
+        problem = error.problem or error.context or "it cannot be read"
+        if "'\\t'" in problem:
+            raise ConfigError(
+                "a tab stands here.", file=file, line=_line(error), remedy="YAML is indented with spaces alone."
+            ) from None
         raise ConfigError(
-            f"this is not YAML: {error.problem or error.context or 'it cannot be read'}.",
+            f"this is not YAML: {problem}.",
             file=file,
             line=_line(error),
             remedy="Look at indentation, quotes and colons here and one line above.",
@@ -224,6 +231,15 @@ def known_keys(model: type[BaseModel], loc: Loc) -> set[str]:
         here = inner or here
     models = [kind for annotation in here for kind in _models(annotation)]
     return {name for kind in models for name in _fields(kind)}
+
+
+def known_places(model: type[BaseModel]) -> list[Loc]:
+    """Where a value may stand in `model`, sections inside sections; keys of the user's own making excepted."""
+    places: list[Loc] = []
+    for name, annotation in _fields(model).items():
+        inner = [place for section in _models(annotation) for place in known_places(section)]
+        places += [(name, *place) for place in inner] or [(name,)]
+    return places
 
 
 def known_types(model: type[BaseModel], loc: Loc) -> list[Any]:

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 SETTINGS = Settings(
-    attributes={"seats": AttributeSetting(type="number"), "trial_ends": AttributeSetting(type="date")},
+    attributes={
+        "seats": AttributeSetting(type="number", hubspot="seats"),
+        "trial_ends": AttributeSetting(type="date", hubspot="trial_ends"),
+    },
 )
 TYPES = attribute_types(SETTINGS)
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from connectors.door import TransportError
 from connectors.errors import AuthStop, ConfigProblem, ConnectorError
+from connectors.salesforce.network import reason
 from connectors.salesforce.refresh import CRM, GrantRefused, TokenFile, refresh
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ class SessionTokens:
         except GrantRefused as error:
             raise self._refusal(error.code, error.description) from None
         except requests.RequestException as error:
-            raise TransportError(f"login: {type(error).__name__}", sent=False) from None
+            raise TransportError(f"login: {reason(error)}", sent=False) from None
         except ConnectorError as error:
             self._final = error
             raise
@@ -210,7 +211,7 @@ class SessionTokens:
 
     def _refusal(self, code: Any, description: str) -> Exception:
         if not isinstance(code, str) or code in _PASSING:  # no JSON, no OAuth error: an edge's page
-            return TransportError(f"login: status {code}", sent=False)
+            return TransportError(f"login: {code or 'no answer of a Salesforce login'}", sent=False)
         if "client" in code:
             remedy = "Check salesforce.client_id and the client secret."
         elif "approved" in description:

@@ -23,6 +23,7 @@ from connectors.errors import ConnectorBug
 from connectors.salesforce.auth import LOOPBACK, STAND_IN, SessionTokens, host_of
 from connectors.salesforce.errors import CRM, NotThere, judge
 from connectors.salesforce.limits import Quota
+from connectors.salesforce.network import reason, was_sent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,9 +42,6 @@ CALLS_PER_S: Final = 50
 """Salesforce sets no rate for short calls; this only keeps a loop gone wrong from eating the day's quota."""
 
 CHUNK_BYTES: Final = 1 << 20
-
-_NOT_CONNECTED: Final = ("NewConnectionError", "NameResolutionError")
-"""Causes deep inside an error of `requests`: no connection was made, or no address was found for the name."""
 
 PAGE_ROWS: Final = 2_000
 """Records of one page of a query that we ask for; the most that is given."""
@@ -180,7 +178,7 @@ class Client:
             ):
                 content = _take(answer, request.stream_to)
         except requests.RequestException as error:
-            raise TransportError(_reason(error), sent=_was_sent(error)) from None
+            raise TransportError(reason(error), sent=was_sent(error)) from None
         response = Response(answer.status_code, {k.lower(): v for k, v in answer.headers.items()}, content)
         self.quota.note(response.headers)
         return response
@@ -273,17 +271,3 @@ def _take(answer: requests.Response, path: Path | None) -> bytes:
         for chunk in answer.iter_content(CHUNK_BYTES):
             file.write(chunk)
     return b""
-
-
-def _was_sent(error: requests.RequestException) -> bool:
-    if isinstance(error, requests.ConnectTimeout | requests.exceptions.SSLError):
-        return False
-    return not any(cause in repr(error) for cause in _NOT_CONNECTED)
-
-
-def _reason(error: requests.RequestException) -> str:
-    if isinstance(error, requests.Timeout):
-        return "timeout"
-    if isinstance(error, requests.exceptions.SSLError):
-        return "TLS failed"
-    return "connection lost" if _was_sent(error) else "no connection"

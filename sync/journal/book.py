@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import URL, create_engine, delete, event, func, insert, select, update
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 
+from sync import folder as state_folder
 from sync.errors import StateUnusable
 from sync.journal import migrations, tables
 
@@ -56,7 +57,7 @@ class Journal:
     """
 
     def __init__(self, url: str | URL) -> None:
-        self.engine: Engine = create_engine(url)
+        self.engine: Engine = _engine(url)
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _set_up_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
@@ -79,7 +80,7 @@ class Journal:
         """The journal at `url`, or by default in a SQLite file in `folder`."""
         if url:
             return cls(url)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        state_folder.ensure(folder)
         return cls(URL.create("sqlite", database=str(folder / "journal.db")))
 
     def close(self) -> None:
@@ -251,6 +252,19 @@ def _reject(crm: str, row: Reject, before: Mapping[str, Any], now: datetime) -> 
         "last_seen": now,
         "attempts": known.attempts + 1 if known else 1,
     }
+
+
+def _engine(url: str | URL) -> Engine:
+    check = "Check store.journal_url: a SQLAlchemy URL such as postgresql+psycopg://host/leadgrade."
+    try:
+        return create_engine(url)
+    except ArgumentError:  # its text may repeat the URL, and with it a password
+        raise StateUnusable("The journal's URL names no kind of database that is known.", remedy=check) from None
+    except ModuleNotFoundError as error:
+        raise StateUnusable(
+            f"The journal's database needs the Python package {error.name!r}, which is not installed.",
+            remedy="Install it into Leadgrade's environment, or leave store.journal_url away for SQLite.",
+        ) from None
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:

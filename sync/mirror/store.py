@@ -11,6 +11,7 @@ import duckdb
 import orjson
 
 from scoring.facts import ATTRIBUTE_PREFIX, Table
+from sync import folder
 from sync.errors import LeaseLost, MirrorBusy, StateUnusable
 from sync.mirror.tables import SCHEMA_VERSION, create_all, quoted, typed_columns
 
@@ -63,7 +64,7 @@ class Mirror:
         Raises `MirrorBusy` when another process keeps the file locked, `StateUnusable` when it is damaged, of a
         newer version, or when the work inside the block needs more memory than allowed.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.ensure(self.path.parent)
         connection = self._connect()
         try:
             connection.execute("SET TimeZone = 'UTC'")
@@ -85,7 +86,7 @@ class Mirror:
             except duckdb.Error as error:
                 text = str(error)
                 if "Could not set lock" not in text:
-                    reason = text.splitlines()[0].rstrip(".")
+                    reason = text.splitlines()[0].rstrip(".!")
                     raise StateUnusable(
                         f"The mirror {self.path} cannot be read: {reason}.", remedy=_DELETE_IT
                     ) from error

@@ -57,6 +57,19 @@ CASES = {
         [r"leadgrade\.yaml:\d+: 'access_token' is a secret", "set LEADGRADE_HUBSPOT__ACCESS_TOKEN"],
         settings=("hubspot:", "hubspot:\n  access_token: pat-canary"),
     ),
+    "settings: secret not copied as it is": Case(
+        2,
+        ["LEADGRADE_HUBSPOT__ACCESS_TOKEN: this holds a character that no token", "Copy the whole"],
+        env={"LEADGRADE_HUBSPOT__ACCESS_TOKEN": "pat-eu1-canary…"},
+    ),
+    "settings: state kept in a file": Case(
+        2, [r"folder .*scoring\.yaml cannot be made", r"Set store\.path"], env={"LEADGRADE_STORE__PATH": "scoring.yaml"}
+    ),
+    "settings: journal in a database nobody knows": Case(
+        2,
+        ["journal's URL", r"Check store\.journal_url"],
+        env={"LEADGRADE_STORE__JOURNAL_URL": "nosuch://u:canary@127.0.0.1/x"},
+    ),
     "settings: typo": Case(
         2, [r"leadgrade\.yaml:\d+: unknown key 'writs'", "Did you mean 'writes'"], settings=("writes:", "writs:")
     ),
@@ -82,7 +95,7 @@ CASES = {
         5, ["hubspot: ", "no connection", "address"], env={"LEADGRADE_HUBSPOT__BASE_URL": NOWHERE}
     ),
     "Salesforce unreachable": Case(
-        5, ["salesforce: ", "Connection", "address"], env={"LEADGRADE_SALESFORCE__LOGIN_URL": NOWHERE}
+        5, ["salesforce: ", "login: no connection", "address"], env={"LEADGRADE_SALESFORCE__LOGIN_URL": NOWHERE}
     ),
 }
 

@@ -34,7 +34,8 @@ def test_init_writes_three_files_and_leaves_what_is_there_alone(tmp_path: Path) 
 def test_what_init_writes_can_be_used_as_it_is(tmp_path: Path) -> None:
     leadgrade("init", "new/folder", cwd=tmp_path)
     folder = tmp_path / "new" / "folder"
-    settings = load(folder / "leadgrade.yaml", CREDENTIALS)
+    own = CREDENTIALS | {"LEADGRADE_SALESFORCE__LOGIN_URL": "https://acme.my.salesforce.com"}
+    settings = load(folder / "leadgrade.yaml", own)
     assert settings.crms == ("hubspot", "salesforce")
     model = load_model(settings.scoring, attribute_types(settings))
     assert run_examples(model) == []
@@ -55,6 +56,24 @@ def test_schema_is_printed_or_written(tmp_path: Path) -> None:
     assert written.returncode == 0
     assert written.stdout == ""
     assert json.loads((tmp_path / "model.schema.json").read_text()) == schema
+
+
+@pytest.mark.parametrize(
+    "command", [("schema", "--write", "here"), ("rejects", "export", "--to", "here"), ("init", "here/leadgrade.yaml/x")]
+)
+def test_a_file_that_cannot_be_written_is_named(command: tuple[str, ...], tmp_path: Path) -> None:
+    list(write_starting_files(tmp_path))
+    list(write_starting_files(tmp_path / "here"))
+    done = leadgrade(*command, cwd=tmp_path, env=CREDENTIALS)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"leadgrade: {command[-1]}: this cannot be written" in done.stderr
+
+
+def test_the_starting_settings_ask_for_the_organisations_own_address(tmp_path: Path) -> None:
+    list(write_starting_files(tmp_path))
+    done = leadgrade("check", cwd=tmp_path, env=CREDENTIALS)
+    assert done.returncode == 2
+    assert "Set salesforce.login_url" in done.stderr
 
 
 @pytest.fixture

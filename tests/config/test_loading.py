@@ -221,7 +221,7 @@ def test_a_moved_attribute_keeps_its_type(tmp_path: Path) -> None:
         pytest.param(
             "hubspot: {}\n",
             {"LEADGRADE_HUBSPOTT__PORTAL_ID": "1"},
-            ["LEADGRADE_HUBSPOTT__PORTAL_ID: this variable sets nothing. Did you mean 'LEADGRADE_HUBSPOT'?"],
+            ["LEADGRADE_HUBSPOTT__PORTAL_ID: this variable sets nothing. Did you mean 'LEADGRADE_HUBSPOT__PORTAL_ID'?"],
             id="typo in a variable's section",
         ),
         pytest.param(
@@ -287,3 +287,55 @@ def test_effective_settings_say_where_they_come_from_and_hide_secrets(tmp_path: 
     assert rows["writes.enabled"] == ("False", "LEADGRADE_WRITES__ENABLED")
     assert rows["hubspot.access_token"] == ("**********", "LEADGRADE_HUBSPOT__ACCESS_TOKEN")
     assert "canary" not in str(rows)
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("LEADGRADE_HUBSPOT_ACCESS_TOKEN", "LEADGRADE_HUBSPOT__ACCESS_TOKEN"),
+        ("leadgrade_write__guard__max_share", "LEADGRADE_WRITES__GUARD__MAX_SHARE"),
+    ],
+)
+def test_a_variable_that_sets_nothing_comes_with_the_one_that_was_meant(
+    variable: str, meant: str, tmp_path: Path
+) -> None:
+    assert refusal(tmp_path, BOTH, SECRETS | {variable: "x"}) == [
+        f"{variable}: this variable sets nothing. Did you mean {meant!r}?"
+    ]
+
+
+@pytest.mark.parametrize("text", ["hubspot: 3\n", "hubspot: [a]\n"])
+def test_a_section_spelled_wrongly_is_told_though_the_environment_sets_keys_of_it(text: str, tmp_path: Path) -> None:
+    [problem] = refusal(tmp_path, text)
+    assert problem.startswith("leadgrade.yaml:1: 'hubspot' should be")
+
+
+@pytest.mark.parametrize("token", ["pat-eu1-canary…", "pat-eu1-cana\nry", "pat-eu1-cänary"])
+def test_a_secret_that_was_not_copied_as_it_is_is_refused_before_it_is_sent(token: str, tmp_path: Path) -> None:
+    said = "this holds a character that no token or secret has, such as … or a line break. Copy the whole of it"
+    [problem] = refusal(tmp_path, "hubspot: {}\n", {"LEADGRADE_HUBSPOT__ACCESS_TOKEN": token})
+    assert problem.startswith(f"LEADGRADE_HUBSPOT__ACCESS_TOKEN: {said}")
+    (tmp_path / "token").write_text(token)
+    [problem] = refusal(tmp_path, "hubspot: {access_token_file: token}\n", {})
+    assert problem.startswith(f"token: {said}")
+
+
+@pytest.mark.parametrize("version", ["v67.0", "67", "67.5", "latest"])
+def test_a_version_that_salesforce_never_had_is_refused(version: str, tmp_path: Path) -> None:
+    [problem] = refusal(
+        tmp_path, f"salesforce: {{client_id: x, login_url: https://a.my.salesforce.com, api_version: '{version}'}}"
+    )
+    assert problem.endswith("this is not a version of Salesforce's API. Write it as 67.0.")
+
+
+def test_an_attribute_must_stand_in_a_crm_but_a_built_in_one_may_change_its_type_alone(tmp_path: Path) -> None:
+    [problem] = refusal(tmp_path, BOTH + "attributes:\n  budget: {type: number}\n")
+    assert problem.startswith("leadgrade.yaml:6: 'budget' stands in neither CRM and would always be unknown. Name the")
+    settings = settings_of(tmp_path, BOTH + "attributes:\n  seniority: {type: number}\n")
+    assert attribute_types(settings)["seniority"] == "number"
+
+
+def test_a_path_through_a_file_is_no_settings_file(tmp_path: Path) -> None:
+    settings_file(tmp_path, BOTH)
+    with pytest.raises(ConfigError, match=r"cannot be read \(Not a directory\)"):
+        load(tmp_path / "leadgrade.yaml" / "x", SECRETS)

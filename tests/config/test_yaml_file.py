@@ -76,7 +76,7 @@ def test_merged_keys_take_the_line_of_what_holds_them() -> None:
     [
         ("a: 1\nb: 2\na: 3\n", 3, "'a' stands here a second time"),
         ("rules:\n  - {name: x\ntitle: y\n", 3, "not YAML"),
-        ("a: 1\n\tb: 2\n", 2, "not YAML"),
+        ("a: 1\n\tb: 2\n", 2, "a tab stands here. YAML is indented with spaces alone."),
         ("- a\n- b\n", 1, "no mapping"),
         ("just text\n", 1, "no mapping"),
     ],

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from connectors.clock import FakeClock
 from connectors.door import Again, Good, Renew, Request, Response
 from connectors.errors import AuthStop, ConfigProblem, ConnectorBug, LimitReached, SplitBatch
-from connectors.salesforce import bulk, client, soql, values, windows
+from connectors.salesforce import bulk, client, network, soql, values, windows
 from connectors.salesforce.activities import member_type
 from connectors.salesforce.errors import (
     BulkRefused,
@@ -311,5 +311,5 @@ def test_a_call_to_a_name_without_an_address_was_never_sent(monkeypatch: pytest.
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     with client.make_session(None) as session, pytest.raises(requests.ConnectionError) as caught:
         session.get("https://acme.my.salesforce.com/services/data")
-    assert not client._was_sent(caught.value)
-    assert client._reason(caught.value) == "no connection"
+    assert not network.was_sent(caught.value)
+    assert network.reason(caught.value) == "no connection"
