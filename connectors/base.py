@@ -9,12 +9,13 @@ push(changes)             an outcome per change
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     import pyarrow as pa
@@ -138,6 +139,14 @@ class Usage:
     by_reason: Mapping[str, int] = field(default_factory=dict)  # retries by reason
 
 
+OnJob = Callable[[str, Sequence[Change]], None]
+"""Hears a job's id, and the changes that it will hold."""
+
+
+def no_job(job: str, rows: Sequence[Change]) -> None:
+    """For callers that will see the job's end themselves."""
+
+
 class Connector(Protocol):
     """A CRM. All methods may raise the errors of `connectors.errors`."""
 
@@ -167,8 +176,18 @@ class Connector(Protocol):
         """Facts of `stream` since `cursor`; everything when it is None. May be resumed from any batch's cursor."""
         ...
 
-    def push(self, changes: Iterable[Change]) -> Iterator[Outcome]:
-        """Send the changes in the batches the CRM likes best; exactly one outcome per change, in any order."""
+    def push(self, changes: Iterable[Change], on_job: OnJob = no_job) -> Iterator[Outcome]:
+        """Send the changes in the batches the CRM likes best; exactly one outcome per change, in any order.
+
+        Where a CRM takes rows as a job that goes on without us, `on_job` hears its id and rows before they are sent.
+        """
+        ...
+
+    def collect(self, job: str, rows: Sequence[Change]) -> Iterator[Outcome]:
+        """What became of the rows of a job that another process began: an outcome for each, once the job has ended.
+
+        A job that was never fully sent is given up. Only kind and id of `rows` are looked at.
+        """
         ...
 
     def usage(self) -> Usage:

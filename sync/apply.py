@@ -12,7 +12,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from connectors.base import Status
+import structlog
+
+from connectors.base import Change, Status
 from sync import changes
 from sync.journal.book import Reject
 from sync.mirror import plan
@@ -20,12 +22,14 @@ from sync.progress import Step
 from sync.report import Written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from connectors.base import Change, Connector, Outcome
+    from connectors.base import Connector, Outcome
     from sync.changes import PlannedChange
     from sync.mirror.plan import Planned
     from sync.session import Session
+
+log = structlog.get_logger()
 
 NOTE_EVERY: Final = 1000
 """Outcomes noted at a time."""
@@ -90,10 +94,53 @@ def send(connector: Connector, tally: Tally, session: Session, *, limit: int | N
         session.progress.finish(step)
 
 
+def collect(connector: Connector, session: Session) -> None:
+    """Take the results of jobs that an earlier run began and did not see the end of, instead of sending rows again.
+
+    What they wrote comes with the pull that follows; what was refused is noted here.
+    """
+    for job, rows in session.journal.jobs(connector.crm):
+        session.checkpoint()
+        hashes = {record_id: values_hash for _, record_id, values_hash in rows}
+        outcomes = list(connector.collect(job, [Change(kind, record_id, {}) for kind, record_id, _ in rows]))
+        refused = [one for one in outcomes if one.status is Status.REJECTED and not one.gone]
+        session.lease.renew()
+        session.journal.note_outcomes(
+            connector.crm,
+            accepted=[],
+            rejected=[_reject(outcome, hashes[outcome.record_id]) for outcome in refused],
+            gone=[],
+            now=session.clock.now(),
+        )
+        session.journal.end_jobs(connector.crm, [job])
+        counts = Counter(one.status.value for one in outcomes)
+        log.info("results of an earlier run's job", crm=connector.crm, job=job, **counts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Jobs:
+    """The jobs of one slice: in the journal from before they are sent until their rows' outcomes are noted."""
+
+    crm: str
+    session: Session
+    hashes: Mapping[int, str]  # of the values, by tag
+    begun: list[str] = field(default_factory=list)
+
+    def begin(self, job: str, rows: Sequence[Change]) -> None:
+        hashed = [(row.kind, row.record_id, self.hashes[row.tag]) for row in rows]
+        self.session.journal.begin_job(self.crm, job, hashed, self.session.clock.now())
+        self.begun.append(job)
+
+    def end(self) -> None:
+        if self.begun:
+            self.session.journal.end_jobs(self.crm, self.begun)
+
+
 def _send_slice(connector: Connector, rows: Sequence[PlannedChange], tally: Tally, session: Session) -> None:
     step = Step("write", connector.crm)
     waiting = {row.change.tag: row for row in rows}
     given: set[int] = set()
+    jobs = _Jobs(connector.crm, session, {row.change.tag: row.values_hash for row in rows})
     outcomes: list[Outcome] = []
 
     def hand_out() -> Iterator[Change]:
@@ -114,10 +161,12 @@ def _send_slice(connector: Connector, rows: Sequence[PlannedChange], tally: Tall
             session.progress.advance(step, len(chunk))
 
     try:
-        for outcome in connector.push(hand_out()):
+        for outcome in connector.push(hand_out(), jobs.begin):
             outcomes.append(outcome)
             if len(outcomes) >= NOTE_EVERY:
                 note()
+        note()
+        jobs.end()
     finally:
         try:
             note()
@@ -137,10 +186,7 @@ def _note(crm: str, ended: Sequence[tuple[PlannedChange, Outcome]], tally: Tally
     session.journal.note_outcomes(
         crm,
         accepted=[row.given for row, _ in accepted],
-        rejected=[
-            Reject(row.change.kind, row.change.record_id, outcome.field, outcome.code, outcome.message, row.values_hash)
-            for row, outcome in rejected
-        ],
+        rejected=[_reject(outcome, row.values_hash) for row, outcome in rejected],
         gone=[outcome.record_id for outcome in gone],
         now=now,
     )
@@ -161,6 +207,10 @@ def _note(crm: str, ended: Sequence[tuple[PlannedChange, Outcome]], tally: Tally
             tally.unknown[_reason(outcome)] += 1
         elif not outcome.gone and outcome.status is Status.SKIPPED:
             tally.skipped[_reason(outcome)] += 1
+
+
+def _reject(outcome: Outcome, values_hash: str) -> Reject:
+    return Reject(outcome.kind, outcome.record_id, outcome.field, outcome.code, outcome.message, values_hash)
 
 
 def _reason(outcome: Outcome) -> str:

@@ -224,6 +224,7 @@ def _work(
                 guards.whole_mirror(connection, found.crm)
         if order.kind == "backfill" and restart(connection, session.clock.now()):
             session.journal.forget_cursors()
+    _collect_jobs(order, connectors, session)
     if order.kind != "rescore":
         for crm, connector in connectors.items():
             with _timed(draft, session, "pull", crm) as rows:
@@ -252,6 +253,12 @@ def _identify(settings: Settings, connectors: Mapping[str, Connector], session: 
     for found in identities:
         confirm_account(settings, found)
     return identities
+
+
+def _collect_jobs(order: _Order, connectors: Mapping[str, Connector], session: Session) -> None:
+    if order.writes:
+        for connector in connectors.values():
+            apply.collect(connector, session)
 
 
 def _score_and_plan(order: _Order, settings: Settings, model: Model, session: Session, draft: _Draft) -> None:

@@ -10,19 +10,19 @@ import pyarrow as pa
 
 from config.attributes import attribute_types
 from config.settings import AttributeSetting, Settings
-from connectors.base import CLEAR, Batch, Identity, Outcome, Provisioned, Status, Stream, Usage
+from connectors.base import CLEAR, Batch, Identity, Outcome, Provisioned, Status, Stream, Usage, no_job
 from connectors.clock import FakeClock
 from scoring.facts import OUTPUT_FIELDS, Table, arrow_schema
 from sync.mirror.load import Loaded, load
 from sync.mirror.store import Mirror
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     import duckdb
 
-    from connectors.base import Change, Finding
+    from connectors.base import Change, Finding, OnJob
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 SETTINGS = Settings(
@@ -187,7 +187,7 @@ class MemoryCrm:
         if stream in self.broken:
             raise self.broken[stream]
 
-    def push(self, changes: Iterable[Change]) -> Iterator[Outcome]:
+    def push(self, changes: Iterable[Change], on_job: OnJob = no_job) -> Iterator[Outcome]:
         waiting: list[Change] = []
         for change in changes:
             waiting.append(change)
@@ -195,6 +195,9 @@ class MemoryCrm:
                 yield from self._send(waiting)
                 waiting = []
         yield from self._send(waiting)
+
+    def collect(self, job: str, rows: Sequence[Change]) -> Iterator[Outcome]:
+        raise AssertionError(f"{job} was never begun")
 
     def _send(self, changes: list[Change]) -> Iterator[Outcome]:
         if self.push_error and len(self.written) >= self.push_error[0]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from connectors.base import Batch, Change, Finding, Identity, Outcome, Provisioned, Stream, Usage
-from connectors.errors import ConfigProblem
+from connectors.base import Batch, Change, Finding, Identity, Outcome, Provisioned, Stream, Usage, no_job
+from connectors.errors import ConfigProblem, ConnectorBug
 from connectors.hubspot import checks, marketing, occurrences, paths, provision, removals, streams, writer
 from connectors.hubspot.client import Client
 from connectors.hubspot.engagement import ENGAGEMENTS, engagements
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from config.attributes import AttributeType
     from config.settings import AttributeSetting, HubSpotSettings
+    from connectors.base import OnJob
     from connectors.clock import Clock
 
 SANDBOXES = frozenset({"SANDBOX", "DEVELOPER_TEST", "APP_DEVELOPER"})
@@ -80,9 +81,13 @@ class HubSpot:
             )
         return self._pulls[stream][1](cursor)
 
-    def push(self, changes: Iterable[Change]) -> Iterator[Outcome]:
-        """Batch updates of contacts; see `hubspot.writer`."""
+    def push(self, changes: Iterable[Change], on_job: OnJob = no_job) -> Iterator[Outcome]:  # noqa: ARG002 - no jobs
+        """Batch updates of contacts, each answered at once; see `hubspot.writer`."""
         return writer.push(self._client, changes)
+
+    def collect(self, job: str, rows: Sequence[Change]) -> Iterator[Outcome]:
+        """HubSpot has no jobs, so that none is ever asked for."""
+        raise ConnectorBug(f"there are no jobs to collect ({job}, {len(rows)} rows).", crm=CRM)
 
     def usage(self) -> Usage:
         """Calls and retries so far."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from connectors.base import Identity
+from connectors.base import Identity, no_job
 from connectors.errors import AuthStop
 from connectors.salesforce import checks, streams
 from connectors.salesforce.client import Client, server_time
@@ -13,17 +13,17 @@ from connectors.salesforce.provision import provision
 from connectors.salesforce.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from config.attributes import AttributeType
     from config.settings import AttributeSetting, SalesforceSettings
-    from connectors.base import Batch, Change, Finding, Outcome, Provisioned, Stream, Usage
+    from connectors.base import Batch, Change, Finding, OnJob, Outcome, Provisioned, Stream, Usage
     from connectors.clock import Clock
 
 
 class Salesforce:
-    """One organisation. `on_job` hears the id of every Bulk ingest job before anything is uploaded to it."""
+    """One organisation."""
 
     crm = CRM
 
@@ -34,14 +34,13 @@ class Salesforce:
         types: Mapping[str, AttributeType],
         mapping: Mapping[str, AttributeSetting],
         clock: Clock,
-        on_job: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._types = types
         self._mapping = mapping
         self._clock = clock
         self._client = Client(settings, clock)
-        self._writer = Writer(self._client, clock, bulk_above=settings.bulk_above, on_job=on_job)
+        self._writer = Writer(self._client, clock, bulk_above=settings.bulk_above)
 
     def count_in(self, earlier: Iterable[tuple[datetime, int]]) -> None:
         """Calls of earlier runs, for our share of the day's."""
@@ -89,9 +88,13 @@ class Salesforce:
         context = streams.Context(self._client, self._settings, self._types, self._mapping, self._clock, now)
         yield from streams.pull(context, stream, cursor)
 
-    def push(self, changes: Iterable[Change]) -> Iterator[Outcome]:
+    def push(self, changes: Iterable[Change], on_job: OnJob = no_job) -> Iterator[Outcome]:
         """Update the records; one outcome per change."""
-        return self._writer.push(changes)
+        return self._writer.push(changes, on_job)
+
+    def collect(self, job: str, rows: Sequence[Change]) -> Iterator[Outcome]:
+        """What a Bulk ingest job did that another process began."""
+        return self._writer.collect(job, rows)
 
     def usage(self) -> Usage:
         """Calls and retries so far."""

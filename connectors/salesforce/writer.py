@@ -8,19 +8,28 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from connectors.base import Outcome, Status
+from connectors.base import Outcome, Status, no_job
 from connectors.errors import ConfigProblem, ConnectorBug, OutcomeUnknown, SplitBatch, Unreachable
 from connectors.salesforce import bulk_ingest, soql
 from connectors.salesforce.bulk_ingest import short
 from connectors.salesforce.cells import Target, bulk_cell, rest_value
-from connectors.salesforce.errors import CRM, Problem, RowFate, fate_of, parse_bulk_error, problems_in, words_for
+from connectors.salesforce.errors import (
+    CRM,
+    NotThere,
+    Problem,
+    RowFate,
+    fate_of,
+    parse_bulk_error,
+    problems_in,
+    words_for,
+)
 from connectors.salesforce.fields import OUTPUT_OF, WRITTEN, need_object
 from scoring.facts import Removed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from connectors.base import Change
+    from connectors.base import Change, OnJob
     from connectors.clock import Clock
     from connectors.salesforce.bulk_ingest import Ingested
     from connectors.salesforce.client import Client
@@ -47,21 +56,20 @@ UNPROCESSED: Final = Problem("UNPROCESSED", NOT_YET)
 class Writer:
     """Updates by record id, never creates. One object at a time, so that no two jobs fight over an account."""
 
-    def __init__(
-        self, client: Client, clock: Clock, *, bulk_above: int, on_job: Callable[[str], None] = lambda _: None
-    ) -> None:
+    def __init__(self, client: Client, clock: Clock, *, bulk_above: int) -> None:
         self._client = client
         self._clock = clock
         self._bulk_above = bulk_above
-        self._on_job = on_job
+        self._on_job: OnJob = no_job
         self._size = COLLECTION_ROWS  # shrinks for the rest of the run when the organisation's triggers give up
 
-    def push(self, changes: Iterable[Change]) -> Iterator[Outcome]:
+    def push(self, changes: Iterable[Change], on_job: OnJob = no_job) -> Iterator[Outcome]:
         """Exactly one outcome per change, in any order.
 
         Raises ConfigProblem, before anything is sent, when a field that is to be written does not exist or may not
         be edited. When Salesforce can no longer be reached, the rows in flight end as unknown first.
         """
+        self._on_job = on_job
         waiting = iter(changes)
         while part := sorted(itertools.islice(waiting, PART_ROWS), key=_order):
             _refuse_repeats(part)
@@ -80,6 +88,19 @@ class Writer:
             else:
                 good.append(row)
         yield from self._send(sobject, good)
+
+    def collect(self, job: str, rows: Sequence[Change]) -> Iterator[Outcome]:
+        """An outcome for each row of a job that another process began; nothing is sent again."""
+        try:
+            sobject, found = bulk_ingest.collect(self._client, job, self._clock)
+        except NotThere:
+            for row in rows:
+                yield _outcome(row, Status.UNKNOWN, code="JOB_GONE", message="The job is no longer kept.")
+            return
+        left: list[Change] = []
+        yield from self._account(sobject, rows, found, left, left)
+        for row in left:
+            yield _later(row, UNPROCESSED)
 
     def _targets(self, sobject: str, outputs: Iterable[str]) -> dict[str, Target]:
         fields = need_object(sobject, self._client.describe(sobject))
@@ -192,7 +213,9 @@ class Writer:
         header = ["Id", *(WRITTEN[output] for output in outputs)]
         lines = (_line(row, outputs) for row in rows)
         try:
-            found = bulk_ingest.ingest(self._client, sobject, header, lines, self._clock, self._on_job)
+            found = bulk_ingest.ingest(
+                self._client, sobject, header, lines, self._clock, lambda job: self._on_job(job, rows)
+            )
         except (Unreachable, OutcomeUnknown):
             for row in rows:
                 yield _outcome(row, Status.UNKNOWN, code="NO_ANSWER", message="The Bulk job's end was not seen.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
 from sqlalchemy import URL, create_engine, delete, event, func, insert, select, update
 from sqlalchemy.exc import ArgumentError, DatabaseError
 
@@ -182,6 +183,23 @@ class Journal:
             ]
             if given:
                 connection.execute(insert(tables.stages), given)
+
+    def begin_job(self, crm: str, job: str, rows: Sequence[Sequence[str]], now: datetime) -> None:
+        """Note a job that is about to be sent: kind, record id and values hash of each of its rows."""
+        with self.engine.begin() as connection:
+            values = {"crm": crm, "job": job, "begun_at": now, "rows": orjson.dumps(rows).decode()}
+            connection.execute(insert(tables.jobs).values(values))
+
+    def end_jobs(self, crm: str, jobs: Sequence[str]) -> None:
+        """Forget jobs whose results are noted."""
+        with self.engine.begin() as connection:
+            connection.execute(delete(tables.jobs).where((tables.jobs.c.crm == crm) & tables.jobs.c.job.in_(jobs)))
+
+    def jobs(self, crm: str) -> list[tuple[str, list[list[str]]]]:
+        """Jobs whose end nobody saw, oldest first, with their rows as in `begin_job`."""
+        query = select(tables.jobs).where(tables.jobs.c.crm == crm).order_by(tables.jobs.c.begun_at)
+        with self._reading.connect() as connection:
+            return [(row.job, orjson.loads(row.rows)) for row in connection.execute(query)]
 
     def rejects(self, crm: str | None = None) -> Iterator[Mapping[str, Any]]:
         """Rows that stand refused, newest first, as rows of `tables.rejects`."""

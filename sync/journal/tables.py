@@ -89,6 +89,15 @@ cursors: Final = Table(
     Column("stored_at", UtcTime, nullable=False),
 )
 
+jobs: Final = Table(
+    "jobs",
+    metadata,
+    Column("crm", String(40), primary_key=True),
+    Column("job", String(80), primary_key=True),
+    Column("begun_at", UtcTime, nullable=False),
+    Column("rows", Text, nullable=False),  # kind, record id and values hash of each, as JSON
+)
+
 model_versions: Final = Table(
     "model_versions",
     metadata,

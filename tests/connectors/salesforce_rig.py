@@ -21,7 +21,7 @@ from sandbox.server import running
 from tests.connectors.rig import SandboxTime
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
 
@@ -56,7 +56,6 @@ class SalesforceRig:
         self,
         *,
         mapping: Mapping[str, AttributeSetting] | None = None,
-        on_job: Callable[[str], None] = lambda _: None,
         **settings: Any,
     ) -> Salesforce:
         settings = {"client_id": "sandbox-client", "client_secret": SecretStr("sandbox-secret")} | settings
@@ -66,7 +65,6 @@ class SalesforceRig:
             types=BUILT_IN | {name: setting.type for name, setting in mapping.items()},
             mapping=mapping,
             clock=SandboxTime(self.clock),
-            on_job=on_job,
         )
         self._open.append(made)
         return made

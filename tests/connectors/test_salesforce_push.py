@@ -217,10 +217,10 @@ def test_rows_that_every_job_leaves_are_left_to_the_next_run(sf: SalesforceRig) 
 def test_the_jobs_id_is_told_before_the_upload_and_a_failed_upload_leaves_no_open_job(sf: SalesforceRig) -> None:
     lead = sf.person(1)
     told: list[tuple[str, int]] = []
-    connector = sf.connector(bulk_above=0, on_job=lambda job: told.append((job, len(uploads(sf)))))
+    connector = sf.connector(bulk_above=0)
     sf.troubles.set("daily_limit", match="/batches")
     with pytest.raises(LimitReached):
-        list(connector.push(changes([lead])))
+        list(connector.push(changes([lead]), lambda job, rows: told.append((job, len(uploads(sf))))))
     [(job, uploaded)] = told
     assert uploaded == 0
     assert sf.org.jobs[job].state == "Aborted"
