@@ -27,6 +27,9 @@ log = structlog.get_logger(__name__)
 RESTARTS: Final = 5
 """How often a slice is read again after its cursor was lost without getting any further."""
 
+_JOB_GONE: Final = (NotThere, LocatorExpired)
+"""A job's result is kept for seven days, and may be gone earlier."""
+
 
 @dataclass(frozen=True, slots=True)
 class Query:
@@ -120,7 +123,14 @@ class Reader:
                 log.info("not readable in bulk", crm=CRM, sobject=query.sobject)
             else:
                 bulk_query.finish(self._client, job, self._clock)
-                yield from self._job(query, job, "", reached(window.end, self._now), position)
+                try:
+                    yield from self._job(query, job, "", reached(window.end, self._now), position)
+                except _JOB_GONE:
+                    raise Unreachable(
+                        f"the result of the Bulk query of {query.sobject} is gone before all of it was read.",
+                        crm=CRM,
+                        remedy="Run again: its window is read anew.",
+                    ) from None
                 return
         if rows:
             yield from self._walk(query, window, position)
@@ -140,7 +150,7 @@ class Reader:
         start = Position(position.until, mark=position.mark)
         try:
             yield from self._job(query, position.job, position.locator, end, start)
-        except NotThere:
+        except _JOB_GONE:
             log.info("Bulk job is gone, its window is read anew", crm=CRM, sobject=query.sobject)
             yield Slice(text_table([], query.fields), start, 0)
 

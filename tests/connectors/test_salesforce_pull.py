@@ -156,6 +156,20 @@ def test_a_pull_goes_on_in_the_middle_of_a_job_and_anew_when_the_job_is_gone(
         assert jobs(sf) == before
 
 
+@pytest.mark.parametrize("pages_before", [0, 1])
+def test_a_result_that_is_gone_while_it_is_read_stops_the_run_and_the_next_reads_its_window_anew(
+    sf: SalesforceRig, monkeypatch: pytest.MonkeyPatch, pages_before: int
+) -> None:
+    monkeypatch.setattr(bulk_query, "PAGE_ROWS", 100)
+    for n in range(250):
+        sf.person(n)
+    facts = Facts()
+    sf.troubles.set("results_expired", skip=pages_before, times=2)
+    with pytest.raises(Unreachable, match="is gone before all of it was read"):
+        facts.pull(sf.connector(bulk_above=0), LEADS)
+    assert facts.pull(sf.connector(bulk_above=1000), LEADS).column("email") == sf.live()
+
+
 def test_objects_that_bulk_refuses_are_read_by_rest(sf: SalesforceRig, monkeypatch: pytest.MonkeyPatch) -> None:
     from sandbox.salesforce import bulk_query as sandbox_jobs
 
