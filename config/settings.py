@@ -128,6 +128,7 @@ class SalesforceSettings(Section):
     refresh_token_file: Path | None = None  # refresh_token; rewritten whenever Salesforce gives a new one
     api_version: Annotated[str, AfterValidator(_api_version)] = "67.0"
     daily_share: float = Field(default=0.25, gt=0, le=1)  # of the organisation's daily calls that we may use
+    formula_refresh_h: int = Field(default=24, ge=1)  # all rows are read anew so often where a formula is mapped
     bulk_above: int = Field(default=2000, ge=0)  # rows above which Bulk API 2.0 is used
     look_back_s: int = Field(default=600, ge=0)  # late commits: how far each incremental read overlaps the last
 

@@ -114,7 +114,8 @@ def _mapped_fields(
             yield Finding("fail", subject, "is a compound field", "Map one of its parts, such as MailingCity.")
         elif described.get("calculated"):
             message = "is a formula: its changes do not show as changes of the record"
-            yield Finding("warn", subject, message, "Map the stored fields that it is made of, where rules allow.")
+            remedy = "It is read anew every salesforce.formula_refresh_h hours; or map the fields that it is made of."
+            yield Finding("warn", subject, message, remedy)
         else:
             yield Finding("pass", subject, f"is read as {item.attribute}")
 

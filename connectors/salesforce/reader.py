@@ -15,7 +15,7 @@ from connectors.salesforce.windows import STAMP, Position, Window, next_window, 
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     import pyarrow as pa
 
@@ -36,7 +36,7 @@ class Query:
     """What to read of one object. `all_rows` includes deleted rows and archived activities.
 
     `name` tells several queries of one object apart in a cursor. `mark` stands for what is made of the fields: when it
-    changes, everything is read anew.
+    changes, everything is read anew; so it is after every `refresh`, because formula fields change without a stamp.
     """
 
     sobject: str
@@ -45,6 +45,7 @@ class Query:
     all_rows: bool = False
     name: str = ""
     mark: str = ""
+    refresh: timedelta | None = None
 
     @property
     def key(self) -> str:
@@ -91,6 +92,9 @@ class Reader:
             if position.until or position.job:
                 log.info("other fields than before, all rows are read anew", crm=CRM, sobject=query.sobject)
             position = Position(mark=query.mark)
+        if query.refresh and (position.refreshed is None or position.refreshed + query.refresh <= self._now):
+            log.info("all rows are read anew for their formula fields", crm=CRM, sobject=query.sobject)
+            position = Position(mark=query.mark, refreshed=self._now)
         if position.job and position.end:
             for piece in self._resumed(query, position, position.end):
                 position = piece.position
@@ -147,7 +151,7 @@ class Reader:
 
     def _resumed(self, query: Query, position: Position, end: datetime) -> Iterator[Slice]:
         """The rest of a job that another process began; nothing when it is gone, and the window is read anew."""
-        start = Position(position.until, mark=position.mark)
+        start = Position(position.until, mark=position.mark, refreshed=position.refreshed)
         try:
             yield from self._job(query, position.job, position.locator, end, start)
         except _JOB_GONE:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -148,7 +149,9 @@ def _attribute_query(
         names += [name for name in WRITTEN.values() if name in fields]
     # A field mapped or opened later must reach the rows that have not changed since.
     mark = f"{zlib.crc32(repr([(item.attribute, item.field) for item in wanted]).encode()):08x}"
-    return Query(sobject, tuple(dict.fromkeys(names)), mark=mark), wanted, fields
+    has_formula = any(fields[item.field].get("calculated") for item in wanted)
+    refresh = timedelta(hours=context.settings.formula_refresh_h) if has_formula else None
+    return Query(sobject, tuple(dict.fromkeys(names)), mark=mark, refresh=refresh), wanted, fields
 
 
 def _people(sobject: str, kind: str, standard: tuple[str, ...]) -> Callable[..., Iterator[Batch]]:

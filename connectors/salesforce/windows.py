@@ -48,7 +48,8 @@ class Position:
 
     A Bulk job's result pages are stable while the job lives, so that `job`, `locator` (of the next page) and `end`
     (of the job's window) let another process go on in the middle of a window. `mark` stands for what was
-    read of each row: when something else is read, the rows of before must be read again.
+    read of each row: when something else is read, the rows of before must be read again. `refreshed` is when
+    all rows were last begun anew, kept for objects with formula fields.
     """
 
     until: datetime | None = None
@@ -56,10 +57,11 @@ class Position:
     locator: str = ""
     end: datetime | None = None
     mark: str = ""
+    refreshed: datetime | None = None
 
     def advanced(self, until: datetime) -> Position:
         """The position once everything before `until` is read; it never goes back."""
-        return Position(max(until, self.until or until), mark=self.mark)
+        return Position(max(until, self.until or until), mark=self.mark, refreshed=self.refreshed)
 
     def inside(self, job: str, locator: str, end: datetime) -> Position:
         """The position in the middle of a Bulk job's results."""
@@ -87,6 +89,8 @@ def dump(positions: dict[str, Position]) -> str:
     parts = {}
     for name, position in positions.items():
         part = {"until": soql.moment(position.until) if position.until else None, "mark": position.mark}
+        if position.refreshed:
+            part["refreshed"] = soql.moment(position.refreshed)
         if position.job:
             part |= {"job": position.job, "locator": position.locator, "end": soql.moment(position.end or BEGINNING)}
         parts[name] = part
@@ -117,4 +121,4 @@ def _position(part: dict[str, str | None]) -> Position:
     def text(name: str) -> str:
         return part.get(name) or ""
 
-    return Position(time("until"), text("job"), text("locator"), time("end"), text("mark"))
+    return Position(time("until"), text("job"), text("locator"), time("end"), text("mark"), time("refreshed"))

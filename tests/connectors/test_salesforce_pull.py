@@ -279,6 +279,29 @@ def test_compound_and_formula_fields_are_found_out(sf: SalesforceRig) -> None:
         Facts().pull(sf.connector(mapping=mapping), LEADS)
 
 
+def test_row_34_a_formula_that_changed_without_a_stamp_is_found_once_a_day(sf: SalesforceRig) -> None:
+    sf.org.define("Lead", "Heat__c", "double", calculated=True)
+    mapping = {"heat": AttributeSetting(type="number", salesforce={"Lead": "Heat__c"})}
+    lead = sf.person(1)
+
+    def heats(cursor: str | None) -> tuple[list[str], str]:
+        batches = list(sf.connector(mapping=mapping).pull("records.lead", cursor))
+        return [heat for each in batches for heat in each.rows["attr.heat"].to_pylist()], batches[-1].cursor
+
+    sf.org.tables["Lead"][lead]["Heat__c"] = 1.0
+    sf.settle()
+    found, cursor = heats(None)
+    assert found == ["1"]
+    sf.org.tables["Lead"][lead]["Heat__c"] = 2.0
+    sf.settle()
+    found, cursor = heats(cursor)
+    assert found == []
+    sf.clock.advance(timedelta(hours=23).total_seconds())
+    found, cursor = heats(cursor)
+    assert found == ["2"]
+    assert heats(cursor)[0] == []
+
+
 def test_fields_made_while_the_process_lives_are_seen_at_the_next_run(sf: SalesforceRig) -> None:
     record_id = sf.person(1)
     connector = sf.connector()

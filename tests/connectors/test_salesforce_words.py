@@ -201,7 +201,11 @@ def test_a_second_is_not_halved() -> None:
 @given(st.integers(0, 4_000_000_000), st.text(max_size=5), st.text(max_size=5))
 def test_cursors_survive_the_round_trip(until: int, job: str, locator: str) -> None:
     when = datetime.fromtimestamp(until, UTC)
-    positions = {"Lead": Position(when), "Task": Position(None, "750x" + job, locator, when, "m"), "New": Position()}
+    positions = {
+        "Lead": Position(when),
+        "Task": Position(None, "750x" + job, locator, when, "m", when),
+        "New": Position(),
+    }
     assert windows.load(windows.dump(positions), "s") == positions
 
 
