@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from conftest import Sandbox
+    from tests.sandboxes import Sandbox
 
 LEADGRADE = Path(sys.executable).with_name("leadgrade")
 CREDENTIALS = {

@@ -23,6 +23,7 @@ from connectors.hubspot import ahead
 from tests.sandboxes import NOW
 from tests.soak import disturbances
 from tests.soak.kills import KINDS, Killed, Process
+from tests.soak.real_kills import killed_for_good
 from tests.soak.world import APART, Wishes, World, world
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 DEEDS: Final = 25
 DAYS: Final[tuple[RunKind, ...]] = ("backfill", "sync")
+REALLY_KILLED: Final = 50
+"""Every seed that this divides has the installed command killed as well."""
+
 LIKELY_MOMENTS: Final = {"call": 130, "answer": 130, "commit": 30, "committed": 30, "journal": 70}
 """About as many as a run has; beyond its last one a run ends alive."""
 
@@ -85,7 +89,10 @@ def live_through(seed: int, *, loud: bool = False) -> tuple[str, float]:
     failure = ""
     try:
         with tempfile.TemporaryDirectory(prefix="soak") as folder:
-            soak(seed, Path(folder), tell=print if loud else lambda _: None)
+            tell = print if loud else lambda _: None
+            soak(seed, Path(folder) / "disturbed", tell)
+            if seed % REALLY_KILLED == 0:
+                killed_for_good(seed, Path(folder) / "killed", tell)
     except KeyboardInterrupt:
         raise
     except BaseException:  # noqa: BLE001 - whatever a run raises is news
