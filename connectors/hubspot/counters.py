@@ -64,8 +64,7 @@ def columns(
     for counter in counted:
         totals, firsts, lasts = (values(name) for name in counter.properties)
         for record_id, total, first, last in zip(ids, totals, firsts, lasts, strict=True):
-            number = _whole(total)
-            if number > 0:
+            if total is not None and (number := _whole(total)) > 0:
                 rows["record_id"].append(record_id)
                 rows["type"].append(counter.type)
                 rows["total"].append(number)
@@ -79,6 +78,6 @@ def _whole(value: Any) -> int:
     if str(value).lower() == "true":
         return 1
     try:
-        return int(float(value)) if value is not None else 0
+        return int(float(value))
     except (TypeError, ValueError, OverflowError):
         return 0

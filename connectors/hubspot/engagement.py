@@ -111,8 +111,7 @@ ENGAGEMENTS: Mapping[str, Engagement] = {
 def engagements(reading: Reading, object_type: str, cursor: str | None) -> Iterator[Batch]:
     """Activities of one kind of engagement object since `cursor`.
 
-    An object that tells of no deed any more (called off, reopened, unlinked) takes what it told before with it; on a
-    first load it has told nothing.
+    An object that tells of no deed (called off, reopened, linked to nobody) takes with it what it told before.
     """
     kind = ENGAGEMENTS[object_type]
     source = source_of(reading, object_type, "hs_lastmodifieddate", kind.properties)
@@ -127,7 +126,7 @@ def engagements(reading: Reading, object_type: str, cursor: str | None) -> Itera
 
     for page in pages(reading, source, before.text(), deeds):
         dated, people = page.extra
-        silent = [] if before.listing else [item for item in dated if not people.get(item)]
+        silent = [item for item in dated if not people.get(item)]
         if silent:
             yield undone(object_type, silent, before)
         rows = [

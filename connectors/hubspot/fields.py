@@ -43,6 +43,8 @@ GROUP: Final = "leadgrade"
 GROUP_LABEL: Final = "Lead scoring"
 PREFIX: Final = "leadgrade_"
 
+_PLAIN: Final = {str, type(None)}
+
 _CAPITALS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
 
@@ -120,6 +122,8 @@ def canonical(values: Sequence[Any], type_: str) -> list[str | None]:
         return [_boolean(value) for value in values]
     if type_ == "date":
         return [_date(value) for value in values]
+    if "" not in values and set(map(type, values)) <= _PLAIN:  # the usual case, at a fifth of the cost
+        return list(values)
     return [value or None if isinstance(value, str) else _text(value) for value in values]
 
 

@@ -36,7 +36,7 @@ def batch(
     for field in schema:
         values = columns.get(field.name)
         if field.name == "crm":
-            arrays.append(pa.array([CRM] * count, field.type))
+            arrays.append(pa.repeat(pa.scalar(CRM, field.type), count))
         elif values is None:
             arrays.append(pa.nulls(count, field.type))
         elif field.type == _TIME:
