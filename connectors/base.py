@@ -3,7 +3,8 @@
 identify()                which portal or org this is
 check()                   what stands in the way, each finding with its remedy
 provision(dry_run)        the fields that Leadgrade writes, created where missing
-pull(stream, cursor)      batches of facts, each with the cursor that is true once it is stored
+pull(stream, cursor)      batches of facts, each with the cursor that is true once it is stored; `revisit(ids)` reads
+                          records again of which no stream tells
 push(changes)             an outcome per change
 """
 
@@ -174,6 +175,14 @@ class Connector(Protocol):
 
     def pull(self, stream: str, cursor: str | None) -> Iterator[Batch]:
         """Facts of `stream` since `cursor`; everything when it is None. May be resumed from any batch's cursor."""
+        ...
+
+    def revisit(self, record_ids: Sequence[str]) -> Iterator[Batch]:
+        """These person records as they are now, and removals of those that are no more.
+
+        For what no stream tells of. A CRM whose streams tell of everything gives nothing. The cursors only say which
+        batches belong together.
+        """
         ...
 
     def push(self, changes: Iterable[Change], on_job: OnJob = no_job) -> Iterator[Outcome]:

@@ -6,13 +6,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from connectors.errors import ConnectorError, LimitReached
+from sync import revisit
 from sync.mirror.load import load
 from sync.mirror.store import cursors
 from sync.progress import Step
 from sync.report import Pulled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from connectors.base import Batch, Connector
     from sync.session import Session
@@ -37,7 +38,9 @@ def pull(connector: Connector, session: Session, not_castable: Counter[str]) -> 
         began = session.clock.monotonic()
         skipped = ""
         try:
-            _pull_stream(connector, stream.name, known.get(stream.name), session, rows, not_castable)
+            cursor = known.get(stream.name)
+            batches = connector.pull(stream.name, cursor)
+            _pull_stream(connector, stream.name, batches, cursor, session, rows, not_castable)
         except LimitReached:
             raise
         except ConnectorError as error:
@@ -46,11 +49,29 @@ def pull(connector: Connector, session: Session, not_castable: Counter[str]) -> 
             skipped = str(error)
         seconds = session.clock.monotonic() - began
         yield Pulled(crm=connector.crm, stream=stream.name, rows=rows.total(), seconds=seconds, skipped=skipped)
+    if revisit.is_due(known.get(revisit.STREAM), session.clock.now()):
+        yield from _revisit(connector, known.get(revisit.STREAM), session, not_castable)
+
+
+def _revisit(
+    connector: Connector, cursor: str | None, session: Session, not_castable: Counter[str]
+) -> Iterator[Pulled]:
+    """Today's share of the records again by id; told of where there was anything to read."""
+    rows: Counter[str] = Counter()
+    now, began = session.clock.now(), session.clock.monotonic()
+    with session.mirror.open() as connection:
+        share = revisit.share(connection, connector.crm, now)
+    batches = revisit.batches(connector, share, cursor, now)
+    _pull_stream(connector, revisit.STREAM, batches, cursor, session, rows, not_castable)
+    if rows.total():
+        seconds = session.clock.monotonic() - began
+        yield Pulled(crm=connector.crm, stream=revisit.STREAM, rows=rows.total(), seconds=seconds)
 
 
 def _pull_stream(
     connector: Connector,
     stream: str,
+    batches: Iterable[Batch],
     cursor: str | None,
     session: Session,
     rows: Counter[str],
@@ -61,7 +82,7 @@ def _pull_stream(
     session.progress.start(step)
     try:
         began = session.clock.monotonic()
-        for batch in connector.pull(stream, cursor):
+        for batch in batches:
             pending.append(batch)
             session.progress.advance(step, batch.rows.num_rows, batch.total)
             # Batches under one cursor belong together: a page of people, their counters, and whom they took in.

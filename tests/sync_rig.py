@@ -111,6 +111,7 @@ class MemoryCrm:
         self.version = 0
         self.written: list[Change] = []
         self.pulled: list[tuple[str, str | None]] = []
+        self.revisited: list[list[str]] = []
         self.refuse: Callable[[Change], str | None] = lambda change: None
         self.lose: set[str] = set()
         self.skip: set[str] = set()
@@ -186,6 +187,16 @@ class MemoryCrm:
             yield batch(table, [row for _, row in page], json.dumps(page[-1][0]), total=len(rows))
         if stream in self.broken:
             raise self.broken[stream]
+
+    def revisit(self, record_ids: Sequence[str]) -> Iterator[Batch]:
+        self.revisited.append(list(record_ids))
+        for record_id in record_ids:
+            row, gone = self.records.get(record_id), self.gone.get(record_id)
+            if gone:
+                removal = {"crm": self.crm, "kind": "contact", "record_id": record_id, "removed": gone[0]}
+                yield batch(Table.REMOVALS, [removal | {"successor_id": gone[1]}], record_id)
+            elif row:
+                yield batch(Table.RECORDS, [row], record_id)
 
     def push(self, changes: Iterable[Change], on_job: OnJob = no_job) -> Iterator[Outcome]:
         waiting: list[Change] = []

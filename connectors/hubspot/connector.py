@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.base import Batch, Change, Finding, Identity, Outcome, Provisioned, Stream, Usage, no_job
 from connectors.errors import ConfigProblem, ConnectorBug
-from connectors.hubspot import checks, marketing, occurrences, paths, provision, removals, streams, writer
+from connectors.hubspot import checks, marketing, occurrences, paths, provision, removals, revisit, streams, writer
 from connectors.hubspot.client import Client
 from connectors.hubspot.engagement import ENGAGEMENTS, engagements
 from connectors.hubspot.errors import CRM
@@ -80,6 +80,10 @@ class HubSpot:
                 f"there is no stream {stream}.", crm=CRM, remedy=f"There are: {', '.join(self._pulls)}."
             )
         return self._pulls[stream][1](cursor)
+
+    def revisit(self, record_ids: Sequence[str]) -> Iterator[Batch]:
+        """Contacts read again by id; see `hubspot.revisit`."""
+        return revisit.revisit(self._reading, record_ids)
 
     def push(self, changes: Iterable[Change], on_job: OnJob = no_job) -> Iterator[Outcome]:  # noqa: ARG002 - no jobs
         """Batch updates of contacts, each answered at once; see `hubspot.writer`."""

@@ -83,39 +83,45 @@ def pages(
     return changed(reading.client, source, Cursor(since=max(0, place.since - overlap)), upto, extra)
 
 
-def records(reading: Reading, cursor: str | None) -> Iterator[Batch]:
-    """Contacts; before each batch of them its counters and merges, still under the previous cursor."""
-    attributes = mapped(reading.types, reading.mapping, company=False)
-    counted = counters.chosen(reading.settings)
-    source = source_of(
-        reading,
-        "contacts",
-        "lastmodifieddate",
-        [
-            *CONTACT,
-            *(item.property for item in attributes),
-            *(property_of(field.name) for field in OUTPUT_FIELDS),
-            *(name for counter in counted for name in counter.properties),
-        ],
-    )
-    before = reading.start(cursor)
-    for page in pages(reading, source, before.text()):
-        values = _Values(page.objects)
-        seen_at = reading.client.server_now().isoformat()
-        count = counters.columns(counted, values.ids, values.of, seen_at)
+class People:
+    """How contacts are read: the properties wanted of them, and the batches that they become."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._attributes = mapped(reading.types, reading.mapping, company=False)
+        self._counted = counters.chosen(reading.settings)
+        self.source = source_of(
+            reading,
+            "contacts",
+            "lastmodifieddate",
+            [
+                *CONTACT,
+                *(item.property for item in self._attributes),
+                *(property_of(field.name) for field in OUTPUT_FIELDS),
+                *(name for counter in self._counted for name in counter.properties),
+            ],
+        )
+
+    def batches(self, objects: Objects, before: Cursor, cursor: Cursor, total: int | None = None) -> Iterator[Batch]:
+        """Contacts under `cursor`; before them their counters and merges, still under the cursor `before`."""
+        values = _Values(objects)
+        count = counters.columns(self._counted, values.ids, values.of, self._reading.client.server_now().isoformat())
         if count["record_id"]:
             yield batch(Table.COUNTERS, count, len(count["record_id"]), before)
         merged = _merged(values)
         if merged["record_id"]:
             yield batch(Table.REMOVALS, merged, len(merged["record_id"]), before)
-        yield batch(
-            Table.RECORDS,
-            _record_columns(values, attributes),
-            len(page.objects),
-            page.cursor,
-            attributes=reading.types,
-            total=page.total,
-        )
+        columns = _record_columns(values, self._attributes)
+        types = self._reading.types
+        yield batch(Table.RECORDS, columns, len(objects), cursor, attributes=types, total=total)
+
+
+def records(reading: Reading, cursor: str | None) -> Iterator[Batch]:
+    """Contacts, with their counters and merges."""
+    people = People(reading)
+    before = reading.start(cursor)
+    for page in pages(reading, people.source, before.text()):
+        yield from people.batches(page.objects, before, page.cursor, page.total)
         before = page.cursor
 
 

@@ -88,6 +88,10 @@ class Salesforce:
         context = streams.Context(self._client, self._settings, self._types, self._mapping, self._clock, now)
         yield from streams.pull(context, stream, cursor)
 
+    def revisit(self, record_ids: Sequence[str]) -> Iterator[Batch]:  # noqa: ARG002 - the protocol's parameter
+        """Nothing: deletion, return from the bin and a change of account all move a record's SystemModstamp."""
+        return iter(())
+
     def push(self, changes: Iterable[Change], on_job: OnJob = no_job) -> Iterator[Outcome]:
         """Update the records; one outcome per change."""
         return self._writer.push(changes, on_job)

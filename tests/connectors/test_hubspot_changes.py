@@ -10,7 +10,7 @@ import structlog
 from connectors.base import Change, Status
 from connectors.errors import AuthStop
 from connectors.hubspot.client import Client
-from scoring.facts import Table
+from scoring.facts import Removed, Table
 from tests.connectors.facts_of import Facts
 
 if TYPE_CHECKING:
@@ -108,6 +108,35 @@ def test_17_engagements_that_may_not_be_read_do_not_keep_deletions_from_being_to
     monkeypatch.setattr(Client, "get", guarded)
     facts.pull(hub.connector(), ["records", "removals"])
     assert facts.records() == {}
+
+
+def test_17_18_99_contacts_read_again_by_id_are_as_they_are_now(hub: HubSpotRig) -> None:
+    """A restored contact, an erased one, one that was merged away, one with another company: no modified time moved."""
+    kept, restored, binned, erased, keeper, merged = (hub.person(number) for number in range(6))
+    hub.settle()
+    hub.delete(restored)
+    hub.delete(binned)
+    hub.settle()
+    facts = Facts().pull(hub.connector())
+    assert set(facts.records()) == {kept, erased, keeper, merged}
+    hub.portal.restore("contacts", restored)
+    hub.portal.gdpr_delete(erased)
+    hub.merge(keeper, merged)
+    hub.settle()
+    tombstones = {}
+    alive = {}
+    ids = [kept, restored, binned, erased, merged]
+    for batch in hub.connector().revisit(ids):
+        for row in batch.rows.to_pylist():
+            (alive if batch.table is Table.RECORDS else tombstones)[row["record_id"]] = row
+    assert set(alive) == {kept, restored}
+    assert {record_id: (row["removed"], row["successor_id"]) for record_id, row in tombstones.items()} == {
+        binned: (Removed.DELETED, None),
+        erased: (Removed.ERASED, None),
+        merged: (Removed.MERGED, keeper),
+    }
+    assert tombstones[binned]["removed_at"] is not None
+    assert list(hub.connector().revisit([])) == []
 
 
 @pytest.mark.parametrize("version", ["2026-03", "2026-09"])

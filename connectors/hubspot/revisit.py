@@ -1,0 +1,88 @@
+"""Contacts read again by id, for what no list and no search tells of: erased, restored, moved to another company."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from connectors.crew import in_parallel
+from connectors.hubspot import paths
+from connectors.hubspot.ahead import WORKERS
+from connectors.hubspot.errors import Refused
+from connectors.hubspot.objects import read_by_id
+from connectors.hubspot.rows import batch
+from connectors.hubspot.streams import People
+from connectors.hubspot.windows import Cursor
+from scoring.facts import Kind, Removed, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from connectors.base import Batch
+    from connectors.hubspot.client import Client
+    from connectors.hubspot.objects import Source
+    from connectors.hubspot.streams import Reading
+
+Objects = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A contact that is not among the living: how it went, who took it in, when."""
+
+    record_id: str
+    how: Removed
+    successor: str | None = None
+    at: str | None = None
+
+
+AT_ONCE = 500
+"""Contacts of one batch: five calls."""
+
+
+def revisit(reading: Reading, record_ids: Sequence[str]) -> Iterator[Batch]:
+    """These contacts as they are now, and removals of those that are no more. The cursors only number the batches."""
+    people = People(reading)
+
+    def read(some: Sequence[str]) -> tuple[Objects, list[Gone]]:
+        found = read_by_id(reading.client, people.source, some)
+        missing = set(some) - {str(item["id"]) for item in found}
+        return found, _gone(reading.client, people.source, sorted(missing))
+
+    some = (record_ids[start : start + AT_ONCE] for start in range(0, len(record_ids), AT_ONCE))
+    for number, (found, gone) in enumerate(in_parallel(read, some, WORKERS)):
+        here = Cursor(since=number)
+        if gone:
+            yield _removals(gone, here)
+        yield from people.batches(found, here, here)
+
+
+def _gone(client: Client, source: Source, missing: Sequence[str]) -> list[Gone]:
+    """What became of contacts that are not among the living: in the bin, merged or erased. One may be back by now."""
+    binned = {str(item["id"]): item for item in read_by_id(client, source, missing, archived=True)}
+    found = [Gone(record_id, Removed.DELETED, at=item.get("archivedAt")) for record_id, item in binned.items()]
+    for record_id in missing:
+        if record_id in binned:
+            continue
+        try:  # only a single read follows merges
+            survivor = str(client.get(paths.one("contacts", record_id), label="contact by id")["id"])
+        except Refused as refusal:
+            if refusal.status != HTTPStatus.NOT_FOUND:
+                raise
+            found.append(Gone(record_id, Removed.ERASED))
+        else:
+            if survivor != record_id:
+                found.append(Gone(record_id, Removed.MERGED, survivor))
+    return found
+
+
+def _removals(rows: Sequence[Gone], cursor: Cursor) -> Batch:
+    columns: dict[str, list[Any]] = {
+        "kind": [Kind.CONTACT.value] * len(rows),
+        "record_id": [row.record_id for row in rows],
+        "removed": [row.how.value for row in rows],
+        "successor_id": [row.successor for row in rows],
+        "removed_at": [row.at for row in rows],
+    }
+    return batch(Table.REMOVALS, columns, len(rows), cursor)
