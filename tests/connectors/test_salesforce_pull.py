@@ -90,7 +90,7 @@ def test_csv_without_a_charset_is_utf_8_and_offsets_are_understood(sf: Salesforc
     assert row["created_at"] == SERVER_TIME.replace(tzinfo=None)
 
 
-def test_a_slow_job_is_waited_for_and_a_session_may_end_meanwhile(sf: SalesforceRig) -> None:
+def test_37_a_slow_job_is_waited_for_and_a_session_may_end_meanwhile(sf: SalesforceRig) -> None:
     for n in range(5):
         sf.person(n)
     sf.troubles.set("job_slow", polls=30)
@@ -101,7 +101,7 @@ def test_a_slow_job_is_waited_for_and_a_session_may_end_meanwhile(sf: Salesforce
 
 
 @pytest.mark.parametrize("bulk_above", [0, 2000])
-def test_a_query_that_runs_too_long_is_halved_and_both_halves_are_read(sf: SalesforceRig, bulk_above: int) -> None:
+def test_50_a_query_that_runs_too_long_is_halved_and_both_halves_are_read(sf: SalesforceRig, bulk_above: int) -> None:
     for n in range(40):
         sf.person(n)
         sf.clock.advance(86_400)
@@ -113,14 +113,14 @@ def test_a_query_that_runs_too_long_is_halved_and_both_halves_are_read(sf: Sales
     assert facts.column("email") == sf.live()
 
 
-def test_a_second_that_is_too_long_stops_the_run_instead_of_counting_as_empty(sf: SalesforceRig) -> None:
+def test_38_a_second_that_is_too_long_stops_the_run_instead_of_counting_as_empty(sf: SalesforceRig) -> None:
     sf.person(1)
     sf.troubles.set("query_timeout", times=None)
     with pytest.raises(Unreachable, match="within one second"):
         Facts().pull(sf.connector(), LEADS)
 
 
-def test_a_lost_cursor_restarts_its_slice_only(sf: SalesforceRig) -> None:
+def test_35_a_lost_cursor_restarts_its_slice_only(sf: SalesforceRig) -> None:
     for n in range(900):
         sf.person(n)
         sf.clock.advance(1)
@@ -131,6 +131,15 @@ def test_a_lost_cursor_restarts_its_slice_only(sf: SalesforceRig) -> None:
     assert len(starts) == 3
     assert starts == sorted(starts)  # each begins where the last had come to
     assert len(set(starts)) == 3
+
+
+def test_51_a_row_on_two_pages_is_one_row(sf: SalesforceRig) -> None:
+    for n in range(450):
+        sf.person(n)
+    sf.troubles.set("repeat_row", times=None)
+    facts = Facts().pull(sf.connector(), LEADS)
+    assert facts.column("email") == sf.live()
+    assert facts.rows_in > 450
 
 
 def test_a_pull_goes_on_in_the_middle_of_a_job_and_anew_when_the_job_is_gone(
@@ -170,7 +179,7 @@ def test_a_result_that_is_gone_while_it_is_read_stops_the_run_and_the_next_reads
     assert facts.pull(sf.connector(bulk_above=1000), LEADS).column("email") == sf.live()
 
 
-def test_objects_that_bulk_refuses_are_read_by_rest(sf: SalesforceRig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_39_objects_that_bulk_refuses_are_read_by_rest(sf: SalesforceRig, monkeypatch: pytest.MonkeyPatch) -> None:
     from sandbox.salesforce import bulk_query as sandbox_jobs
 
     monkeypatch.setattr(sandbox_jobs, "_NEVER_IN_BULK", frozenset({"lead"}))
@@ -178,7 +187,7 @@ def test_objects_that_bulk_refuses_are_read_by_rest(sf: SalesforceRig, monkeypat
     assert Facts().pull(sf.connector(bulk_above=0), LEADS).column("email") == sf.live()
 
 
-def test_a_page_that_is_not_whole_is_fetched_again(sf: SalesforceRig) -> None:
+def test_45_a_page_that_is_not_whole_is_fetched_again(sf: SalesforceRig) -> None:
     for n in range(50):
         sf.person(n)
     sf.troubles.set("cut", match="/results", after=1500)
@@ -190,7 +199,7 @@ def test_a_page_that_is_not_whole_is_fetched_again(sf: SalesforceRig) -> None:
 # --- time ------------------------------------------------------------------------------------------------------
 
 
-def test_a_change_that_becomes_visible_late_is_caught_by_the_overlap(sf: SalesforceRig) -> None:
+def test_29_a_change_that_becomes_visible_late_is_caught_by_the_overlap(sf: SalesforceRig) -> None:
     sf.person(1)
     sf.troubles.set("late_commit", match="Lead", seconds=300)
     late = sf.person(2)
@@ -202,7 +211,7 @@ def test_a_change_that_becomes_visible_late_is_caught_by_the_overlap(sf: Salesfo
 
 
 @pytest.mark.parametrize("skew_s", [-500, 500])
-def test_a_date_header_that_is_off_loses_nothing(sf: SalesforceRig, skew_s: int) -> None:
+def test_33_a_date_header_that_is_off_loses_nothing(sf: SalesforceRig, skew_s: int) -> None:
     sf.person(1)
     sf.settle()
     sf.troubles.set("date_skew", times=None, seconds=skew_s)
@@ -215,7 +224,7 @@ def test_a_date_header_that_is_off_loses_nothing(sf: SalesforceRig, skew_s: int)
     assert skew.level == "warn"
 
 
-def test_a_stamp_moved_by_the_system_alone_brings_the_row_again(sf: SalesforceRig) -> None:
+def test_31_a_stamp_moved_by_the_system_alone_brings_the_row_again(sf: SalesforceRig) -> None:
     record_id = sf.person(1)
     sf.settle()
     facts = Facts().pull(sf.connector(), LEADS)
@@ -239,7 +248,7 @@ def test_a_quiet_cycle_costs_one_count_per_query(sf: SalesforceRig) -> None:
 # --- fields ----------------------------------------------------------------------------------------------------
 
 
-def test_a_configured_field_that_is_hidden_stops_the_pull_and_names_the_permission(sf: SalesforceRig) -> None:
+def test_47_a_configured_field_that_is_hidden_stops_the_pull_and_names_the_permission(sf: SalesforceRig) -> None:
     sf.org.define("Lead", "Budget__c", "currency", visible=False)
     mapping = {"budget": AttributeSetting(type="number", salesforce={"Lead": "Budget__c"})}
     with pytest.raises(ConfigProblem, match=r"Lead\.Budget__c.*field-level security"):
@@ -279,7 +288,7 @@ def test_compound_and_formula_fields_are_found_out(sf: SalesforceRig) -> None:
         Facts().pull(sf.connector(mapping=mapping), LEADS)
 
 
-def test_row_34_a_formula_that_changed_without_a_stamp_is_found_once_a_day(sf: SalesforceRig) -> None:
+def test_34_a_formula_that_changed_without_a_stamp_is_found_once_a_day(sf: SalesforceRig) -> None:
     sf.org.define("Lead", "Heat__c", "double", calculated=True)
     mapping = {"heat": AttributeSetting(type="number", salesforce={"Lead": "Heat__c"})}
     lead = sf.person(1)
@@ -344,7 +353,7 @@ def test_a_needed_object_that_is_off_is_a_matter_of_permissions(sf: SalesforceRi
         list(sf.connector().pull("activities.tasks", None))
 
 
-def test_activities_of_too_many_people_name_the_missing_right(sf: SalesforceRig) -> None:
+def test_49_activities_of_too_many_people_name_the_missing_right(sf: SalesforceRig) -> None:
     sf.log_activity(sf.person(1), 1)
     sf.troubles.set("operation_too_large", times=None)
     with pytest.raises(AuthStop, match="View All"):
@@ -403,7 +412,7 @@ def kinds(facts: Facts) -> dict[str, str]:
     return {row["activity_id"]: row["type"] for row in facts.tables[Table.ACTIVITIES].values()}
 
 
-def test_archived_tasks_are_read_and_deleted_and_open_ones_are_not(sf: SalesforceRig) -> None:
+def test_48_archived_tasks_are_read_and_deleted_and_open_ones_are_not(sf: SalesforceRig) -> None:
     lead = sf.person(1)
     old = timedelta(days=500)
     archived = activity(sf, "Task", old, WhoId=lead, Status="Completed", Subject="x", ActivityDate=sf.clock.now() - old)
@@ -492,7 +501,7 @@ def test_a_response_that_is_withdrawn_is_taken_back(sf: SalesforceRig) -> None:
 
 
 @pytest.mark.parametrize("per_app", [False, True])
-def test_the_days_share_stops_early_with_the_cursor_kept(sf: SalesforceRig, per_app: bool) -> None:
+def test_41_the_days_share_stops_early_with_the_cursor_kept(sf: SalesforceRig, per_app: bool) -> None:
     for n in range(900):
         sf.person(n)
         sf.clock.advance(1)
@@ -520,7 +529,7 @@ def test_a_spent_day_and_a_spent_bulk_quota_stop_at_once(sf: SalesforceRig) -> N
 
 
 @pytest.mark.parametrize("code", [406, 420, 429, 500, 502, 524])
-def test_passing_troubles_of_the_edge_are_waited_out(sf: SalesforceRig, code: int) -> None:
+def test_52_passing_troubles_of_the_edge_are_waited_out(sf: SalesforceRig, code: int) -> None:
     sf.person(1)
     sf.troubles.set("status", code=code)
     sf.troubles.set("html_503", skip=2)
@@ -529,7 +538,7 @@ def test_passing_troubles_of_the_edge_are_waited_out(sf: SalesforceRig, code: in
     assert connector.usage().retries == 2
 
 
-def test_a_job_that_fails_for_no_good_reason_is_never_zero_rows(
+def test_38_a_job_that_fails_for_no_good_reason_is_never_zero_rows(
     sf: SalesforceRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sf.person(1)

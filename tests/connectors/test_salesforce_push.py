@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from connectors.base import CLEAR, Change, Outcome, Status
-from connectors.errors import AuthStop, ConfigProblem, LimitReached
+from connectors.errors import AuthStop, ConfigProblem, ConnectorBug, LimitReached
 from connectors.salesforce import bulk_ingest, writer
 from connectors.salesforce.fields import WRITTEN
 from scoring.facts import Removed
@@ -54,7 +54,7 @@ def uploads(sf: SalesforceRig) -> list[bytes]:
 
 
 @BOTH_WAYS
-def test_set_clear_and_leave_reach_the_record(sf: SalesforceRig, bulk_above: int) -> None:
+def test_64_set_clear_and_leave_reach_the_record(sf: SalesforceRig, bulk_above: int) -> None:
     ids = [sf.person(n) for n in range(3)]
     push(sf, changes(ids, rating="A1", fit_score=7, trend="rising", valid_until="2026-07-01"), bulk_above=bulk_above)
     mixed = [
@@ -83,7 +83,7 @@ def test_bulk_clears_by_its_own_word_and_leaves_by_an_empty_cell(sf: SalesforceR
     assert sorted(rows) == sorted([f"{ids[0]},#N/A,", f"{ids[1]},,rising"])
 
 
-def test_no_write_runs_assignment_rules_not_even_after_a_new_login(sf: SalesforceRig) -> None:
+def test_70_no_write_runs_assignment_rules_not_even_after_a_new_login(sf: SalesforceRig) -> None:
     ids = [sf.person(n) for n in range(5)]
     owners = [sf.org.tables["Lead"][record_id]["OwnerId"] for record_id in ids]
     sf.troubles.set("session_expired", match="/composite/sobjects")
@@ -96,7 +96,7 @@ def test_no_write_runs_assignment_rules_not_even_after_a_new_login(sf: Salesforc
 
 @BOTH_WAYS
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_locked_rows_are_tried_again_alone(sf: SalesforceRig, bulk_above: int, wrapped: bool) -> None:
+def test_59_60_locked_rows_are_tried_again_alone(sf: SalesforceRig, bulk_above: int, wrapped: bool) -> None:
     ids = [sf.person(n) for n in range(10)]
     sf.troubles.set("row_lock", times=2, ids=ids[:3], wrapped=wrapped)
     outcomes = push(sf, changes(ids), bulk_above=bulk_above)
@@ -115,7 +115,7 @@ def test_rows_that_stay_locked_are_left_to_the_next_run(sf: SalesforceRig) -> No
     assert len(collections_sent(sf)) == 1 + len(writer.LOCK_WAITS_S)
 
 
-def test_rows_of_one_account_travel_together(sf: SalesforceRig) -> None:
+def test_59_rows_of_one_account_travel_together(sf: SalesforceRig) -> None:
     ids = [sf.person(n) for n in range(30)]
     sent = [Change("lead", each, {"rating": "A1"}, f"account {n % 3}", tag=n) for n, each in enumerate(ids)]
     push(sf, sent)
@@ -125,7 +125,7 @@ def test_rows_of_one_account_travel_together(sf: SalesforceRig) -> None:
 
 
 @BOTH_WAYS
-def test_converted_deleted_merged_and_unknown_records_say_where_the_person_lives(
+def test_68_converted_deleted_merged_and_unknown_records_say_where_the_person_lives(
     sf: SalesforceRig, bulk_above: int
 ) -> None:
     ids = [sf.person(n) for n in range(6)]
@@ -145,7 +145,7 @@ def test_converted_deleted_merged_and_unknown_records_say_where_the_person_lives
 
 
 @BOTH_WAYS
-def test_a_validation_rule_refuses_its_row_alone_with_its_own_words(sf: SalesforceRig, bulk_above: int) -> None:
+def test_62_67_a_validation_rule_refuses_its_row_alone_with_its_own_words(sf: SalesforceRig, bulk_above: int) -> None:
     ids = [sf.person(n) for n in range(20)]
     sf.refuse(ids[4])
     sf.org.duplicate_ids.add(ids[5])
@@ -168,13 +168,22 @@ def test_values_that_do_not_fit_are_refused_before_they_are_sent_and_never_cut(s
     assert collections_sent(sf) == []
 
 
+@BOTH_WAYS
+def test_66_a_record_that_stands_twice_is_our_error_before_anything_is_sent(sf: SalesforceRig, bulk_above: int) -> None:
+    lead = sf.person(1)
+    twice = [Change("lead", lead, {"rating": "A1"}), Change("lead", lead[:15], {"rating": "B2"}, tag=1)]
+    with pytest.raises(ConnectorBug, match="stand twice"):
+        list(sf.connector(bulk_above=bulk_above).push(twice))
+    assert (collections_sent(sf), uploads(sf)) == ([], [])
+
+
 def test_nothing_to_write_is_skipped_and_counted(sf: SalesforceRig) -> None:
     [outcome] = sf.connector().push([Change("lead", sf.person(1), {})])
     assert outcome.status is Status.SKIPPED
 
 
 @pytest.mark.parametrize("trouble", ["apex_limits", "batch_too_slow"])
-def test_batches_shrink_for_the_run_when_the_orgs_own_code_gives_up(sf: SalesforceRig, trouble: str) -> None:
+def test_61_batches_shrink_for_the_run_when_the_orgs_own_code_gives_up(sf: SalesforceRig, trouble: str) -> None:
     ids = [sf.person(n) for n in range(250)]
     sf.troubles.set(trouble, times=None, over=30)
     assert statuses(push(sf, changes(ids))) == {Status.ACCEPTED: 250}
@@ -197,7 +206,7 @@ def test_a_row_that_the_answer_forgets_is_unknown(sf: SalesforceRig) -> None:
     assert statuses(outcomes) == {Status.ACCEPTED: 2, Status.UNKNOWN: 1}
 
 
-def test_rows_that_a_job_left_unprocessed_are_sent_again_and_only_they(sf: SalesforceRig) -> None:
+def test_43_rows_that_a_job_left_unprocessed_are_sent_again_and_only_they(sf: SalesforceRig) -> None:
     ids = [sf.person(n) for n in range(20)]
     sf.troubles.set("job_failed", done=5)
     assert statuses(push(sf, changes(ids), bulk_above=0)) == {Status.ACCEPTED: 20}
@@ -214,7 +223,7 @@ def test_rows_that_every_job_leaves_are_left_to_the_next_run(sf: SalesforceRig) 
     assert len(uploads(sf)) == writer.INGEST_ROUNDS
 
 
-def test_the_jobs_id_is_told_before_the_upload_and_a_failed_upload_leaves_no_open_job(sf: SalesforceRig) -> None:
+def test_78_the_jobs_id_is_told_before_the_upload_and_a_failed_upload_leaves_no_open_job(sf: SalesforceRig) -> None:
     lead = sf.person(1)
     told: list[tuple[str, int]] = []
     connector = sf.connector(bulk_above=0)

@@ -46,7 +46,7 @@ def sent(sf: SalesforceRig) -> list[str]:
     return [form["refresh_token"][0] for form in forms]
 
 
-def test_each_new_token_is_saved_for_its_owner_alone_and_none_is_sent_twice(sf: SalesforceRig, file: Path) -> None:
+def test_36_each_new_token_is_saved_for_its_owner_alone_and_none_is_sent_twice(sf: SalesforceRig, file: Path) -> None:
     connector = sf.connector(**flow(file))
     assert connector.identify().account_id == sf.org.org_id
     second = file.read_text().strip()
@@ -67,7 +67,7 @@ def test_a_token_that_is_not_replaced_stays(sf: SalesforceRig, file: Path) -> No
     assert file.stat().st_mtime_ns == before
 
 
-def test_processes_that_refresh_at_once_take_turns_and_revoke_nothing(sf: SalesforceRig, file: Path) -> None:
+def test_36_processes_that_refresh_at_once_take_turns_and_revoke_nothing(sf: SalesforceRig, file: Path) -> None:
     connectors = [sf.connector(**flow(file)) for _ in range(4)]
     found: list[str] = []
     threads = [
@@ -82,7 +82,7 @@ def test_processes_that_refresh_at_once_take_turns_and_revoke_nothing(sf: Salesf
     assert file.read_text().strip() in sf.org.refresh_tokens
 
 
-def test_a_new_token_that_cannot_be_saved_is_not_used_and_the_old_ones_refusal_is_final(
+def test_36_a_new_token_that_cannot_be_saved_is_not_used_and_the_old_ones_refusal_is_final(
     sf: SalesforceRig, file: Path
 ) -> None:
     file.with_name("token.new").mkdir()

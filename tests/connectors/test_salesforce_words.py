@@ -118,7 +118,7 @@ def test_a_hidden_field_is_named_and_so_is_the_permission() -> None:
         (Problem("FIELD_CUSTOM_VALIDATION_EXCEPTION", "No"), RowFate.REFUSED),
     ],
 )  # fmt: skip
-def test_a_rows_fate_is_searched_in_code_and_message(problem: Problem, fate: RowFate) -> None:
+def test_60_a_rows_fate_is_searched_in_code_and_message(problem: Problem, fate: RowFate) -> None:
     assert fate_of(problem) is fate
 
 
@@ -151,7 +151,7 @@ def test_messages_hold_no_address_or_number_and_server_texts_only_of_rules() -> 
         ("", None),
     ],
 )
-def test_limit_headers_in_every_form(header: str, usage: ApiUsage | None) -> None:
+def test_42_limit_headers_in_every_form(header: str, usage: ApiUsage | None) -> None:
     assert parse_limit_info(header) == usage
 
 
@@ -184,7 +184,7 @@ def test_other_apps_may_not_be_starved_and_a_header_nobody_understands_is_counte
     edges=st.lists(st.integers(0, 10_000), min_size=2, max_size=6, unique=True).map(sorted),
     stamps=st.lists(st.integers(0, 10_000), max_size=30),
 )
-def test_adjoining_and_halved_windows_hold_each_stamp_exactly_once(edges: list[int], stamps: list[int]) -> None:
+def test_30_adjoining_and_halved_windows_hold_each_stamp_exactly_once(edges: list[int], stamps: list[int]) -> None:
     times = [NOW + timedelta(seconds=edge) for edge in edges]
     parts = [Window(a, b) for a, b in itertools.pairwise(times)]
     split = [half for part in parts for half in (part.halves() or (part,))]
@@ -215,7 +215,7 @@ def test_a_cursor_that_is_not_ours_is_refused_with_a_remedy(text: str) -> None:
         windows.load(text, "records.lead")
 
 
-def test_a_cursor_never_moves_into_the_second_of_the_pulls_beginning() -> None:
+def test_32_a_cursor_never_moves_into_the_second_of_the_pulls_beginning() -> None:
     window = windows.next_window(Position(), NOW + timedelta(milliseconds=300), 600)
     assert window.end == NOW + timedelta(seconds=1)
     assert windows.reached(window.end, NOW + timedelta(milliseconds=300)) == NOW
@@ -238,7 +238,7 @@ def test_id_lists_stay_below_what_a_clause_may_hold() -> None:
     assert all(len(text.partition(" WHERE ")[2]) < 4000 for text in texts)
 
 
-def test_a_page_of_nasty_cells_keeps_every_one(tmp_path: Path) -> None:
+def test_44_a_page_of_nasty_cells_keeps_every_one(tmp_path: Path) -> None:
     page = tmp_path / "page.csv"
     big = "x" * 400_000
     rows = ['"1","Null","NA","5.0"', f'"2","{big}","a\nb, ""c""",""', '"3","日本\u2028語","nan\0","1.0E7"']
@@ -249,6 +249,18 @@ def test_a_page_of_nasty_cells_keeps_every_one(tmp_path: Path) -> None:
         {"Id": "2", "Name": big, "Note": 'a\nb, "c"', "Count": None},
         {"Id": "3", "Name": "日本\u2028語", "Note": "nan", "Count": "1.0E7"},
     ]
+
+
+def test_53_a_large_result_is_read_without_holding_it(tmp_path: Path) -> None:
+    page = tmp_path / "page.csv"
+    line = '"00Q000000000000AAA","' + "x" * 990 + '"\n'
+    page.write_bytes(('"Id","Name"\n' + line * 30_000).encode())
+    before = pa.total_allocated_bytes()
+    rows = 0
+    for part in bulk.read_csv(page):
+        rows += part.num_rows
+        assert pa.total_allocated_bytes() - before < page.stat().st_size / 2
+    assert rows == 30_000 == bulk.count_rows(page)
 
 
 @pytest.mark.parametrize("content", [b"", b'"Id","Name"\n'])
@@ -262,7 +274,7 @@ def chunked(*texts: str | None) -> pa.ChunkedArray:
     return pa.chunked_array([pa.array(texts, pa.string())])
 
 
-def test_values_are_read_in_every_form_and_odd_ones_become_null() -> None:
+def test_46_values_are_read_in_every_form_and_odd_ones_become_null() -> None:
     noon = datetime(2026, 1, 2, 12)  # noqa: DTZ001 - columns are naive UTC
     forms = chunked("2026-01-02T12:00:00.000+0000", "2026-01-02T12:00:00.000Z", "2026-01-02T13:00:00+01:00", None)
     assert values.times(forms).to_pylist() == [noon, noon, noon, None]

@@ -43,7 +43,7 @@ class Killed(BaseException):
 
 
 @pytest.mark.parametrize("when", ["before it is closed", "while it runs"])
-def test_a_killed_runs_job_is_collected_and_no_row_is_sent_again(
+def test_78_a_killed_runs_job_is_collected_and_no_row_is_sent_again(
     sandbox: Callable[..., Sandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     crms = sandbox(people=20, seed=3)
