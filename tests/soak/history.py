@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 TITLES: Final = ("CTO", "Head of Sales", "Student", "Product Manager", "")
 
+FEWEST: Final = 3
+"""So many contacts are always left to do something with."""
+
 
 def live_contacts(crms: Sandbox) -> list[str]:
     """Ids of HubSpot contacts that are not archived."""
@@ -47,6 +50,8 @@ class History:
         ]  # fmt: skip
         with self._crms.portal.lock:
             for _ in range(deeds_done):
+                while len(live_contacts(self._crms)) < FEWEST:
+                    self._new_contact(at)
                 self._random.choice(deeds)(at)
 
     # HubSpot

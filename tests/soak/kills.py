@@ -20,7 +20,7 @@ from sqlalchemy import Engine, event
 from sync import lease
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 NEVER: Final = 1 << 30
 _PROCESSES: Final = itertools.count(1 << 22)
@@ -37,7 +37,6 @@ class Process:
 
     at: str = "call"
     after: int = NEVER
-    on_call: Callable[[int], None] = lambda _: None
     dead: bool = False
     moments: dict[str, int] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -47,8 +46,6 @@ class Process:
         with self._lock:
             if not self.dead:
                 self.moments[kind] = count = self.moments.get(kind, 0) + 1
-                if kind == "call":
-                    self.on_call(count)
                 self.dead = kind == self.at and count >= self.after
             if self.dead:
                 raise Killed
