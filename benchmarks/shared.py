@@ -173,7 +173,7 @@ def measure(
         process.returncode = os.waitstatus_to_exitcode(status)
         listener.join()
         if process.returncode not in codes:
-            raise SystemExit(f"X ended with {process.returncode}\n{''.join(said)}")
+            raise SystemExit(f"{' '.join(command)} ended with {process.returncode}\n{''.join(said)}")
         stdout.seek(0)
         output = stdout.read().decode()
     return Measured(output, wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
