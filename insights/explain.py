@@ -13,7 +13,7 @@ from config.attributes import attribute_types
 from config.errors import ConfigError
 from insights.status import opened_journal
 from scoring.engine import score
-from sync.mirror import normal
+from sync.mirror import normal, views
 from sync.pipeline import gather, open_mirror
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def explain(settings: Settings, model: Model, who: str, *, clock: Clock) -> Expl
         with open_mirror(settings, clock).open() as connection:
             gather(connection, settings=settings, journal=journal)
             person = _find(connection, who)
-            _only(connection, person)
+            views.show(connection, views.Span(person, person), types=attribute_types(settings))
             score(connection, model, as_of, attributes=attribute_types(settings))
             records, scores = _records(connection, person), _scores(connection, person)
             lines = _lines(connection, person)
@@ -157,12 +157,6 @@ def _find(connection: duckdb.DuckDBPyConnection, who: str) -> int:
             f"{len(found)} people share it.", remedy="Name one of them by a record id, such as hubspot:51."
         )
     return int(found[0][0])
-
-
-def _only(connection: duckdb.DuckDBPyConnection, person: int) -> None:
-    """Let the engine see this one person."""
-    for relation in ("people", "owners_now", "deals", "previous_stages"):
-        connection.execute(f"DELETE FROM {relation} WHERE person <> ?", [person])
 
 
 def _records(connection: duckdb.DuckDBPyConnection, person: int) -> list[Record]:

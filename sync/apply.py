@@ -1,9 +1,9 @@
 """Sends the plan, and notes how each row ended before going on.
 
-Outcomes are noted chunk by chunk: in the journal first (rejects, stages), then in the mirror (observed values,
-tombstones). A process that dies in between has written nothing twice that matters: records are updated by id, and the
-next pull reads what they hold now. For the same reason an unknown outcome needs no note: the record was changed or it
-was not, and the next pull tells.
+Outcomes are noted in the journal chunk by chunk (rejects, stages), then in the mirror slice by slice (observed values,
+tombstones), since each note there goes through all records. A process that dies in between has written nothing twice
+that matters: records are updated by id, and the next pull reads what they hold now. For the same reason an unknown
+outcome needs no note: the record was changed or it was not, and the next pull tells.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 NOTE_EVERY: Final = 1000
-"""Outcomes noted at a time."""
+"""Outcomes noted in the journal at a time."""
 
 REFUSED_BEFORE: Final = "refused before"
 OVER_THE_LIMIT: Final = "over the limit"
@@ -142,6 +142,7 @@ def _send_slice(connector: Connector, rows: Sequence[PlannedChange], tally: Tall
     given: set[int] = set()
     jobs = _Jobs(connector.crm, session, {row.change.tag: row.values_hash for row in rows})
     outcomes: list[Outcome] = []
+    ended: list[tuple[PlannedChange, Outcome]] = []
 
     def hand_out() -> Iterator[Change]:
         for row in rows:
@@ -156,8 +157,7 @@ def _send_slice(connector: Connector, rows: Sequence[PlannedChange], tally: Tall
         if chunk:
             session.note_calls(connector)
             _note(connector.crm, [(waiting[outcome.tag], outcome) for outcome in chunk], tally, session)
-            for outcome in chunk:
-                del waiting[outcome.tag]
+            ended.extend((waiting.pop(outcome.tag), outcome) for outcome in chunk)
             session.progress.advance(step, len(chunk))
 
     try:
@@ -170,6 +170,7 @@ def _send_slice(connector: Connector, rows: Sequence[PlannedChange], tally: Tall
     finally:
         try:
             note()
+            _acknowledge(connector.crm, ended, session)
         finally:
             # Rows that were handed over and never answered for may have been written: only the next pull knows.
             unanswered = len(given & waiting.keys())
@@ -179,26 +180,17 @@ def _send_slice(connector: Connector, rows: Sequence[PlannedChange], tally: Tall
 
 def _note(crm: str, ended: Sequence[tuple[PlannedChange, Outcome]], tally: Tally, session: Session) -> None:
     gone = [outcome for _, outcome in ended if outcome.gone]
-    accepted = [(row, outcome) for row, outcome in ended if outcome.status is Status.ACCEPTED and not outcome.gone]
+    accepted = [row for row, outcome in ended if outcome.status is Status.ACCEPTED and not outcome.gone]
     rejected = [(row, outcome) for row, outcome in ended if outcome.status is Status.REJECTED and not outcome.gone]
     now = session.clock.now()
     session.lease.renew()
     session.journal.note_outcomes(
         crm,
-        accepted=[row.given for row, _ in accepted],
+        accepted=[row.given for row in accepted],
         rejected=[_reject(outcome, row.values_hash) for row, outcome in rejected],
         gone=[outcome.record_id for outcome in gone],
         now=now,
     )
-    with session.mirror.open() as connection:
-        plan.acknowledge(
-            connection,
-            crm=crm,
-            accepted=[row.change.tag for row, _ in accepted],
-            gone=[(item.kind, item.record_id, item.gone or "", item.successor_id) for item in gone],
-            now=now,
-            fence=session.lease.fence,
-        )
     tally.accepted += len(accepted)
     tally.rejected.update(_reason(outcome) for _, outcome in rejected)
     tally.skipped.update(f"gone: {outcome.gone}" for outcome in gone)
@@ -207,6 +199,22 @@ def _note(crm: str, ended: Sequence[tuple[PlannedChange, Outcome]], tally: Tally
             tally.unknown[_reason(outcome)] += 1
         elif not outcome.gone and outcome.status is Status.SKIPPED:
             tally.skipped[_reason(outcome)] += 1
+
+
+def _acknowledge(crm: str, ended: Sequence[tuple[PlannedChange, Outcome]], session: Session) -> None:
+    gone = [outcome for _, outcome in ended if outcome.gone]
+    accepted = [row.change.tag for row, outcome in ended if outcome.status is Status.ACCEPTED and not outcome.gone]
+    if not accepted and not gone:
+        return
+    with session.mirror.open() as connection:
+        plan.acknowledge(
+            connection,
+            crm=crm,
+            accepted=accepted,
+            gone=[(item.kind, item.record_id, item.gone or "", item.successor_id) for item in gone],
+            now=session.clock.now(),
+            fence=session.lease.fence,
+        )
 
 
 def _reject(outcome: Outcome, values_hash: str) -> Reject:

@@ -125,15 +125,24 @@ def open_mirror(settings: Settings, clock: Clock) -> Mirror:
 def gather(connection: duckdb.DuckDBPyConnection, *, settings: Settings, journal: Journal) -> None:
     """Group the mirror's records into people and make the relations of `sync.mirror.views`, in this connection."""
     identity.resolve(connection)
-    views.build(connection, types=attribute_types(settings), precedence=settings.precedence, stages=journal.stages())
+    views.build(connection, precedence=settings.precedence, stages=journal.stages())
 
 
 def score_all(
-    connection: duckdb.DuckDBPyConnection, *, settings: Settings, model: Model, as_of: datetime, journal: Journal
+    connection: duckdb.DuckDBPyConnection, *, settings: Settings, model: Model, as_of: datetime, stop: Stop
 ) -> None:
-    """`gather`, then the engine's ``ledger`` and ``scores`` of everybody as of an aware UTC time."""
-    gather(connection, settings=settings, journal=journal)
-    engine.score(connection, model, as_of, attributes=attribute_types(settings))
+    """The engine's ``scores`` of everybody as of an aware UTC time, span by span; needs `gather`.
+
+    Raises `Stopped` between two spans.
+    """
+    types = attribute_types(settings)
+    for place, span in enumerate(views.spans(connection)):
+        stop.check()
+        views.show(connection, span, types=types)
+        engine.score(connection, model, as_of, attributes=types)
+        into = "INSERT INTO scored FROM scores" if place else "CREATE OR REPLACE TEMP TABLE scored AS FROM scores"
+        connection.execute(into)
+    connection.execute("DROP TABLE scores; ALTER TABLE scored RENAME TO scores")
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,13 +273,12 @@ def _collect_jobs(order: _Order, connectors: Mapping[str, Connector], session: S
 def _score_and_plan(order: _Order, settings: Settings, model: Model, session: Session, draft: _Draft) -> None:
     # Who begins anew wants everything tried anew, also what was refused before a rule of the CRM was mended.
     refused = () if order.kind == "backfill" else session.journal.refused()
-    types = attribute_types(settings)
     with session.mirror.open() as connection:
         with _timed(draft, session, "identity") as rows:
             gather(connection, settings=settings, journal=session.journal)
-            rows["people"] = people = summary.count(connection, "people")
+            rows["people"] = people = summary.count(connection, "members WHERE place = 1")
         with _timed(draft, session, "score") as rows:
-            engine.score(connection, model, session.clock.now(), attributes=types)
+            score_all(connection, settings=settings, model=model, as_of=session.clock.now(), stop=session.stop)
             rows["people"] = people
         with _timed(draft, session, "plan") as rows:
             planned = changes.make(

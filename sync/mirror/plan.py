@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from scoring.facts import OBSERVED_PREFIX, OUTPUT_FIELDS, OutputField
+from sync.mirror import views
 from sync.mirror.removals import bury
 from sync.mirror.store import transaction
 from sync.mirror.tables import quoted
-from sync.mirror.views import insert
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -79,8 +79,9 @@ def make(
     refused: Iterable[Sequence[RefusedRow]],
     fence: int,
 ) -> list[Planned]:
-    """Make ``store.plan`` from ``scores``, ``members`` and ``previous_stages``; counts per CRM. Raises `LeaseLost`.
+    """Make ``store.plan`` from ``scores``, ``members`` and ``last_stages``; counts per CRM. Raises `LeaseLost`.
 
+    Not in one transaction: a plan that was left half made is made anew before anything is sent.
     `triggers` gives per output field the condition under which it calls for a write; `refused` comes in chunks.
     """
     _load_refused(connection, refused)
@@ -90,32 +91,62 @@ def make(
     why = ", ".join(f"CASE WHEN {condition} THEN '{name}' END" for name, condition in triggers.items())
     texts = ", ".join(f"coalesce({quoted('desired.' + field.name)}::VARCHAR, '\x1f')" for field in OUTPUT_FIELDS)
     with transaction(connection, fence):
+        connection.execute("DROP TABLE IF EXISTS store.drafts")
+    for place, span in enumerate(views.spans(connection)):
         connection.execute(f"""
-            CREATE OR REPLACE TABLE store.plan AS
+            {"INSERT INTO store.drafts" if place else "CREATE TABLE store.drafts AS"}
             WITH compared AS (
                 SELECT crm, kind, record_id, members.account_id, person, modified_at, {desired}, {observed},
-                    CASE WHEN scores.stage = previous_stages.stage THEN previous_stages.since END AS stage_since
-                FROM members JOIN store.records USING (crm, record_id, kind) JOIN scores USING (person)
-                LEFT JOIN previous_stages USING (person)
+                    CASE WHEN scores.stage = last_stages.stage THEN last_stages.since END AS stage_since
+                FROM (FROM members WHERE {span.holds("person")}) members
+                JOIN store.records USING (crm, record_id, kind)
+                JOIN (FROM scores WHERE {span.holds("person")}) scores USING (person)
+                LEFT JOIN (FROM last_stages WHERE {span.holds("person")}) last_stages USING (person)
             ), reasoned AS (
                 SELECT * EXCLUDE ({observed}, modified_at), {writes}, nullif(concat_ws(', ', {why}), '') AS why,
                     md5(concat_ws('\x1e', modified_at, {texts})) AS values_hash
                 FROM compared
             )
-            SELECT crm, row_number() OVER (
-                    PARTITION BY crm ORDER BY refusals.record_id IS NOT NULL, "write.rating" OR "write.stage" DESC,
-                        account_id, record_id) AS tag,
-                "write.rating" OR "write.stage" AS crossing, refusals.record_id IS NOT NULL AS refused, reasoned.*
-                    EXCLUDE (crm)
+            SELECT crm, "write.rating" OR "write.stage" AS crossing, refusals.record_id IS NOT NULL AS refused,
+                reasoned.* EXCLUDE (crm)
             FROM reasoned LEFT JOIN refusals USING (crm, record_id, values_hash)
             WHERE why IS NOT NULL
         """)
+    _put_in_order(connection)
     counts = connection.execute("""
-        SELECT crm, count(*), count(tag), count(tag) FILTER (refused)
-        FROM members JOIN scores USING (person)
-        LEFT JOIN (SELECT crm, record_id, tag, refused FROM store.plan) USING (crm, record_id) GROUP BY crm ORDER BY crm
+        SELECT crm, records, coalesce(planned, 0), coalesce(refused, 0)
+        FROM (SELECT crm, count(*) AS records FROM members JOIN scores USING (person) GROUP BY crm)
+        LEFT JOIN (SELECT crm, count(*) AS planned, count(*) FILTER (refused) AS refused FROM store.plan GROUP BY crm)
+            USING (crm)
+        ORDER BY crm
     """).fetchall()
     return [Planned(*row) for row in counts]
+
+
+def _put_in_order(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make ``store.plan`` of ``store.drafts``, rows in the order of their tags.
+
+    Only the keys are sorted together; whole rows are fetched some at a time, since all of them may be too many for
+    memory.
+    """
+    connection.execute("""
+        CREATE OR REPLACE TEMP TABLE places AS
+        SELECT rowid AS draft, crm FROM store.drafts ORDER BY crm, refused, crossing DESC, account_id, record_id;
+        CREATE OR REPLACE TABLE store.plan AS SELECT 0::BIGINT AS tag, * FROM store.drafts LIMIT 0;
+    """)
+    total = connection.execute("SELECT count(*) FROM places").fetchall()[0][0]
+    for first in range(0, total, views.SPAN):
+        connection.execute(f"""
+            INSERT INTO store.plan
+            SELECT place - start + 1, drafts.*
+            FROM store.drafts JOIN (
+                SELECT draft, places.rowid AS place, start
+                FROM places JOIN (SELECT crm, min(rowid) AS start FROM places GROUP BY crm) USING (crm)
+                WHERE places.rowid BETWEEN {first} AND {first + views.SPAN - 1}
+            ) ON drafts.rowid = draft
+            ORDER BY place
+        """)
+    connection.execute("DROP TABLE places; DROP TABLE store.drafts")
 
 
 def unnoted(connection: duckdb.DuckDBPyConnection) -> dict[str, list[NotedStage]]:
@@ -130,10 +161,10 @@ def unnoted(connection: duckdb.DuckDBPyConnection) -> dict[str, list[NotedStage]
         WITH standing AS (
             SELECT crm, record_id, person, scores.stage,
                 nullif(trim("observed.stage"), '') IS NOT DISTINCT FROM scores.stage AS held,
-                CASE WHEN scores.stage = previous_stages.stage THEN previous_stages.since END AS since,
-                scores.stage IS DISTINCT FROM previous_stages.stage AS moves
+                CASE WHEN scores.stage = last_stages.stage THEN last_stages.since END AS since,
+                scores.stage IS DISTINCT FROM last_stages.stage AS moves
             FROM members JOIN store.records USING (crm, record_id) JOIN scores USING (person)
-            LEFT JOIN previous_stages USING (person)
+            LEFT JOIN last_stages USING (person)
         )
         SELECT crm, record_id, standing.stage, standing.since FROM standing JOIN given_stages USING (crm, record_id)
         WHERE held AND (given_stages.stage IS DISTINCT FROM standing.stage
@@ -197,7 +228,7 @@ def acknowledge(
 def _load_refused(connection: duckdb.DuckDBPyConnection, refused: Iterable[Sequence[RefusedRow]]) -> None:
     connection.execute("CREATE OR REPLACE TEMP TABLE refusals (crm VARCHAR, record_id VARCHAR, values_hash VARCHAR)")
     for chunk in refused:
-        insert(connection, "refusals", _REFUSED, chunk)
+        views.insert(connection, "refusals", _REFUSED, chunk)
 
 
 def _desired(field: OutputField) -> str:

@@ -1,17 +1,23 @@
 """The relations the engine reads, built in one connection once identity has said who is who.
 
-Needs the temporary table ``identities(crm, record_id, person)`` of `sync.identity.resolve`. Makes, beside
-``signatures``, the temporary relations
+Needs the temporary table ``identities(crm, record_id, person)`` of `sync.identity.resolve`. `build` makes, of all,
 
 members(person, crm, kind, record_id, account_id, place)   live records; place 1 is the one whose values count first
+owners_now(owner, person)                                   whose the activities are
+deals(person, amount, is_won, is_closed, created_at, closed_at, product)
+last_stages(person, stage, since)
+
+and `show` makes, of the people in a `Span`, what the engine reads:
+
 people(person, email, email_domain, created_at, "attr.*")   one row per person with a live record
 activities(person, signature, occurred_at, seen_at, count, duration_s, since_send_s, flagged_machine)
-deals(person, amount, is_won, is_closed, created_at, closed_at, product)
+signatures(signature, type, url, asset, campaign, user_agent)
 previous_stages(person, stage, since)
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
@@ -28,6 +34,10 @@ if TYPE_CHECKING:
 
     from config.attributes import AttributeType
 
+SPAN: Final = 100_000
+"""People who are scored at a time: what the engine holds of them is what a run needs of memory, however many there are.
+Smaller spans cost time, since each goes through all activities once to find its own."""
+
 StageRow = tuple[str, str, str, "datetime"]
 """crm, record id, stage and since when (naive UTC): what the journal knows of the stages we gave."""
 
@@ -41,19 +51,44 @@ _STAGES: Final = pa.schema(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The people numbered from `first` to `last`, both included."""
+
+    first: int
+    last: int
+
+    def holds(self, person: str) -> str:
+        """SQL: whether the number in column `person` is one of them."""
+        return f"{person} BETWEEN {self.first} AND {self.last}"
+
+
 def build(
-    connection: duckdb.DuckDBPyConnection,
-    *,
-    types: Mapping[str, AttributeType],
-    precedence: Sequence[str],
-    stages: Iterable[Sequence[StageRow]] = (),
+    connection: duckdb.DuckDBPyConnection, *, precedence: Sequence[str], stages: Iterable[Sequence[StageRow]] = ()
 ) -> None:
-    """Make the relations. `precedence` names CRMs, the one whose values count first; `stages` come in chunks."""
+    """Make the relations of everybody.
+
+    `precedence` names CRMs, the one whose values count first; `stages` come in chunks.
+    """
     _members(connection, precedence)
-    _people(connection, types)
-    _activities(connection)
+    _owners(connection)
     _deals(connection)
-    _previous_stages(connection, stages)
+    _last_stages(connection, stages)
+
+
+def spans(connection: duckdb.DuckDBPyConnection) -> list[Span]:
+    """All people, in spans of at most `SPAN`; one span when there is nobody."""
+    highest = connection.execute("SELECT coalesce(max(person), 1) FROM members").fetchall()[0][0]
+    return [Span(first, first + SPAN - 1) for first in range(1, highest + 1, SPAN)]
+
+
+def show(connection: duckdb.DuckDBPyConnection, span: Span, *, types: Mapping[str, AttributeType]) -> None:
+    """Make the relations that the engine reads, for the people of `span`; needs `build`."""
+    _people(connection, types, span)
+    _activities(connection, span)
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP VIEW previous_stages AS FROM last_stages WHERE {span.holds("person")}
+    """)
 
 
 def _members(connection: duckdb.DuckDBPyConnection, precedence: Sequence[str]) -> None:
@@ -68,7 +103,7 @@ def _members(connection: duckdb.DuckDBPyConnection, precedence: Sequence[str]) -
     """)
 
 
-def _people(connection: duckdb.DuckDBPyConnection, types: Mapping[str, AttributeType]) -> None:
+def _people(connection: duckdb.DuckDBPyConnection, types: Mapping[str, AttributeType], span: Span) -> None:
     """Per person the first known value of each attribute; a company's from its account before the record itself.
 
     Most people have one record, and theirs need no grouping.
@@ -89,11 +124,12 @@ def _people(connection: duckdb.DuckDBPyConnection, types: Mapping[str, Attribute
         SELECT person, place, {normal.email("records.email")} AS email, records.created_at {columns}
         FROM members JOIN store.records USING (crm, record_id)
         LEFT JOIN store.accounts ON accounts.crm = members.crm AND accounts.account_id = members.account_id
+        WHERE {span.holds("person")}
     """)
     names = "".join(f", {name}" for name in values)
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE people AS
-        WITH several AS (SELECT DISTINCT person FROM members WHERE place > 1),
+        WITH several AS (SELECT DISTINCT person FROM members WHERE place > 1 AND {span.holds("person")}),
         one_row AS (
             SELECT person, email, created_at {names} FROM profiles WHERE person NOT IN (FROM several)
             UNION ALL
@@ -104,7 +140,7 @@ def _people(connection: duckdb.DuckDBPyConnection, types: Mapping[str, Attribute
     """)
 
 
-def _activities(connection: duckdb.DuckDBPyConnection) -> None:
+def _owners(connection: duckdb.DuckDBPyConnection) -> None:
     """Whose each activity is: by record (merged and converted ones count for the survivor), else by address."""
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE owners_now AS
@@ -121,10 +157,14 @@ def _activities(connection: duckdb.DuckDBPyConnection) -> None:
         SELECT owner, person FROM (FROM by_record UNION ALL FROM by_address)
         WHERE person IN (SELECT person FROM members)
     """)
-    connection.execute("""
-        CREATE OR REPLACE TEMP VIEW activities AS
+
+
+def _activities(connection: duckdb.DuckDBPyConnection, span: Span) -> None:
+    """A table, not a view: the engine goes through them several times, and a span's are few among all facts."""
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE activities AS
         SELECT person, signature, occurred_at, seen_at, count, duration_s, since_send_s, flagged_machine
-        FROM store.facts JOIN owners_now USING (owner)
+        FROM store.facts JOIN (FROM owners_now WHERE {span.holds("person")}) USING (owner)
     """)
     connection.execute("""
         CREATE OR REPLACE TEMP VIEW signatures AS
@@ -147,7 +187,7 @@ def _deals(connection: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
-def _previous_stages(connection: duckdb.DuckDBPyConnection, stages: Iterable[Sequence[StageRow]]) -> None:
+def _last_stages(connection: duckdb.DuckDBPyConnection, stages: Iterable[Sequence[StageRow]]) -> None:
     """The stage a person was given last: from the journal, else as the CRM shows it in our field.
 
     Merged and converted records speak for their person too: a lead's stage lives on in the contact it became.
@@ -159,7 +199,7 @@ def _previous_stages(connection: duckdb.DuckDBPyConnection, stages: Iterable[Seq
     for chunk in stages:
         insert(connection, "given_stages", _STAGES, chunk)
     connection.execute("""
-        CREATE OR REPLACE TEMP TABLE previous_stages AS
+        CREATE OR REPLACE TEMP TABLE last_stages AS
         SELECT person, stage, since FROM (
             SELECT crm, record_id, stage, since FROM given_stages
             UNION ALL

@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sync_rig import TYPES, batch, fake_scores, mirror_at, record, store
+from sync_rig import batch, fake_scores, mirror_at, record, store
 
 from connectors.base import CLEAR
 from scoring.facts import Table
@@ -40,7 +40,7 @@ def plan(
     with mirror.open() as con:
         store(con, batch(Table.RECORDS, records))
         identity.resolve(con)
-        views.build(con, types=TYPES, precedence=("salesforce", "hubspot"))
+        views.build(con, precedence=("salesforce", "hubspot"))
         fake_scores(con, desired)
         planned = changes.make(con, min_change=min_change, refused=[refused], fence=1)
     (crm,) = planned
@@ -120,7 +120,7 @@ def test_a_plan_of_a_run_that_lost_its_lease_does_not_take_the_place_of_its_succ
     with mirror_at(tmp_path / "mirror.duckdb").open() as con:
         store(con, batch(Table.RECORDS, [record("hubspot", "1")]))
         identity.resolve(con)
-        views.build(con, types=TYPES, precedence=("salesforce", "hubspot"))
+        views.build(con, precedence=("salesforce", "hubspot"))
         fake_scores(con, {"1": DESIRED})
         changes.make(con, min_change=1, refused=[], fence=3)
         with pytest.raises(LeaseLost):
@@ -140,7 +140,7 @@ def test_first_ratings_do_not_count_as_changes(tmp_path: Path) -> None:
     with mirror_at(tmp_path / "mirror.duckdb").open() as con:
         store(con, batch(Table.RECORDS, records))
         identity.resolve(con)
-        views.build(con, types=TYPES, precedence=("salesforce", "hubspot"))
+        views.build(con, precedence=("salesforce", "hubspot"))
         fake_scores(con, desired)
         changes.make(con, min_change=1, refused=[], fence=1)
         assert summary.crowd(con) == summary.Crowd(people=6, in_both=0, rated=5, changing=3)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import duckdb
 
 ADDRESSES = ["ann@acme.example", " Ann@ACME.example ", "ann+x@acme.example", "info@acme.example", "no address", None]
+EVERYBODY = views.Span(1, 1000)
 IDS = [f"{crm}:{number}" for crm in ("hubspot", "salesforce") for number in range(6)]
 
 
@@ -120,7 +121,8 @@ def test_groups_are_those_of_union_find_in_any_order(
         store(con, batch(Table.RECORDS, records), batch(Table.REMOVALS, removals))
         assert people(con) == expected
         identity.resolve(con)
-        views.build(con, types=TYPES, precedence=("salesforce", "hubspot"))
+        views.build(con, precedence=("salesforce", "hubspot"))
+        views.show(con, EVERYBODY, types=TYPES)
         counted = con.execute("SELECT (SELECT count(*) FROM members), (SELECT count(*) FROM people)").fetchall()[0]
         live = {
             f"{row['crm']}:{row['record_id']}"
@@ -173,10 +175,10 @@ def merged_people(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         identity.resolve(con)
         views.build(
             con,
-            types=TYPES,
             precedence=("salesforce", "hubspot"),
             stages=[[("hubspot", "1", "lead", ago(9)), ("salesforce", "C", "customer", ago(4))]],
         )
+        views.show(con, EVERYBODY, types=TYPES)
         yield con
 
 
@@ -208,5 +210,6 @@ def test_without_the_journal_the_stage_that_the_crm_shows_counts(tmp_path: Path)
     with mirror_at(tmp_path / "mirror.duckdb").open() as con:
         store(con, batch(Table.RECORDS, [record("hubspot", "1", observed={"stage": "lead"})]))
         identity.resolve(con)
-        views.build(con, types=TYPES, precedence=("salesforce", "hubspot"))
+        views.build(con, precedence=("salesforce", "hubspot"))
+        views.show(con, EVERYBODY, types=TYPES)
         assert con.execute("SELECT stage, since FROM previous_stages").fetchall() == [("lead", None)]

@@ -16,7 +16,8 @@ from insights.status import status
 from sync import lease
 from sync.errors import Busy
 from sync.lease import Holder
-from sync.pipeline import open_journal
+from sync.mirror import views
+from sync.pipeline import open_journal, open_mirror
 from sync.report import Report
 from sync.stop import Stop
 
@@ -58,6 +59,20 @@ def test_69_the_whole_job_and_then_nothing_for_ten_runs(world: World) -> None:
         assert all(row.planned == 0 and row.unchanged == 3 for row in again.written)
     assert world.writes == writes == 6
     assert Report.model_validate_json(report.model_dump_json()) == report
+
+
+def test_the_plan_is_the_same_however_few_people_are_scored_at_a_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def planned() -> list[tuple[object, ...]]:
+        assert world.run("plan").exit_code == 0
+        with open_mirror(world.settings, world.clock).open() as connection:
+            return connection.execute("FROM store.plan ORDER BY crm, tag").fetchall()
+
+    whole = planned()
+    monkeypatch.setattr(views, "SPAN", 1)
+    assert planned() == whole
+    assert len(whole) == 6
 
 
 def test_a_second_run_reads_only_what_changed(world: World) -> None:
