@@ -45,7 +45,7 @@ format: $(STAMP) ## format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(STAMP) ## measure everything and print the tables
+bench: $(STAMP) ## measure everything and print the tables (about half an hour)
 	$(BIN)/python -m benchmarks
 
 bench-backfill: $(STAMP) ## 20,000 people from an empty store to all rows written
@@ -54,6 +54,15 @@ bench-backfill: $(STAMP) ## 20,000 people from an empty store to all rows writte
 bench-limits: $(STAMP) ## share of HubSpot's limits that is made use of
 	$(BIN)/python -m benchmarks.limits $(BENCH_ARGS)
 
+bench-clients: $(STAMP) ## reading HubSpot beside its SDK, tap-hubspot and dlt
+	$(BIN)/python -m benchmarks.clients $(BENCH_ARGS)
+
+bench-bulk: $(STAMP) ## Salesforce's Bulk API beside simple-salesforce
+	$(BIN)/python -m benchmarks.bulk $(BENCH_ARGS)
+
+bench-memory: $(STAMP) ## peak memory of backfills of 50,000 and 1,000,000 contacts
+	$(BIN)/python -m benchmarks.memory $(BENCH_ARGS)
+
 lock: ## renew requirements.lock (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-header --quiet -o requirements.lock
@@ -61,4 +70,4 @@ lock: ## renew requirements.lock (needs uv)
 clean: ## remove .venv and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
 
-.PHONY: help install demo test soak check format bench bench-backfill bench-limits lock clean
+.PHONY: help install demo test soak check format bench bench-backfill bench-limits bench-clients bench-bulk bench-memory lock clean

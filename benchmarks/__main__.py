@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks import backfill, limits
+from benchmarks import backfill, bulk, clients, limits, memory
 
 if __name__ == "__main__":
-    for part in (backfill, limits):
+    for part in (backfill, clients, bulk, limits, memory):
         part.main([])

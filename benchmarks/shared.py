@@ -118,6 +118,10 @@ def home(place: Sandbox, *, salesforce: bool = True, limits: bool = False) -> It
         yield folder
 
 
+class Failed(SystemExit):
+    """A measured command ended otherwise than it should."""
+
+
 @dataclass(frozen=True)
 class Measured:
     """One finished command: what it printed, and what the operating system says it used."""
@@ -143,7 +147,7 @@ def measure(
 ) -> Measured:
     """Run a command to its end and account for it alone; `heard` gets its process id and each line of its stderr.
 
-    Raises SystemExit with the end of what it said when its exit code is not among `codes`.
+    Raises Failed with the end of what it said when its exit code is not among `codes`.
     """
     said: list[str] = []
     start = time.perf_counter()
@@ -173,7 +177,7 @@ def measure(
         process.returncode = os.waitstatus_to_exitcode(status)
         listener.join()
         if process.returncode not in codes:
-            raise SystemExit(f"{' '.join(command)} ended with {process.returncode}\n{''.join(said)}")
+            raise Failed(f"{' '.join(command[:2])} ended with {process.returncode}: {''.join(said).rstrip()}")
         stdout.seek(0)
         output = stdout.read().decode()
     return Measured(output, wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)

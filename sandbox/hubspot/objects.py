@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
 
 from sandbox.hubspot.calls import Reply
 from sandbox.hubspot.definitions import DEFAULT_NAMES
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 MOST_INPUTS: Final = 100
 MOST_LISTED: Final = 100
+HELD_ELSEWHERE: Final = frozenset({"tickets", "products", "quotes", "line_items"})
+"""Types that HubSpot has and the sandbox does not hold: nothing is associated with them."""
 _CONTENT: Final = frozenset({"hs_email_text", "hs_email_html", "hs_email_headers"})  # needs sales-email-read
 
 
@@ -102,7 +105,9 @@ def list_page(portal: Portal, ask: Ask) -> Reply:
     _add_associations(portal, kind, results, ask.words("associations"))
     body: dict[str, Any] = {"results": results}
     if following is not None:
-        body["paging"] = {"next": {"after": following, "link": f"{ask.url}?limit={limit}&after={following}"}}
+        kept = [(name, value) for name, value in ask.query.multi_items() if name != "after"]
+        link = f"{ask.url}?{urlencode([*kept, ('after', following)])}"  # with what was asked for (C)
+        body["paging"] = {"next": {"after": following, "link": link}}
     return Reply(body)
 
 
@@ -188,8 +193,10 @@ def _refuse_history(names: list[str]) -> None:
 def _add_associations(portal: Portal, kind: str, results: list[dict[str, Any]], names: list[str]) -> None:
     for name in names:
         other = object_type(name)
-        if other is None:
+        if other is None and name not in HELD_ELSEWHERE:
             raise bad_request(f"Unable to infer object type from: {name}", category=None)
+        if other is None:
+            continue
         label = f"{SINGULAR[kind]}_to_{SINGULAR[other]}"
         for shown in results:
             ids = portal.associations.of(kind, shown["id"], other)

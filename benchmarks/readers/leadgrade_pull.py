@@ -1,0 +1,31 @@
+"""Leadgrade's own way: pull the portal into a fresh mirror. Arguments: the folder with leadgrade.yaml."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from config.loading import load
+from connectors.clock import SystemClock
+from connectors.registry import connected
+from sync import lease
+from sync.pipeline import open_journal, open_mirror
+from sync.progress import Silent
+from sync.pull import pull
+from sync.session import Session
+from sync.stop import Stop
+
+settings = load(Path(sys.argv[1]) / "leadgrade.yaml", os.environ)
+clock = SystemClock()
+start = time.process_time()
+journal = open_journal(settings)
+with connected(settings, clock) as connectors, lease.held(journal, clock) as held:
+    session = Session(open_mirror(settings, clock), journal, held, clock, Stop(), Silent())
+    pulled = list(pull(connectors["hubspot"], session, Counter()))
+journal.close()
+rows = next(stream.rows for stream in pulled if stream.stream == "records")
+sys.stdout.write(json.dumps({"contacts": rows, "cpu_s": time.process_time() - start}))
