@@ -1,6 +1,5 @@
 """explain, status, rejects: what is known, without calling a CRM."""
 
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -47,9 +46,20 @@ def status(context: typer.Context, output: AsOutput = Output.TABLE) -> None:
     if output is Output.JSON:
         show_json(found.as_json())
         return
-    runs = [{**asdict(run), "started_at": f"{run.started_at:%Y-%m-%d %H:%M:%S}"} for run in found.runs]
-    for run in runs:
-        del run["resets_at"]  # the failure's text tells it
+    runs = [
+        {
+            "run": run.run_id,
+            "kind": run.kind,
+            "started": f"{run.started_at:%Y-%m-%d %H:%M}",
+            "took": None if run.seconds is None else age(run.seconds),
+            "exit": run.exit_code,
+            "accepted": run.accepted,
+            "rejected": run.rejected,
+            "unchanged": run.unchanged,
+            "model": run.model_version,
+        }
+        for run in found.runs
+    ]
     listing(runs, output, title="Last runs (UTC)", empty="Nothing has run yet. `leadgrade plan` is a good first step.")
     streams = [
         {"crm": each.crm, "stream": each.stream, "rows": each.rows, "lag": age(each.lag_s)} for each in found.streams
@@ -65,9 +75,8 @@ def status(context: typer.Context, output: AsOutput = Output.TABLE) -> None:
         f"Last success: {'never' if found.last_success_s is None else age(found.last_success_s) + ' ago'}.",
         *(f"{crm}: {rows:,} rows stand refused; see `leadgrade rejects list`." for crm, rows in found.rejects.items()),
     ]
-    if found.waits_until:
-        facts.insert(1, f"A limit stopped the last run; it may go on at {found.waits_until:%Y-%m-%d %H:%M} UTC.")
-    for fact in facts:
+    failures = [f"Run {run.run_id} failed: {run.failure}" for run in found.runs if run.failure]
+    for fact in [*failures, *facts]:
         console().print(fact, soft_wrap=True)
 
 

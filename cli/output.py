@@ -20,6 +20,10 @@ WIDTH_WITHOUT_TERMINAL = 160
 """Columns of a table that is piped or captured, so that rows do not break on a guess of 80."""
 
 
+SHORT = 16
+"""Characters of a value that is not broken on a narrow terminal, as long as there are longer ones to break."""
+
+
 def console() -> Console:
     """Where results are printed; colours only on a terminal."""
     from rich.console import Console
@@ -77,7 +81,10 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Iterable[Any]], *, 
         kinds = {type(row[number]) for row in cells}
         numeric = bool(kinds & {int, float}) and kinds <= {int, float, type(None)}
         drawn.add_column(
-            column.replace("_", " "), justify="right" if numeric or column in right else "left", overflow="fold"
+            column.replace("_", " "),
+            justify="right" if numeric or column in right else "left",
+            overflow="fold",
+            no_wrap=all(len(cell_text(row[number])) <= SHORT for row in cells),
         )
     for row in cells:
         # Text, not markup: a value in brackets is a value.

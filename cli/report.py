@@ -30,17 +30,17 @@ def show_pulled(report: Report) -> None:
     """Rows per CRM and stream."""
     if not report.pulled:
         return
-    rows = [(part.crm, part.stream, part.rows, part.seconds, part.skipped) for part in report.pulled]
-    skipped = any(part.skipped for part in report.pulled)
-    columns = ["crm", "stream", "rows", "seconds", "skipped because"]
-    width = len(columns) if skipped else 4
-    table("Pulled", columns[:width], [row[:width] for row in rows])
+    columns = ["crm", "stream", "rows", "seconds"]
+    columns += [name for name in ("beside", "skipped") if any(getattr(part, name) for part in report.pulled)]
+    table("Pulled", columns, [[getattr(part, name) for name in columns] for part in report.pulled])
     for attribute, values in report.not_castable.items():
         console().print(f"{values:,} values of {attribute} are not of its type and count as unknown.")
 
 
 def show_people(report: Report) -> None:
-    """How many people the records belong to."""
+    """How many people the records belong to, unless the run ended before that was known."""
+    if report.failure and not report.people:
+        return
     console().print(f"{report.people:,} people, {report.people_in_both:,} of them in both CRMs.\n")
 
 
@@ -52,17 +52,19 @@ def show_written(report: Report) -> None:
     if report.dry_run or report.kind == "plan" or guarded:
         rows = [(part.crm, part.planned, part.unchanged) for part in report.written]
         table("To write", ["crm", "records to write", "unchanged"], rows)
-        show_moves(report)
+        show_moves("A sample of the changes", report)
         return
     names = ["planned", "accepted", "rejected", "unknown", "skipped", "unchanged"]
     table("Written", ["crm", *names], [(part.crm, *(getattr(part, name) for name in names)) for part in report.written])
     lines = [line for part in report.written for line in reasons(part)]
     if lines:
         console().print("\n".join(lines), end="\n\n", soft_wrap=True)
+    if report.limit is not None and any(part.accepted for part in report.written):
+        show_moves("Sent", report)
 
 
-def show_moves(report: Report) -> None:
-    """A sample of what the plan changes: before and after."""
+def show_moves(title: str, report: Report) -> None:
+    """Some records of the plan, before and after."""
     shown = ("rating", "stage", "fit_score", "engagement_score", "trend")
 
     def step(move: Move, name: str) -> str:
@@ -75,7 +77,7 @@ def show_moves(report: Report) -> None:
     ]
     if rows:
         columns = ["record", "rating", "stage", "fit", "engagement", "trend", "reasons"]
-        table("A sample of the changes", columns, rows)
+        table(title, columns, rows)
 
 
 def reasons(part: Written) -> list[str]:
@@ -113,8 +115,11 @@ def show_top(report: Report) -> None:
 
 
 def show_conversions(report: Report) -> None:
-    """Which share of each rating has really converted."""
-    if not any(part.converted for part in report.conversions):
+    """Which share of each rating has really converted, and of everybody."""
+    people = sum(part.people for part in report.conversions)
+    converted = sum(part.converted for part in report.conversions)
+    if not converted:
         return
     rows = [(part.rating, part.people, part.converted, f"{part.share:.1%}") for part in report.conversions]
+    rows.append(("all", people, converted, f"{converted / people:.1%}"))
     table("Converted so far, by rating", ["rating", "people", "converted", "share"], rows, right=("share",))

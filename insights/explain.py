@@ -178,13 +178,20 @@ def _scores(connection: duckdb.DuckDBPyConnection, person: int) -> Scores:
     return Scores(*rows[0])
 
 
+_BY_RULE: Final = ["points", "machine", "decay", "cap"]
+_SETTLING: Final = ["group_cap", "inactivity", "floor", "ceiling", "rounding"]
+"""Kinds of lines in the order of the sum: a rule's own, then what is done to all rules together."""
+
+
 def _lines(connection: duckdb.DuckDBPyConnection, person: int) -> list[Line]:
     rows = connection.execute(
         """
         SELECT axis, rule, kind, micro, occurrences, last_at FROM ledger
-        WHERE person = ? ORDER BY axis DESC, kind <> 'points', abs(micro) DESC, rule, kind
+        WHERE person = $person
+        ORDER BY axis DESC, coalesce(list_position($settling, kind), 0),
+            abs(sum(micro) OVER (PARTITION BY axis, rule)) DESC, rule, list_position($by_rule, kind)
         """,
-        [person],
+        {"person": person, "by_rule": _BY_RULE, "settling": _SETTLING},
     ).fetchall()
     return [
         Line(axis, rule, kind, micro / MICRO, occurrences, None if last_at is None else last_at.replace(tzinfo=UTC))

@@ -128,6 +128,10 @@ def opened_journal(settings: Settings) -> Iterator[Journal | None]:
         journal.close()
 
 
+def _dry(row: Mapping[str, Any]) -> bool:
+    return row["report"] is not None and Report.model_validate_json(row["report"]).dry_run
+
+
 def _run(row: Mapping[str, Any]) -> RunLine:
     report = Report.model_validate_json(row["report"]) if row["report"] else None
 
@@ -150,6 +154,6 @@ def _run(row: Mapping[str, Any]) -> RunLine:
 
 
 def _last_success(runs: list[Mapping[str, Any]], now: datetime) -> float | None:
-    ends = (row["ended_at"] for row in runs if row["exit_code"] in {0, 1} and row["kind"] != "plan")
+    ends = (row["ended_at"] for row in runs if row["exit_code"] in {0, 1} and row["kind"] != "plan" and not _dry(row))
     last = next(ends, None)
     return None if last is None else (now - last).total_seconds()

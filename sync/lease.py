@@ -41,7 +41,7 @@ class Holder:
     host: str
 
     def __str__(self) -> str:
-        return f"process {self.pid} on {self.host}"
+        return f"process {self.pid} on {self.host.partition('/')[0]}"
 
 
 def this_process() -> Holder:

@@ -53,6 +53,7 @@ log = structlog.get_logger()
 DAY: Final = timedelta(hours=24)
 MIRROR_FILE: Final = "mirror.duckdb"
 DRY_RUN: Final = "dry run"
+WRITES_OFF: Final = "writes.enabled is false"
 STOPPED_BY_GUARD: Final = "stopped by a guard"
 NOT_IN_USE: Final = "CRM not in use"
 
@@ -237,9 +238,12 @@ def _work(
     if order.kind != "rescore":
         for crm, connector in connectors.items():
             with _timed(draft, session, "pull", crm) as rows:
-                for stream in pull(connector, session, draft.not_castable):
-                    draft.pulled.append(stream)
-                    rows[crm] += stream.rows
+                pulled: list[Pulled] = []
+                try:
+                    pull(connector, session, pulled, draft.not_castable)
+                finally:
+                    draft.pulled += pulled
+                    rows[crm] = sum(stream.rows for stream in pulled)
             with session.mirror.open() as connection:
                 set_whole(connection, crm, session.clock.now())
     session.checkpoint()
@@ -247,7 +251,7 @@ def _work(
     if order.writes:
         _write(order, settings, connectors, session, draft)
     else:
-        draft.rest = DRY_RUN
+        draft.rest = DRY_RUN if order.dry_run or order.kind == "plan" else WRITES_OFF
     if order.kind == "backfill":
         with session.mirror.open() as connection:
             restarted(connection)
@@ -292,7 +296,7 @@ def _score_and_plan(order: _Order, settings: Settings, model: Model, session: Se
         draft.tallies = {crm.crm: apply.Tally(crm) for crm in planned}
         draft.crowd = summary.crowd(connection)
         draft.top = summary.top(connection)
-        draft.moves = summary.moves(connection)
+        draft.moves = summary.moves(connection, first=order.limit)
         draft.conversions = summary.conversions(connection)
     session.checkpoint()
     for crm, given in unnoted.items():

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from connectors.base import Stream
 from connectors.errors import ConnectorError, LimitReached
+from scoring.facts import Table
 from sync import revisit
 from sync.mirror.load import load
 from sync.mirror.store import cursors
@@ -13,7 +15,7 @@ from sync.progress import Step
 from sync.report import Pulled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from connectors.base import Batch, Connector
     from sync.session import Session
@@ -25,8 +27,9 @@ COMMIT_S: Final = 30.0
 """Seconds after which rows are committed even if they are few, so that a slow stream loses little when it is killed."""
 
 
-def pull(connector: Connector, session: Session, not_castable: Counter[str]) -> Iterator[Pulled]:
-    """Pull every stream of a CRM; adds to `not_castable` per attribute the values that were not of its type.
+def pull(connector: Connector, session: Session, pulled: list[Pulled], not_castable: Counter[str]) -> None:
+    """Pull every stream of a CRM; adds to `pulled` what came, however it ends, and to `not_castable` per attribute
+    the values that were not of its type.
 
     A failing optional stream is told as skipped and the others go on. A failing required stream ends the pull with
     its error, so does a used-up quota; rows read until then are kept with their cursor.
@@ -34,50 +37,57 @@ def pull(connector: Connector, session: Session, not_castable: Counter[str]) -> 
     with session.mirror.open() as connection:
         known = cursors(connection, connector.crm)
     for stream in connector.streams():
-        rows: Counter[str] = Counter()
+        rows: Counter[Table] = Counter()
         began = session.clock.monotonic()
         skipped = ""
         try:
             cursor = known.get(stream.name)
-            batches = connector.pull(stream.name, cursor)
-            _pull_stream(connector, stream.name, batches, cursor, session, rows, not_castable)
+            _pull_stream(connector, stream, connector.pull(stream.name, cursor), cursor, session, rows, not_castable)
         except LimitReached:
             raise
         except ConnectorError as error:
             if not stream.optional:
                 raise
             skipped = str(error)
-        seconds = session.clock.monotonic() - began
-        yield Pulled(crm=connector.crm, stream=stream.name, rows=rows.total(), seconds=seconds, skipped=skipped)
+        finally:
+            pulled.append(_told(connector, stream, rows, session.clock.monotonic() - began, skipped))
     if revisit.is_due(known.get(revisit.STREAM), session.clock.now()):
-        yield from _revisit(connector, known.get(revisit.STREAM), session, not_castable)
+        _revisit(connector, known.get(revisit.STREAM), session, pulled, not_castable)
+
+
+def _told(connector: Connector, stream: Stream, rows: Counter[Table], seconds: float, skipped: str = "") -> Pulled:
+    own = rows[stream.table]
+    beside = rows.total() - own
+    return Pulled(crm=connector.crm, stream=stream.name, rows=own, beside=beside, seconds=seconds, skipped=skipped)
 
 
 def _revisit(
-    connector: Connector, cursor: str | None, session: Session, not_castable: Counter[str]
-) -> Iterator[Pulled]:
+    connector: Connector, cursor: str | None, session: Session, pulled: list[Pulled], not_castable: Counter[str]
+) -> None:
     """Today's share of the records again by id; told of where there was anything to read."""
-    rows: Counter[str] = Counter()
+    stream = Stream(revisit.STREAM, Table.RECORDS)
+    rows: Counter[Table] = Counter()
     now, began = session.clock.now(), session.clock.monotonic()
     with session.mirror.open() as connection:
         share = revisit.share(connection, connector.crm, now)
     batches = revisit.batches(connector, share, cursor, now)
-    _pull_stream(connector, revisit.STREAM, batches, cursor, session, rows, not_castable)
-    if rows.total():
-        seconds = session.clock.monotonic() - began
-        yield Pulled(crm=connector.crm, stream=revisit.STREAM, rows=rows.total(), seconds=seconds)
+    try:
+        _pull_stream(connector, stream, batches, cursor, session, rows, not_castable)
+    finally:
+        if rows.total():
+            pulled.append(_told(connector, stream, rows, session.clock.monotonic() - began))
 
 
 def _pull_stream(
     connector: Connector,
-    stream: str,
+    stream: Stream,
     batches: Iterable[Batch],
     cursor: str | None,
     session: Session,
-    rows: Counter[str],
+    rows: Counter[Table],
     not_castable: Counter[str],
 ) -> None:
-    step = Step("pull", connector.crm, stream)
+    step = Step("pull", connector.crm, stream.name)
     pending: list[Batch] = []
     session.progress.start(step)
     try:
@@ -105,10 +115,10 @@ def _pull_stream(
 
 def _commit(
     connector: Connector,
-    stream: str,
+    stream: Stream,
     pending: list[Batch],
     session: Session,
-    rows: Counter[str],
+    rows: Counter[Table],
     not_castable: Counter[str],
 ) -> None:
     if not pending:
@@ -119,7 +129,7 @@ def _commit(
         loaded = load(
             connection,
             crm=connector.crm,
-            stream=stream,
+            stream=stream.name,
             batches=pending,
             types=session.mirror.types,
             now=now,
@@ -127,7 +137,9 @@ def _commit(
         )
     cursor = pending[-1].cursor
     pending.clear()
-    rows[stream] += loaded.rows
+    rows.update(loaded.rows)
     not_castable.update(loaded.not_castable)
     session.note_calls(connector)
-    session.journal.copy_cursor(crm=connector.crm, stream=stream, cursor=cursor, rows=loaded.rows, stored_at=now)
+    session.journal.copy_cursor(
+        crm=connector.crm, stream=stream.name, cursor=cursor, rows=loaded.rows[stream.table], stored_at=now
+    )

@@ -21,12 +21,16 @@ class Part(BaseModel):
 
 
 class Pulled(Part):
-    """One stream of one CRM: rows that came, or why it was skipped."""
+    """One stream of one CRM: rows of its own table that came, or why it was skipped.
+
+    `beside` are the rows of other tables that came with them, such as the counters that a contact carries.
+    """
 
     crm: str
     stream: str
     rows: int
     seconds: float
+    beside: int = 0
     skipped: str = ""  # the reason; empty when the stream was read to its end
 
 

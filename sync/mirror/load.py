@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -29,9 +30,9 @@ _ORDER: Final = (Table.ACCOUNTS, Table.RECORDS, Table.REMOVALS, Table.COUNTERS, 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a commit stored: rows delivered, and per attribute how many values were not of its type."""
+    """What a commit stored: rows delivered of each table, and per attribute how many values were not of its type."""
 
-    rows: int
+    rows: Counter[Table]
     not_castable: dict[str, int] = field(default_factory=dict)
 
 
@@ -50,11 +51,11 @@ def load(
     `now` is aware UTC; `fence` is the lease's number. Raises `ConnectorBug` for rows without a key, `LeaseLost` when a
     later holder of the lease has written.
     """
-    rows = 0
+    rows: Counter[Table] = Counter()
     not_castable: dict[str, int] = {}
     with transaction(connection, fence):
         for table, arrow in _joined(batches):
-            rows += arrow.num_rows
+            rows[table] += arrow.num_rows
             _require_keys(crm, stream, table, arrow)
             connection.register("batch", arrow)
             try:
@@ -68,7 +69,7 @@ def load(
                     _upsert(connection, table, types, not_castable)
             finally:
                 connection.unregister("batch")
-        _move_cursor(connection, crm, stream, batches[-1].cursor, rows, now)
+        _move_cursor(connection, crm, stream, batches[-1].cursor, rows.total(), now)
     return Loaded(rows, not_castable)
 
 

@@ -70,8 +70,11 @@ def top(connection: duckdb.DuckDBPyConnection, most: int = 10) -> list[TopPerson
     ]  # fmt: skip
 
 
-def moves(connection: duckdb.DuckDBPyConnection, most: int = 10) -> list[Move]:
-    """A sample of ``store.plan``: records whose known rating or stage changes, then other crossings, then the rest."""
+def moves(connection: duckdb.DuckDBPyConnection, *, first: int | None = None, most: int = 10) -> list[Move]:
+    """A sample of ``store.plan``: records whose known rating or stage changes, then other crossings, then the rest.
+
+    With `first`, of so many records alone that are sent first in each CRM.
+    """
     names = [field.name for field in OUTPUT_FIELDS]
     now = ", ".join(quoted(OBSERVED_PREFIX + name) for name in names)
     then = ", ".join(f"{quoted('desired.' + name)}::VARCHAR" for name in names)
@@ -79,6 +82,7 @@ def moves(connection: duckdb.DuckDBPyConnection, most: int = 10) -> list[Move]:
     rows = connection.execute(f"""
         SELECT crm || ':' || record_id, crossing, why, [{now}], [{then}], [{differs}]
         FROM store.plan JOIN store.records USING (crm, record_id)
+        WHERE {"true" if first is None else f"tag <= {first}"}
         ORDER BY crossing AND trim("observed.rating") <> '' DESC NULLS LAST, crossing DESC, crm, tag LIMIT {most}
     """).fetchall()
     return [

@@ -173,26 +173,31 @@ def test_dry_run_plan_and_writes_off_make_no_write_call(world: World) -> None:
 
     world.hubspot.on_push = world.salesforce.on_push = forbidden
     off = world.settings.model_copy(update={"writes": WriteSettings(enabled=False)})
-    for report in (
-        world.run(dry_run=True),
-        world.run("plan"),
-        world.run(settings=off),
-        world.run("backfill", dry_run=True),
+    for report, why in (
+        (world.run(dry_run=True), "dry run"),
+        (world.run("plan"), "dry run"),
+        (world.run(settings=off), "writes.enabled is false"),
+        (world.run("backfill", dry_run=True), "dry run"),
     ):
         assert report.exit_code == 0
         assert {crm: (row.planned, row.skipped_by_reason) for crm, row in counts(report).items()} == {
-            "hubspot": (3, {"dry run": 3}),
-            "salesforce": (3, {"dry run": 3}),
+            "hubspot": (3, {why: 3}),
+            "salesforce": (3, {why: 3}),
         }
 
 
-def test_a_limit_sends_so_many_and_says_so(world: World) -> None:
+def test_a_limit_sends_so_many_and_says_so_and_which(world: World) -> None:
     report = world.run(limit=1)
     assert {crm: (row.accepted, row.skipped_by_reason) for crm, row in counts(report).items()} == {
         "hubspot": (1, {"over the limit": 2}),
         "salesforce": (1, {"over the limit": 2}),
     }
     assert report.limit == 1
+    assert sorted(move.record.split(":")[0] for move in report.moves) == ["hubspot", "salesforce"]
+    for move in report.moves:
+        crm, _, record = move.record.partition(":")
+        sent = (world.hubspot if crm == "hubspot" else world.salesforce).observed(record)
+        assert move.then["rating"] == sent["rating"]
     assert {row.accepted for row in world.run().written} == {2}
 
 
