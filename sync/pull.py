@@ -64,7 +64,7 @@ def _told(connector: Connector, stream: Stream, rows: Counter[Table], seconds: f
 def _revisit(
     connector: Connector, cursor: str | None, session: Session, pulled: list[Pulled], not_castable: Counter[str]
 ) -> None:
-    """Today's share of the records again by id; told of where there was anything to read."""
+    """Today's share of the records again by id."""
     stream = Stream(revisit.STREAM, Table.RECORDS)
     rows: Counter[Table] = Counter()
     now, began = session.clock.now(), session.clock.monotonic()
@@ -74,8 +74,7 @@ def _revisit(
     try:
         _pull_stream(connector, stream, batches, cursor, session, rows, not_castable)
     finally:
-        if rows.total():
-            pulled.append(_told(connector, stream, rows, session.clock.monotonic() - began))
+        pulled.append(_told(connector, stream, rows, session.clock.monotonic() - began))
 
 
 def _pull_stream(

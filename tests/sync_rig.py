@@ -154,7 +154,7 @@ class MemoryCrm:
     def _note(self, stream: str, row: dict[str, Any]) -> None:
         self.version += 1
         if stream == "records":
-            row["modified_at"] = ago(10) + timedelta(microseconds=10 * self.version)
+            row["modified_at"] = ago(10) + timedelta(milliseconds=self.version)
         key = "activity_id" if stream == "activities.web" else "record_id"
         self.rows[stream] = [item for item in self.rows[stream] if item[1][key] != row[key]]
         self.rows[stream].append((self.version, row))

@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from config.loading import load
 from connectors.clock import SystemClock
@@ -19,13 +20,17 @@ from sync.pull import pull
 from sync.session import Session
 from sync.stop import Stop
 
+if TYPE_CHECKING:
+    from sync.report import Pulled
+
 settings = load(Path(sys.argv[1]) / "leadgrade.yaml", os.environ)
 clock = SystemClock()
 start = time.process_time()
 journal = open_journal(settings)
+pulled: list[Pulled] = []
 with connected(settings, clock) as connectors, lease.held(journal, clock) as held:
     session = Session(open_mirror(settings, clock), journal, held, clock, Stop(), Silent())
-    pulled = list(pull(connectors["hubspot"], session, Counter()))
+    pull(connectors["hubspot"], session, pulled, Counter())
 journal.close()
 rows = next(stream.rows for stream in pulled if stream.stream == "records")
 sys.stdout.write(json.dumps({"contacts": rows, "cpu_s": time.process_time() - start}))

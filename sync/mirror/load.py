@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 
 from connectors.errors import ConnectorBug
-from scoring.facts import ATTRIBUTE_PREFIX, KEYS, Table
+from scoring.facts import ATTRIBUTE_PREFIX, KEYS, OBSERVED_PREFIX, OUTPUT_FIELDS, Table
 from sync.mirror import activities, counters, removals
 from sync.mirror.store import transaction
 from sync.mirror.tables import quoted, typed_columns
@@ -102,7 +102,8 @@ def _upsert(
 ) -> None:
     """Records, accounts and deals: delete by key, insert. Of several versions in a batch the last one counts.
 
-    A version older than the stored one (a page that was late) is dropped, so is a record that was erased.
+    A version older than the stored one (a page that was late) is dropped, so is a record that was erased. The same
+    version once more, after our own write to it, brings its facts, but not what our fields held before.
     """
     columns = typed_columns(table, types)
     key = ", ".join(KEYS[table])
@@ -114,9 +115,14 @@ def _upsert(
     )
     connection.execute(
         f"DELETE FROM incoming USING store.{table} stored WHERE {_same_key('incoming', 'stored', KEYS[table])} "
-        "AND incoming.modified_at < stored.modified_at"
+        "AND incoming.modified_at < date_trunc('millisecond', stored.modified_at)"
     )
     if table is Table.RECORDS:
+        kept = ["modified_at", *(quoted(OBSERVED_PREFIX + field.name) for field in OUTPUT_FIELDS)]
+        connection.execute(
+            f"UPDATE incoming SET {', '.join(f'{name} = stored.{name}' for name in kept)} FROM store.records stored "
+            f"WHERE {_same_key('incoming', 'stored', KEYS[table])} AND incoming.modified_at < stored.modified_at"
+        )
         removals.keep_erased_out(connection)
     connection.execute(f"DELETE FROM store.{table} WHERE ({key}) IN (SELECT {key} FROM incoming)")
     names = ", ".join(map(quoted, columns))

@@ -183,6 +183,10 @@ def read(connection: duckdb.DuckDBPyConnection, crm: str, first: int, last: int)
     return rows
 
 
+WRITTEN_AFTER: Final = "date_trunc('millisecond', records.modified_at) + INTERVAL 1 MICROSECOND"
+"""The version of a record after our write, until it is read. CRMs count no finer than milliseconds."""
+
+
 def acknowledge(
     connection: duckdb.DuckDBPyConnection,
     *,
@@ -195,8 +199,8 @@ def acknowledge(
     """Note what the CRM holds now: `accepted` tags of the plan, and records that are `gone`.
 
     `gone` has (kind, record id, why, successor id). All in one transaction; raises `LeaseLost`. What was written is
-    newer in the CRM than the version we read, and is marked so by the least step of time: should a search index that
-    lags show the old version once more, it does not undo what is noted here.
+    newer in the CRM than the version we read, and is marked so by the least step of time: should the old version come
+    once more, from a search index that lags, it does not undo what is noted here.
     """
     values = ", ".join(
         f"{quoted(OBSERVED_PREFIX + field.name)} = CASE WHEN {quoted('write.' + field.name)} "
@@ -207,7 +211,7 @@ def acknowledge(
         if accepted:
             connection.register("accepted", pa.table({"tag": pa.array(accepted, pa.int64())}))
             connection.execute(
-                f"UPDATE store.records SET {values}, modified_at = records.modified_at + INTERVAL 1 MICROSECOND "
+                f"UPDATE store.records SET {values}, modified_at = {WRITTEN_AFTER} "
                 "FROM (SELECT * FROM store.plan JOIN accepted USING (tag) WHERE crm = $crm) written "
                 "WHERE records.crm = $crm AND records.record_id = written.record_id",
                 {"crm": crm},

@@ -64,7 +64,7 @@ def test_values_are_cast_to_their_type_and_failures_are_counted(con: duckdb.Duck
             ],
         ),
     )  # fmt: skip
-    assert loaded.rows == 3
+    assert loaded.rows.total() == 3
     assert loaded.not_castable == {"seats": 2, "unsubscribed": 1, "trial_ends": 1}
     assert rows(
         con, 'SELECT record_id, "attr.seats", "attr.unsubscribed", "attr.trial_ends"::VARCHAR FROM store.records'
@@ -103,7 +103,7 @@ def test_activities_of_nobody_are_left_out(con: duckdb.DuckDBPyConnection) -> No
     loaded = store(
         con, batch(Table.ACTIVITIES, [activity("hubspot", "1"), activity("hubspot", "2", email="no address")])
     )
-    assert loaded.rows == 2
+    assert loaded.rows.total() == 2
     assert rows(con, FACTS) == []
 
 

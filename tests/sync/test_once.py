@@ -59,6 +59,18 @@ def test_an_old_version_that_shows_up_again_is_no_reason_to_write_again(world: W
     assert counts(world.run())["hubspot"].accepted == 1, "a newer version counts"
 
 
+def test_a_change_with_the_stamp_of_the_version_we_wrote_upon_is_seen(world: World) -> None:
+    """Salesforce counts in seconds, and so may a late transaction have ours and theirs in one version."""
+    crm, stamp = world.hubspot, world.hubspot.records["1"]["modified_at"]
+    world.run()
+    before = crm.observed("1")["fit_score"]
+    crm.records["1"] = late = {**crm.records["1"], "attr.job_title": "Clerk", "modified_at": stamp}
+    crm.rows["records"] = [row for row in crm.rows["records"] if row[1]["record_id"] != "1"]
+    crm.rows["records"].append((crm.version + 1, late))
+    assert counts(world.run())["hubspot"].accepted == 1
+    assert crm.observed("1")["fit_score"] != before
+
+
 def test_a_rescore_waits_until_every_crm_has_been_read_to_its_end(world: World) -> None:
     """Half the facts would make wrong scores, and a rescore pulls nothing."""
     world.hubspot.optional = set()
