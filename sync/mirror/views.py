@@ -9,7 +9,7 @@ last_stages(person, stage, since)
 
 and `show` makes, of the people in a `Span`, what the engine reads:
 
-people(person, email, email_domain, created_at, "attr.*")   one row per person with a live record
+people(person, email, email_domain, created_at, "attr.*")   one row per person with a live record; see `_people`
 activities(person, signature, occurred_at, seen_at, count, duration_s, since_send_s, flagged_machine)
 signatures(signature, type, url, asset, campaign, user_agent)
 previous_stages(person, stage, since)
@@ -106,19 +106,17 @@ def _members(connection: duckdb.DuckDBPyConnection, precedence: Sequence[str]) -
 def _people(connection: duckdb.DuckDBPyConnection, types: Mapping[str, AttributeType], span: Span) -> None:
     """Per person the first known value of each attribute; a company's from its account before the record itself.
 
-    Most people have one record, and theirs need no grouping.
+    Of a boolean a true counts wherever it stands: a box that nobody ticked in one CRM must not hide an objection that
+    stands in the other. Most people have one record, and theirs need no grouping.
     """
-    accounts = {name for name in types if name.startswith("company.")}
-    values = {
-        quoted(ATTRIBUTE_PREFIX + name): (
-            f"coalesce(accounts.{quoted(ATTRIBUTE_PREFIX + name)}, records.{quoted(ATTRIBUTE_PREFIX + name)})"
-            if name in accounts
-            else f"records.{quoted(ATTRIBUTE_PREFIX + name)}"
-        )
-        for name in types
-    }
-    columns = "".join(f", {value} AS {name}" for name, value in values.items())
-    firsts = "".join(f", arg_min({name}, place) AS {name}" for name in values)
+    columns, firsts, names = "", "", ""
+    for attribute, kind in types.items():
+        name = quoted(ATTRIBUTE_PREFIX + attribute)
+        is_flag = kind == "boolean"
+        either = f"{'greatest' if is_flag else 'coalesce'}(accounts.{name}, records.{name})"
+        columns += f", {either if attribute.startswith('company.') else f'records.{name}'} AS {name}"
+        firsts += f", {f'bool_or({name})' if is_flag else f'arg_min({name}, place)'} AS {name}"
+        names += f", {name}"
     connection.execute(f"""
         CREATE OR REPLACE TEMP VIEW profiles AS
         SELECT person, place, {normal.email("records.email")} AS email, records.created_at {columns}
@@ -126,7 +124,6 @@ def _people(connection: duckdb.DuckDBPyConnection, types: Mapping[str, Attribute
         LEFT JOIN store.accounts ON accounts.crm = members.crm AND accounts.account_id = members.account_id
         WHERE {span.holds("person")}
     """)
-    names = "".join(f", {name}" for name in values)
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE people AS
         WITH several AS (SELECT DISTINCT person FROM members WHERE place > 1 AND {span.holds("person")}),

@@ -194,6 +194,22 @@ def test_values_are_merged_by_precedence_with_the_accounts_before_the_records(
     ]  # fmt: skip
 
 
+def test_an_objection_in_either_crm_counts(tmp_path: Path) -> None:
+    ticked = {"ann": ("false", "true"), "bob": ("true", "false"), "cy": (None, "false"), "di": ("false", None)}
+    people = [
+        record(crm, name, email=f"{name}@acme.example", attr={"profiling_objection": value})
+        for name, values in ticked.items()
+        for crm, value in zip(("salesforce", "hubspot"), values, strict=True)
+    ]
+    with mirror_at(tmp_path / "mirror.duckdb").open() as con:
+        store(con, batch(Table.RECORDS, [*people, record("hubspot", "alone")]))
+        identity.resolve(con)
+        views.build(con, precedence=("salesforce", "hubspot"))
+        views.show(con, EVERYBODY, types=TYPES)
+        found = con.execute('SELECT "attr.profiling_objection" FROM people ORDER BY email NULLS LAST').fetchall()
+        assert found == [(True,), (True,), (False,), (False,), (None,)]
+
+
 def test_activities_follow_the_survivor(merged_people: duckdb.DuckDBPyConnection) -> None:
     found = merged_people.execute("""
         SELECT email, list(url ORDER BY url)
