@@ -152,8 +152,8 @@ class OutputField:
     """One field that Leadgrade writes to person records.
 
     `type` is ``integer``, ``text`` or ``date``; `length` is the longest text, in characters. A `choices` field takes
-    only these values. A `rider` is written only together with another change (or to heal an empty field): its
-    value may move without being worth an API call.
+    only these values. A `rider` is written only together with another change (or to heal an empty field, or a
+    day that has passed): its value may move without being worth an API call.
     """
 
     name: str

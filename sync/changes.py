@@ -3,7 +3,7 @@
 A field of a record is set, cleared, or left alone. A record is written when one of its fields calls for it:
 
 - a score, when it was set or cleared, or moved by ``writes.min_change`` points or more;
-- a rider (reasons, valid until, model version), only when it is empty and should not be;
+- a rider (reasons, valid until, model version), only when it is empty and should not be, or is a day that has passed;
 - any other field, when it differs.
 
 Then all its differing fields go out together, riders and small moves included. What does not differ is left alone.
@@ -47,21 +47,29 @@ class PlannedChange:
     refused: bool  # the same values were refused before
 
 
-def trigger(field: OutputField, min_change: int) -> str:
+def trigger(field: OutputField, min_change: int, today: date) -> str:
     """The condition, as SQL over desired and observed values, under which `field` calls for a write."""
     if field.rider:
-        return plan.healed(field)
+        overdue = f" OR {plan.passed(field, today)}" if field.type == "date" else ""
+        return plan.healed(field) + overdue
     return plan.moved(field, min_change) if field.type == "integer" else plan.differs(field)
 
 
 def make(
-    connection: duckdb.DuckDBPyConnection, *, min_change: int, refused: Iterable[Sequence[RefusedRow]], fence: int
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    min_change: int,
+    today: date,
+    refused: Iterable[Sequence[RefusedRow]],
+    fence: int,
 ) -> list[Planned]:
     """Plan the changes of all live records, in the mirror; counts per CRM. Needs the engine's ``scores``.
 
+    `today` is the UTC day for which they were scored.
+
     Raises `LeaseLost` when a later holder of the lease, whose `fence` is greater, has written to the mirror.
     """
-    triggers = {field.name: trigger(field, min_change) for field in OUTPUT_FIELDS}
+    triggers = {field.name: trigger(field, min_change, today) for field in OUTPUT_FIELDS}
     return plan.make(connection, triggers=triggers, refused=refused, fence=fence)
 
 

@@ -277,17 +277,19 @@ def _collect_jobs(order: _Order, connectors: Mapping[str, Connector], session: S
 def _score_and_plan(order: _Order, settings: Settings, model: Model, session: Session, draft: _Draft) -> None:
     # Who begins anew wants everything tried anew, also what was refused before a rule of the CRM was mended.
     refused = () if order.kind == "backfill" else session.journal.refused()
+    as_of = session.clock.now()
     with session.mirror.open() as connection:
         with _timed(draft, session, "identity") as rows:
             gather(connection, settings=settings, journal=session.journal)
             rows["people"] = people = summary.count(connection, "members WHERE place = 1")
         with _timed(draft, session, "score") as rows:
-            score_all(connection, settings=settings, model=model, as_of=session.clock.now(), stop=session.stop)
+            score_all(connection, settings=settings, model=model, as_of=as_of, stop=session.stop)
             rows["people"] = people
         with _timed(draft, session, "plan") as rows:
             planned = changes.make(
                 connection,
                 min_change=settings.writes.min_change,
+                today=as_of.date(),
                 refused=refused,
                 fence=session.lease.fence,
             )

@@ -24,7 +24,7 @@ from sync.mirror.tables import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
 
     import duckdb
 
@@ -70,6 +70,12 @@ def healed(field: OutputField) -> str:
     """SQL: the field is empty and should not be."""
     raw = f"nullif(trim({quoted(OBSERVED_PREFIX + field.name)}), '')"
     return f"({raw} IS NULL AND {quoted('desired.' + field.name)} IS NOT NULL)"
+
+
+def passed(field: OutputField, today: date) -> str:
+    """SQL: the record holds a day before `today`, and not the desired one."""
+    raw = f"nullif(trim({quoted(OBSERVED_PREFIX + field.name)}), '')"
+    return f"({differs(field)} AND coalesce({_typed(raw, field)} < DATE '{today}', false))"
 
 
 def make(

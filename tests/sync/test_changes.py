@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sync_rig import batch, fake_scores, mirror_at, record, store
+from sync_rig import NOW, batch, fake_scores, mirror_at, record, store
 
 from connectors.base import CLEAR
 from scoring.facts import Table
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from sync.changes import PlannedChange
 
+TODAY = NOW.date()
 HELD = {
     "fit_score": "60", "fit_grade": "B", "engagement_score": "40", "rating": "B2", "trend": "steady", "stage": "lead",
     "reasons": "Demo form +40", "next_fact": "company size", "valid_until": "2026-07-01", "model_version": "m@1",
@@ -42,7 +43,7 @@ def plan(
         identity.resolve(con)
         views.build(con, precedence=("salesforce", "hubspot"))
         fake_scores(con, desired)
-        planned = changes.make(con, min_change=min_change, refused=[refused], fence=1)
+        planned = changes.make(con, min_change=min_change, today=TODAY, refused=[refused], fence=1)
     (crm,) = planned
     assert crm.records == len(records)
     assert crm.unchanged == crm.records - crm.planned
@@ -74,6 +75,11 @@ def plan(
                      id="no move is too small to heal"),
         pytest.param(HELD, DESIRED | {"next_fact": None}, 1, {"next_fact": CLEAR}, id="nothing left to find: cleared"),
         pytest.param(HELD, DESIRED | {"valid_until": None}, 1, None, id="a rider that goes waits for another change"),
+        pytest.param(HELD | {"valid_until": "2026-06-15"}, DESIRED, 1, None, id="its last day is not over"),
+        pytest.param(HELD | {"valid_until": "2026-06-14"}, DESIRED, 1, {"valid_until": "2026-07-01"},
+                     id="a day that has passed calls for the next"),
+        pytest.param(HELD | {"valid_until": "2026-06-14T00:00:00Z"}, DESIRED | {"valid_until": None}, 1,
+                     {"valid_until": CLEAR}, id="a day that has passed, and no other comes"),
         pytest.param(HELD, NOTHING, 1, dict.fromkeys(HELD, CLEAR), id="not to be scored: all cleared"),
         pytest.param({}, NOTHING, 1, None, id="not to be scored and empty: left alone"),
         pytest.param(HELD | {"fit_score": "n/a"}, DESIRED | {"fit_score": None}, 1, {"fit_score": CLEAR},
@@ -122,9 +128,9 @@ def test_a_plan_of_a_run_that_lost_its_lease_does_not_take_the_place_of_its_succ
         identity.resolve(con)
         views.build(con, precedence=("salesforce", "hubspot"))
         fake_scores(con, {"1": DESIRED})
-        changes.make(con, min_change=1, refused=[], fence=3)
+        changes.make(con, min_change=1, today=TODAY, refused=[], fence=3)
         with pytest.raises(LeaseLost):
-            changes.make(con, min_change=1, refused=[], fence=2)
+            changes.make(con, min_change=1, today=TODAY, refused=[], fence=2)
 
 
 def test_first_ratings_do_not_count_as_changes(tmp_path: Path) -> None:
@@ -142,5 +148,5 @@ def test_first_ratings_do_not_count_as_changes(tmp_path: Path) -> None:
         identity.resolve(con)
         views.build(con, precedence=("salesforce", "hubspot"))
         fake_scores(con, desired)
-        changes.make(con, min_change=1, refused=[], fence=1)
+        changes.make(con, min_change=1, today=TODAY, refused=[], fence=1)
         assert summary.crowd(con) == summary.Crowd(people=6, in_both=0, rated=5, changing=3)
