@@ -123,10 +123,15 @@ def open_mirror(settings: Settings, clock: Clock) -> Mirror:
     )
 
 
-def gather(connection: duckdb.DuckDBPyConnection, *, settings: Settings, journal: Journal) -> None:
+def gather(connection: duckdb.DuckDBPyConnection, *, settings: Settings, model: Model, journal: Journal) -> None:
     """Group the mirror's records into people and make the relations of `sync.mirror.views`, in this connection."""
     identity.resolve(connection)
-    views.build(connection, precedence=settings.precedence, stages=journal.stages())
+    views.build(
+        connection,
+        precedence=settings.precedence,
+        stages=journal.stages(),
+        stage_order=model.lifecycle.order if model.lifecycle is not None else (),
+    )
 
 
 def score_all(
@@ -280,7 +285,7 @@ def _score_and_plan(order: _Order, settings: Settings, model: Model, session: Se
     as_of = session.clock.now()
     with session.mirror.open() as connection:
         with _timed(draft, session, "identity") as rows:
-            gather(connection, settings=settings, journal=session.journal)
+            gather(connection, settings=settings, model=model, journal=session.journal)
             rows["people"] = people = summary.count(connection, "members WHERE place = 1")
         with _timed(draft, session, "score") as rows:
             score_all(connection, settings=settings, model=model, as_of=as_of, stop=session.stop)

@@ -64,16 +64,21 @@ class Span:
 
 
 def build(
-    connection: duckdb.DuckDBPyConnection, *, precedence: Sequence[str], stages: Iterable[Sequence[StageRow]] = ()
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    precedence: Sequence[str],
+    stages: Iterable[Sequence[StageRow]] = (),
+    stage_order: Sequence[str] = (),
 ) -> None:
     """Make the relations of everybody.
 
-    `precedence` names CRMs, the one whose values count first; `stages` come in chunks.
+    `precedence` names CRMs, the one whose values count first; `stages` come in chunks. `stage_order` is that of the
+    model's lifecycle: of stages given at the same time the later one counts.
     """
     _members(connection, precedence)
     _owners(connection)
     _deals(connection)
-    _last_stages(connection, stages)
+    _last_stages(connection, stages, stage_order)
 
 
 def spans(connection: duckdb.DuckDBPyConnection) -> list[Span]:
@@ -184,9 +189,13 @@ def _deals(connection: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
-def _last_stages(connection: duckdb.DuckDBPyConnection, stages: Iterable[Sequence[StageRow]]) -> None:
+def _last_stages(
+    connection: duckdb.DuckDBPyConnection, stages: Iterable[Sequence[StageRow]], order: Sequence[str]
+) -> None:
     """The stage a person was given last: from the journal, else as the CRM shows it in our field.
 
+    When two people turn out to be one, both stages may have been given at the same time: the one that is later in
+    `order` stays, since it may be one that is never left downward.
     Merged and converted records speak for their person too: a lead's stage lives on in the contact it became.
     ``given_stages`` stays, for `sync.mirror.plan.unnoted`.
     """
@@ -195,7 +204,8 @@ def _last_stages(connection: duckdb.DuckDBPyConnection, stages: Iterable[Sequenc
     )
     for chunk in stages:
         insert(connection, "given_stages", _STAGES, chunk)
-    connection.execute("""
+    connection.execute(
+        """
         CREATE OR REPLACE TEMP TABLE last_stages AS
         SELECT person, stage, since FROM (
             SELECT crm, record_id, stage, since FROM given_stages
@@ -204,8 +214,11 @@ def _last_stages(connection: duckdb.DuckDBPyConnection, stages: Iterable[Sequenc
         )
         JOIN identities USING (crm, record_id) LEFT JOIN members USING (crm, record_id, person)
         WHERE stage IS NOT NULL AND person IN (SELECT person FROM members)
-        QUALIFY row_number() OVER (PARTITION BY person ORDER BY since DESC NULLS LAST, place NULLS LAST, stage) = 1
-    """)
+        QUALIFY row_number() OVER (PARTITION BY person ORDER BY since DESC NULLS LAST,
+            list_position($order::VARCHAR[], stage) DESC NULLS LAST, place NULLS LAST, stage) = 1
+    """,
+        {"order": list(order)},
+    )
 
 
 def insert(

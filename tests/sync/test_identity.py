@@ -222,6 +222,28 @@ def test_the_stage_given_last_counts(merged_people: duckdb.DuckDBPyConnection) -
     assert merged_people.execute("SELECT stage, since FROM previous_stages").fetchall() == [("customer", ago(4))]
 
 
+def test_of_stages_given_at_the_same_time_the_later_in_the_lifecycle_counts(tmp_path: Path) -> None:
+    people = {"ann": ("subscriber", "lead"), "bob": ("lead", "subscriber"), "cy": ("gone", "subscriber")}
+    records = [record(crm, name, email=f"{name}@acme.example") for name in people for crm in ("salesforce", "hubspot")]
+    given = [
+        (crm, name, stage, ago(4))
+        for name, stages in people.items()
+        for crm, stage in zip(("salesforce", "hubspot"), stages, strict=True)
+    ]
+    shown = [
+        record("salesforce", "di", email="di@acme.example", observed={"stage": "subscriber"}),
+        record("hubspot", "di", email="di@acme.example", observed={"stage": "lead"}),
+    ]
+    with mirror_at(tmp_path / "mirror.duckdb").open() as con:
+        store(con, batch(Table.RECORDS, [*records, *shown]))
+        identity.resolve(con)
+        order = ("subscriber", "lead", "customer")
+        views.build(con, precedence=("salesforce", "hubspot"), stages=[given], stage_order=order)
+        views.show(con, EVERYBODY, types=TYPES)
+        found = con.execute("SELECT stage FROM previous_stages JOIN people USING (person) ORDER BY email").fetchall()
+        assert found == [("lead",), ("lead",), ("subscriber",), ("lead",)]
+
+
 def test_without_the_journal_the_stage_that_the_crm_shows_counts(tmp_path: Path) -> None:
     with mirror_at(tmp_path / "mirror.duckdb").open() as con:
         store(con, batch(Table.RECORDS, [record("hubspot", "1", observed={"stage": "lead"})]))
