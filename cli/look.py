@@ -103,7 +103,8 @@ def rejects(
 ) -> None:
     """Show the rows that a CRM refused, and why.
 
-    They are sent again when the record or what it should hold changes, and with every backfill.
+    They are sent again when the record or what it should hold changes, and with every backfill. A row whose record
+    holds what it should by now, or is gone, is off the list after the next run.
 
     Example: leadgrade rejects list
     """

@@ -19,7 +19,7 @@ from scoring import engine, golden
 from sync import apply, changes, guards, identity, lease
 from sync.errors import SyncError
 from sync.journal.book import Journal
-from sync.mirror import summary, views
+from sync.mirror import plan, summary, views
 from sync.mirror.store import Mirror, restart, restarted, set_whole
 from sync.progress import Progress, Silent, Step
 from sync.pull import pull
@@ -300,6 +300,7 @@ def _score_and_plan(order: _Order, settings: Settings, model: Model, session: Se
             )
             rows["records"] = sum(crm.records for crm in planned)
         unnoted = changes.unnoted(connection)
+        settled = plan.settled(connection, session.journal.refused())
         draft.tallies = {crm.crm: apply.Tally(crm) for crm in planned}
         draft.crowd = summary.crowd(connection)
         draft.top = summary.top(connection)
@@ -308,6 +309,8 @@ def _score_and_plan(order: _Order, settings: Settings, model: Model, session: Se
     session.checkpoint()
     for crm, given in unnoted.items():
         session.journal.note_outcomes(crm, accepted=given, rejected=[], gone=[], now=session.clock.now())
+    for crm, record_ids in settled.items():
+        session.journal.forget_rejects(crm, record_ids)
 
 
 def _write(

@@ -184,6 +184,11 @@ class Journal:
             if given:
                 connection.execute(insert(tables.stages), given)
 
+    def forget_rejects(self, crm: str, record_ids: Sequence[str]) -> None:
+        """Forget rejects of records that nothing is to be written to any more."""
+        with self.engine.begin() as connection:
+            _forget(connection, tables.rejects, crm, record_ids)
+
     def begin_job(self, crm: str, job: str, rows: Sequence[Sequence[str]], now: datetime) -> None:
         """Note a job that is about to be sent: kind, record id and values hash of each of its rows."""
         with self.engine.begin() as connection:

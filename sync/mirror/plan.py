@@ -180,6 +180,17 @@ def unnoted(connection: duckdb.DuckDBPyConnection) -> dict[str, list[NotedStage]
     return found
 
 
+def settled(connection: duckdb.DuckDBPyConnection, refused: Iterable[Sequence[RefusedRow]]) -> dict[str, list[str]]:
+    """Per CRM the records of `refused` that are not in the plan; `refused` comes in chunks."""
+    _load_refused(connection, refused)
+    return dict(
+        connection.execute("""
+            SELECT crm, list(record_id ORDER BY record_id) FROM refusals ANTI JOIN store.plan USING (crm, record_id)
+            GROUP BY crm ORDER BY crm
+        """).fetchall()
+    )
+
+
 def read(connection: duckdb.DuckDBPyConnection, crm: str, first: int, last: int) -> list[dict[str, Any]]:
     """Rows of the plan with tags `first` to `last`, in the order of sending, as column name -> value."""
     relation = connection.sql(

@@ -126,6 +126,16 @@ def test_57_a_rejected_row_is_not_sent_again_until_its_values_change(world: Worl
     assert world.rejects() == {}
 
 
+def test_57_a_refused_row_that_nothing_is_to_be_written_to_any_more_is_off_the_list(world: World) -> None:
+    world.hubspot.refuse = lambda change: "no"
+    world.run()
+    assert set(world.rejects()) == {("hubspot", "1"), ("hubspot", "2"), ("hubspot", "3")}
+    world.hubspot.remove("3")
+    world.hubspot.put("2", observed=world.salesforce.observed("B"))
+    assert world.run().exit_code == 0
+    assert set(world.rejects()) == {("hubspot", "1")}
+
+
 def test_57_an_unknown_outcome_is_read_back_and_not_written_twice(world: World) -> None:
     world.hubspot.lose = {"1"}
     first = world.run()
