@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from scoring import sql
 from scoring.engagement import Tally, events_sql, tally
-from scoring.events import HORIZON_DAYS
+from scoring.events import HORIZON_DAYS, age_key
 from scoring.fit import attribute_column, outcomes_sql
 from scoring.stages import (
     exits_from,
@@ -144,7 +144,7 @@ def _judge(con: Any, plan: Plan, span: int, types: Mapping[str, str]) -> None:
                CAST(NULL AS TIMESTAMP) AS last_at
         FROM futures f
         JOIN asked k ON k.person = f.person
-        JOIN rule_ages ra ON ra.key = f.rule * {span} + {sql.days_between("f.on_day", day)}
+        JOIN rule_ages ra ON ra.key = {age_key("f.rule", sql.days_between("f.on_day", day), span)}
         GROUP BY f.person, k.early, k.day, f.rule, f.bucket"""
     tally(con, plan, ASKED, sums)
     model = plan.model

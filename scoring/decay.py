@@ -31,6 +31,13 @@ def micro_at(points: int, decay: Decay, age: int) -> int:
     return left if points >= 0 else -left
 
 
+def settled_at(points: int, decay: Decay) -> int:
+    """An age from which on `micro_at` gives the same, whatever the age; for half-lives one at which nothing is left."""
+    if decay.half_life is not None:
+        return decay.half_life * (2 * abs(points)).bit_length()
+    return decay.linear or max(decay.steps or (0,))
+
+
 def _share(size: int, part: int, whole: int) -> int:
     return (2 * size * part + whole) // (2 * whole)
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from config.model_values import micro
 from scoring import sql
-from scoring.events import MachineTest, Moment, duration_test, put
+from scoring.events import MachineTest, Moment, age_key, duration_test, put
 from scoring.plan import NO_CAP
 
 if TYPE_CHECKING:
@@ -110,7 +110,8 @@ def _bucket(plan: Plan, instant: str, per: str) -> str:
     if not plan.has_windowed_caps:
         return "0"
     day = sql.days_between(sql.MONDAY, f"CAST({instant} AS DATE)")
-    return f"CASE WHEN {per} = 0 THEN 0 ELSE {day} // {per} END"
+    # `//` would cut towards zero and make one window of the two around the epoch.
+    return f"CASE WHEN {per} = 0 THEN 0 ELSE CAST(FLOOR({day} / {per}) AS INTEGER) END"
 
 
 def events_sql(plan: Plan, moment: Moment, machines: MachineTest, span: int) -> str:
@@ -122,7 +123,7 @@ def events_sql(plan: Plan, moment: Moment, machines: MachineTest, span: int) -> 
                CAST(a.count AS DOUBLE) AS n, ra.micro, {aside} AS set_aside, a.occurred_at
         FROM activities a
         JOIN rule_signatures rs ON rs.signature = a.signature
-        JOIN rule_ages ra ON ra.key = rs.rule * {span} + {moment.age("a.occurred_at")}
+        JOIN rule_ages ra ON ra.key = {age_key("rs.rule", moment.age("a.occurred_at"), span)}
         {join}
         WHERE a.occurred_at <= {sql.instant(moment.until)}{duration_test(plan)}"""
 

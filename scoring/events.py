@@ -136,15 +136,20 @@ def duration_test(plan: Plan) -> str:
     return f" AND CASE rs.rule {' '.join(cases)} ELSE TRUE END" if cases else ""
 
 
-def tabulate_ages(con: Any, plan: Plan, moment: Moment) -> int:
-    """Create `rule_ages` (key, micro) and answer the span: the key is ``rule * span + age``.
+def age_key(rule: str, age: str, span: int) -> str:
+    """SQL: the key of `rule_ages` for a rule and an age."""
+    return f"{rule} * {span} + LEAST({age}, {span - 1})"
 
-    The table reaches from today's events to the oldest event there is, and HORIZON_DAYS beyond. An age at which
-    nothing is left of the points has no row.
+
+def tabulate_ages(con: Any, plan: Plan, moment: Moment) -> int:
+    """Create `rule_ages` (key, micro) and answer the span: the number of ages, the last of which stands for all older.
+
+    The table reaches from today's events to the oldest event there is, and HORIZON_DAYS beyond; but not beyond the age
+    from which on no worth changes any more, however old an event's date may be. An age at which nothing is left of the
+    points has no row. `age_key` gives the key.
     """
-    oldest = con.execute("SELECT CAST(MIN(occurred_at) AS DATE) FROM activities").fetchall()[0][0]
-    past = max(0, (moment.day - oldest).days) if oldest is not None else 0
-    span = past + HORIZON_DAYS + 1
+    oldest = con.execute(f"SELECT {moment.age('MIN(occurred_at)')} FROM activities").fetchall()[0][0]
+    span = min(max(0, oldest or 0) + HORIZON_DAYS, plan.settled_at) + 1
     keys: list[int] = []
     micro: list[float] = []
     for term in plan.terms:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from config.model_values import NO_DECAY, micro
-from scoring.decay import micro_at
+from scoring.decay import micro_at, settled_at
 
 if TYPE_CHECKING:
     from config.model import Model
@@ -52,6 +52,11 @@ class Term:
         """What an event is worth on its last day in the window; 0 where there is no window."""
         return self.worth(self.window - 1) if self.window is not None else 0
 
+    @property
+    def settled_at(self) -> int:
+        """An age from which on the worth of an event stays what it is."""
+        return self.window if self.window is not None else settled_at(self.points, self.decay)
+
     def worth(self, age: int) -> int:
         """Micro-points of one event at `age` days; 0 outside the window."""
         return micro_at(self.points, self.decay, age) if self.window is None or age < self.window else 0
@@ -71,6 +76,11 @@ class Plan:
             _term(number, rule, self.model.engagement.decay, groups)
             for number, rule in enumerate(self.model.engagement.rules)
         )
+
+    @cached_property
+    def settled_at(self) -> int:
+        """An age, in days, from which on no event's worth changes any more."""
+        return max((term.settled_at for term in self.terms), default=0)
 
     @cached_property
     def has_windowed_caps(self) -> bool:

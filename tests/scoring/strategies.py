@@ -235,7 +235,7 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
     return model
 
 
-edges = [0, 400, *(day + shift for day in DAYS for shift in (-1, 0, 1))]
+edges = [0, 400, 25_000, *(day + shift for day in DAYS for shift in (-1, 0, 1))]
 ages = st.one_of(st.sampled_from(edges), st.integers(0, 20), st.integers(0, 200))
 clock_s = st.sampled_from([0, 1, 43_200, 55_799, 55_800, 86_399])  # 15:30 is 55 800 s
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,6 +121,29 @@ def test_scores_are_constant_through_a_day(con: Any, data: dict[str, Any], crowd
     morning = scores_of(con), ledger_of(con, len(crowd))
     score(con, model, AS_OF.replace(hour=23, minute=59), attributes=ATTRIBUTES)
     assert (scores_of(con), ledger_of(con, len(crowd))) == morning
+
+
+def test_dates_from_before_the_calendar_cost_no_table_of_all_days_since(con: Any) -> None:
+    """The age is cut where no worth changes any more, which changes no score."""
+    rules = [
+        {"name": "For ever", "activity": "page_view", "points": 5, "decay": "none", "at_most": "10 per 7d"},
+        {"name": "Steps", "activity": "page_view", "points": 3, "decay": {"steps": {"7d": 0.5, "30d": 0.25}}},
+        {"name": "Window", "activity": "page_view", "points": 7, "within": "30d", "decay": "none"},
+        {"name": "Half-life", "activity": "page_view", "points": 9, "decay": {"half_life": "7d"}},
+        {"name": "Linear", "activity": "page_view", "points": -8, "decay": {"linear": "90d"}},
+    ]
+    model = model_of({"model": "old", "engagement": {"rules": rules}})
+    dates = [datetime(1, 1, 1), datetime(1700, 5, 6), datetime(1969, 12, 27), datetime(1969, 12, 30)]  # noqa: DTZ001 - UTC
+    ages = [0, 6, 7, 29, 30, 31, 89, 90, 91, 300]
+    crowd = [oracle.Person({}, [oracle.Activity("page_view", at)]) for at in dates]
+    crowd += [oracle.Person({}, [oracle.Activity("page_view", NOW - timedelta(days=age))]) for age in ages]
+    crowd.append(oracle.Person({}, [oracle.Activity("page_view", at, count=2) for at in dates]))
+    scores, ledger = run(con, model, crowd)
+    for number, person in enumerate(crowd):
+        row, lines = oracle.score(model, person, NOW)
+        assert ledger[number] == sorted(lines, key=repr)
+        assert scores[number] == {name: value for name, value in row.items() if value is not None}
+    assert con.execute("SELECT count(*) FROM rule_ages").fetchall()[0][0] < 1000
 
 
 def test_threads_do_not_matter() -> None:
