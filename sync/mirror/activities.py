@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from config.model_values import MOST_TIMES
 from sync.mirror import normal
 
 if TYPE_CHECKING:
@@ -29,12 +30,18 @@ def activity_key(crm: str, activity_id: str) -> str:
     return f"md5_number_lower({crm} || ':' || {activity_id})"
 
 
+def is_count(column: str) -> str:
+    """SQL: whether a number can be one of events; true where it is null."""
+    return f"coalesce({column} BETWEEN 0 AND {MOST_TIMES}, true)"
+
+
 def store(connection: duckdb.DuckDBPyConnection, source: str) -> None:
     """Upsert the activities of relation `source` (columns of `Table.ACTIVITIES` and ``arrival``).
 
     An activity that is read again keeps the time at which it was first seen. Those of one source come together: what
     it gave before and gives no more (somebody was unlinked from a call) goes. Rows that belong to nobody (neither a
-    record nor a valid address), and rows without type or time, cannot move a score and are left out.
+    record nor a valid address), and rows without type or time, cannot move a score and are left out. One whose number
+    of events is unknown, or cannot be one, is one event.
     """
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE incoming AS
@@ -43,7 +50,8 @@ def store(connection: duckdb.DuckDBPyConnection, source: str) -> None:
             SELECT {activity_key("crm", "activity_id")} AS activity, crm, nullif(record_id, '') AS record_id,
                 {normal.email("email")} AS email, type, {normal.url("url")} AS url, nullif(asset, '') AS asset,
                 nullif(campaign, '') AS campaign, nullif(user_agent, '') AS user_agent, occurred_at, seen_at,
-                coalesce(count, 1)::INTEGER AS count, duration_s, since_send_s, flagged_machine,
+                coalesce(CASE WHEN {is_count("count")} THEN count END, 1)::INTEGER AS count,
+                duration_s, since_send_s, flagged_machine,
                 {activity_key("crm", "source_id")} AS source
             FROM {source}
             QUALIFY row_number() OVER (PARTITION BY crm, activity_id ORDER BY arrival DESC) = 1

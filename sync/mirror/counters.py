@@ -50,10 +50,14 @@ def spread(relation: str) -> str:
 
 
 def store(connection: duckdb.DuckDBPyConnection) -> None:
-    """Upsert the counters of relation `batch` and store the activities they stand for."""
-    connection.execute("""
+    """Upsert the counters of relation `batch` and store the activities they stand for.
+
+    A total that cannot be one says nothing: what was known of that counter stays.
+    """
+    connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE counted AS
         SELECT crm, record_id, type, coalesce(total, 0) AS total, first_at, last_at, seen_at FROM batch
+        WHERE {activities.is_count("total")}
         QUALIFY row_number() OVER (PARTITION BY crm, record_id, type ORDER BY arrival DESC) = 1
     """)
     connection.execute("""

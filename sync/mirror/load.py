@@ -59,6 +59,7 @@ def load(
             _require_keys(crm, stream, table, arrow)
             connection.register("batch", arrow)
             try:
+                _count_bad_counts(connection, table, not_castable)
                 if table is Table.ACTIVITIES:
                     activities.store(connection, "batch")
                 elif table is Table.COUNTERS:
@@ -134,9 +135,11 @@ def _cast(name: str, sql_type: str) -> str:
     column = quoted(name)
     if not name.startswith(ATTRIBUTE_PREFIX) or sql_type == "VARCHAR":
         return column
+    value = f"TRY_CAST({column} AS {sql_type})"
     if sql_type == "TIMESTAMP":  # through the zoned type, which heeds an offset; the session's zone is UTC
-        return f"TRY_CAST(TRY_CAST({column} AS TIMESTAMPTZ) AS TIMESTAMP)"
-    return f"TRY_CAST({column} AS {sql_type})"
+        value = f"TRY_CAST(TRY_CAST({column} AS TIMESTAMPTZ) AS TIMESTAMP)"
+    # The texts nan, inf and infinity can be cast, and would pass every "at least".
+    return value if sql_type == "BOOLEAN" else f"CASE WHEN isfinite({value}) THEN {value} END"
 
 
 def _count_bad_casts(
@@ -150,6 +153,17 @@ def _count_bad_casts(
         if count:
             attribute = name.removeprefix(ATTRIBUTE_PREFIX)
             not_castable[attribute] = not_castable.get(attribute, 0) + count
+
+
+def _count_bad_counts(connection: duckdb.DuckDBPyConnection, table: Table, not_castable: dict[str, int]) -> None:
+    """Count the rows whose number of events cannot be one, as values that are not of their type."""
+    column = {Table.ACTIVITIES: "count", Table.COUNTERS: "total"}.get(table)
+    if column is None:
+        return
+    found = connection.execute(f"SELECT count(*) FROM batch WHERE NOT {activities.is_count(column)}").fetchall()[0][0]
+    if found:
+        name = f"{table}.{column}"
+        not_castable[name] = not_castable.get(name, 0) + found
 
 
 def _same_key(left: str, right: str, key: Sequence[str]) -> str:

@@ -75,6 +75,33 @@ def test_values_are_cast_to_their_type_and_failures_are_counted(con: duckdb.Duck
     ]
 
 
+def test_numbers_and_days_without_end_are_none(con: duckdb.DuckDBPyConnection) -> None:
+    endless = ["nan", "inf", "-Infinity", "infinity", "1e999"]
+    people = [record("hubspot", text, attr={"seats": text, "trial_ends": text}) for text in endless]
+    loaded = store(con, batch(Table.RECORDS, [*people, record("hubspot", "1", attr={"seats": "-1e300"})]))
+    assert loaded.not_castable == {"seats": 5, "trial_ends": 5}
+    known = rows(con, 'SELECT "attr.seats", "attr.trial_ends" FROM store.records WHERE "attr.seats" IS NOT NULL')
+    assert known == [(-1e300, None)]
+
+
+def test_a_number_of_events_that_cannot_be_is_counted_and_not_believed(con: duckdb.DuckDBPyConnection) -> None:
+    told = {"0": 0, "7": 7, "none": None, "most": 1_000_000, "negative": -3, "more": 1_000_001, "huge": 2**40}
+    events = [activity("hubspot", name, "1", url=name, count=count) for name, count in told.items()]
+    loaded = store(con, batch(Table.ACTIVITIES, events))
+    assert loaded.not_castable == {"activities.count": 3}
+    found = dict(con.execute("SELECT url, count FROM store.facts JOIN store.signatures USING (signature)").fetchall())
+    assert found == {"0": 0, "7": 7, "none": 1, "most": 1_000_000, "negative": 1, "more": 1, "huge": 1}
+
+    def counted(total: int) -> tuple[dict[str, int], list[tuple[Any, ...]]]:
+        counter = {"crm": "hubspot", "record_id": "2", "type": "download", "total": total, "last_at": ago(1)}
+        loaded = store(con, batch(Table.COUNTERS, [counter]))
+        return loaded.not_castable, rows(con, f"SELECT count FROM ({FACTS}) WHERE type = 'download'")
+
+    assert counted(5) == ({}, [(5,)])
+    assert counted(2**40) == counted(-1) == ({"counters.total": 1}, [(5,)])
+    assert counted(6) == ({}, [(1,), (5,)])
+
+
 def test_activities_read_again_change_nothing_and_keep_the_time_they_were_first_seen(
     con: duckdb.DuckDBPyConnection,
 ) -> None:
