@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, Strict, StrictStr, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, Strict, StrictStr, WithJsonSchema, model_validator
 
 from config.model_conditions import Scalar, When
 from config.model_values import (
@@ -22,6 +22,7 @@ from config.model_values import (
     Part,
     PlainText,
     Points,
+    at_most,
 )
 from config.yaml_file import Misfit
 
@@ -34,7 +35,7 @@ def _as_label(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Label = Annotated[PlainText, BeforeValidator(_as_label), Field(min_length=1, max_length=9)]
+Label = Annotated[PlainText, BeforeValidator(_as_label), AfterValidator(at_most(9)), Field(min_length=1, max_length=9)]
 Ladder = Annotated[
     dict[Label, Annotated[Number, Field(ge=0, le=100)]],
     Field(min_length=1, description="Label -> lowest score that earns it, best first; the last starts at 0."),
@@ -253,7 +254,7 @@ class Transition(Part):
 class Lifecycle(Part):
     """Stages in their order and the ways between them."""
 
-    order: Annotated[tuple[Annotated[PlainText, Field(min_length=1, max_length=60)], ...], Field(min_length=1)]
+    order: Annotated[tuple[Name, ...], Field(min_length=1)]
     transitions: tuple[Transition, ...] = ()
 
 

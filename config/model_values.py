@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from config.yaml_file import Misfit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MICRO: Final = 1_000_000
 """Micro-points in a point: all sums are whole micro-points, so that no answer depends on their order."""
@@ -19,7 +22,7 @@ MOST_DAYS: Final = 36_500
 """The longest duration: a hundred years, so that no day it leads to is off the calendar."""
 
 MOST_TIMES: Final = 1_000_000
-"""The most events that a rule may ask for, or that an example's activity may stand for."""
+"""The most events that a rule may ask for, or that one activity or counter may stand for: sums must stay exact."""
 
 _UNIT_S: Final = {"s": 1, "min": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION: Final = re.compile(r"\s*(\d+)\s*(s|min|h|d|w)\s*")
@@ -81,10 +84,29 @@ def _plain_text(value: str) -> str:
     return value
 
 
+def at_most(length: int) -> Callable[[str], str]:
+    """A validator: the text fits a CRM field of so many characters."""
+
+    def check(value: str) -> str:
+        if crm_length(value) > length:
+            raise Misfit(
+                f"this takes more than {length} characters of a CRM field, where an emoji takes two.",
+                remedy="Shorten it.",
+            )
+        return value
+
+    return check
+
+
+def crm_length(text: str) -> int:
+    """The characters of `text` as both CRMs count them: UTF-16 code units, of which an emoji has two."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
 PlainText = Annotated[str, AfterValidator(_plain_text)]
 """Text that comes back from a CRM's field as it was written."""
 
-Name = Annotated[PlainText, Field(min_length=1, max_length=60)]
+Name = Annotated[PlainText, AfterValidator(at_most(60)), Field(min_length=1, max_length=60)]
 """What people read in reasons and explanations; sixty characters, so that three of them fit a CRM field."""
 
 

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from config.attributes import BUILT_IN, COMPUTED
 from config.environment import whole_secret
+from config.model_values import crm_length
 from config.yaml_file import Misfit
+
+NAME_LENGTH: Final = 100
+"""The longest name of an attribute: it may be the fact most worth finding out, which is written to the CRM."""
 
 
 def _flag(value: object) -> bool:
@@ -185,6 +189,12 @@ class Settings(Section):
                     f"{name!r} is known of every person and cannot be mapped.",
                     loc=("attributes", name),
                     remedy="Choose another name.",
+                )
+            if crm_length(name) > NAME_LENGTH:
+                raise Misfit(
+                    f"an attribute's name of more than {NAME_LENGTH} characters does not fit the CRM's field.",
+                    loc=("attributes", name),
+                    remedy="Choose a shorter name.",
                 )
             if name not in BUILT_IN and attribute.hubspot is None and not attribute.salesforce:
                 raise Misfit(

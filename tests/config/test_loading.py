@@ -335,6 +335,13 @@ def test_an_attribute_must_stand_in_a_crm_but_a_built_in_one_may_change_its_type
     assert attribute_types(settings)["seniority"] == "number"
 
 
+def test_an_attributes_name_fits_the_field_that_may_show_it(tmp_path: Path) -> None:
+    longest, longer = "n" * 98 + "\U0001f680", "n" * 99 + "\U0001f680"
+    assert longest in settings_of(tmp_path, f"{BOTH}attributes:\n  {longest}: {{hubspot: x}}\n").attributes
+    [problem] = refusal(tmp_path, f"{BOTH}attributes:\n  {longer}: {{hubspot: x}}\n")
+    assert problem.startswith("leadgrade.yaml:6: an attribute's name of more than 100 characters")
+
+
 def test_a_path_through_a_file_is_no_settings_file(tmp_path: Path) -> None:
     settings_file(tmp_path, BOTH)
     with pytest.raises(ConfigError, match=r"cannot be read \(Not a directory\)"):
