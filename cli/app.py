@@ -30,15 +30,27 @@ for group in (demo, setup, run, daemon, look, sandbox):
         app.command()(command)
 
 
+def _show_version(asked: bool) -> None:  # noqa: FBT001 - the value of an option
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"leadgrade {version('leadgrade')}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     context: typer.Context,
+    *,
     config: Annotated[
         Path, typer.Option(envvar="LEADGRADE_CONFIG", help="The settings file.", show_default="leadgrade.yaml")
     ] = Path("leadgrade.yaml"),
     log_format: Annotated[
         LogFormat, typer.Option(help="Logs on stderr: text, json, or auto (text on a terminal).")
     ] = LogFormat.AUTO,
+    version: Annotated[  # noqa: ARG001 - its callback does it
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
+    ] = False,
     verbose: Annotated[
         int, typer.Option("--verbose", "-v", count=True, help="Say more; twice: also what libraries say.")
     ] = 0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -52,9 +53,9 @@ def origins(path: Path, env: Mapping[str, str]) -> list[Origin]:
     rows = []
     for loc, value in _leaves((), settings.model_dump(mode="json")):
         source = f"{path.name}:{document.lines[loc]}" if loc in document.lines else "default"
-        rows.append(
-            Origin(".".join(map(str, loc)), "" if value is None else str(value), document.elsewhere.get(loc, source))
-        )
+        # As the file would have it: JSON is YAML, too.
+        text = value if isinstance(value, str) else "" if value is None else json.dumps(value, ensure_ascii=False)
+        rows.append(Origin(".".join(map(str, loc)), text, document.elsewhere.get(loc, source)))
     return rows
 
 

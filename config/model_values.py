@@ -48,7 +48,10 @@ def parse_days(value: Any) -> int:
     """Whole days in a duration, at least one: scores are constant through a UTC day."""
     seconds = parse_seconds(value)
     if seconds == 0 or seconds % _UNIT_S["d"]:
-        raise Misfit("this duration is not a whole number of days.", remedy="Write days or weeks, such as 30d or 2w.")
+        raise Misfit(
+            "this duration is not a whole number of days, one or more.",
+            remedy="Write days or weeks, such as 30d or 2w.",
+        )
     return seconds // _UNIT_S["d"]
 
 

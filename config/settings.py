@@ -88,7 +88,7 @@ class StoreSettings(Section):
 
     path: Path = Path(".leadgrade")  # mirror.duckdb and journal.db live here
     journal_url: str | None = None  # SQLAlchemy URL; default is SQLite in `path`
-    memory_limit_mb: int = Field(default=256, ge=64)  # DuckDB's share of memory
+    memory_limit_mb: int = Field(default=192, ge=64)  # DuckDB's share of memory
 
 
 HubSpotVersion = Literal["v3", "2026-03", "2026-09"]

@@ -1,5 +1,6 @@
 import resource
 import subprocess
+from importlib import metadata
 
 import pytest
 import typer
@@ -26,6 +27,10 @@ def test_help_imports_nothing_heavy() -> None:
     code = f"import sys, cli.app; print(sorted({heavy!r} & set(sys.modules)))"
     done = subprocess.run([str(LEADGRADE.parent / "python"), "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_version_is_that_of_the_installed_package() -> None:
+    assert leadgrade("--version").stdout == f"leadgrade {metadata.version('leadgrade')}\n"
 
 
 def test_help_lists_every_command_on_one_line_each() -> None:

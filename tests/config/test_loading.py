@@ -284,7 +284,7 @@ def test_effective_settings_say_where_they_come_from_and_hide_secrets(tmp_path: 
     assert rows["hubspot.portal_id"] == ("12345678", "leadgrade.yaml:1")
     assert rows["salesforce.login_url"] == ("https://acme.my.salesforce.com", "leadgrade.yaml:3")
     assert rows["hubspot.base_url"] == ("https://api.hubapi.com", "default")
-    assert rows["writes.enabled"] == ("False", "LEADGRADE_WRITES__ENABLED")
+    assert rows["writes.enabled"] == ("false", "LEADGRADE_WRITES__ENABLED")
     assert rows["hubspot.access_token"] == ("**********", "LEADGRADE_HUBSPOT__ACCESS_TOKEN")
     assert "canary" not in str(rows)
 

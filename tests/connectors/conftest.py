@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from tests.connectors.hubspot_rig import HubSpotRig
     from tests.connectors.rig import Rig
+    from tests.connectors.salesforce_rig import SalesforceRig
 
 SERVER_TIME = datetime(2026, 6, 15, 12, tzinfo=UTC)
 
@@ -29,4 +30,12 @@ def hub() -> Iterator[HubSpotRig]:
     from tests.connectors.hubspot_rig import rig as hubspot_rig
 
     with hubspot_rig(SERVER_TIME) as made:
+        yield made
+
+
+@pytest.fixture
+def sf() -> Iterator[SalesforceRig]:
+    from tests.connectors.salesforce_rig import rig as salesforce_rig
+
+    with salesforce_rig(SERVER_TIME) as made:
         yield made

@@ -23,16 +23,9 @@ from tests.connectors.salesforce_rig import SalesforceRig
 from tests.connectors.salesforce_rig import rig as running_rig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 MY_DOMAIN = "https://acme.my.salesforce.com"
-
-
-@pytest.fixture
-def sf() -> Iterator[SalesforceRig]:
-    with running_rig(SERVER_TIME) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 import pytest
@@ -17,18 +17,14 @@ from tests.connectors.conftest import SERVER_TIME
 from tests.connectors.salesforce_rig import SalesforceRig
 from tests.connectors.salesforce_rig import rig as running_rig
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 BOTH_WAYS = pytest.mark.parametrize("bulk_above", [0, 2000], ids=["bulk", "rest"])
 
 
 @pytest.fixture
-def sf() -> Iterator[SalesforceRig]:
-    with running_rig(SERVER_TIME) as made:
-        made.connector().provision(dry_run=False)
-        made.journal.clear()
-        yield made
+def sf(sf: SalesforceRig) -> SalesforceRig:
+    sf.connector().provision(dry_run=False)
+    sf.journal.clear()
+    return sf
 
 
 def changes(ids: list[str], **values: Any) -> list[Change]:

@@ -11,21 +11,13 @@ import pytest
 
 from connectors.errors import AuthStop, ConfigProblem, ConnectorError
 from connectors.salesforce.refresh import TokenFile
-from tests.connectors.conftest import SERVER_TIME
-from tests.connectors.salesforce_rig import SalesforceRig
-from tests.connectors.salesforce_rig import rig as running_rig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.connectors.salesforce_rig import SalesforceRig
+
 FIRST = "sandbox-refresh"
-
-
-@pytest.fixture
-def sf() -> Iterator[SalesforceRig]:
-    with running_rig(SERVER_TIME) as made:
-        yield made
 
 
 @pytest.fixture

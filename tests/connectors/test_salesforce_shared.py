@@ -8,23 +8,19 @@ import pytest
 
 from sandbox.salesforce.schema import Field
 from scoring.facts import Table
-from tests.connectors.conftest import SERVER_TIME
 from tests.connectors.facts_of import Facts
-from tests.connectors.salesforce_rig import SalesforceRig
-from tests.connectors.salesforce_rig import rig as running_rig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from tests.connectors.salesforce_rig import SalesforceRig
 
 TASKS, EVENTS = "activities.tasks", "activities.events"
 BOTH_WAYS = pytest.mark.parametrize("bulk_above", [0, 2000], ids=["bulk", "rest"])
 
 
 @pytest.fixture
-def sf() -> Iterator[SalesforceRig]:
-    with running_rig(SERVER_TIME) as made:
-        made.org.enable_shared_activities()
-        yield made
+def sf(sf: SalesforceRig) -> SalesforceRig:
+    sf.org.enable_shared_activities()
+    return sf
 
 
 def contacts(sf: SalesforceRig, count: int) -> list[str]:
