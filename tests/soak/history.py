@@ -54,6 +54,12 @@ class History:
                     self._new_contact(at)
                 self._random.choice(deeds)(at)
 
+    def edit(self, at: datetime) -> None:
+        """One deed that may fall into the middle of a run: seen by that run or by the next, it comes to the same."""
+        edits = (self._edit_contact, self._edit_company, self._edit_lead, self._edit_account, self._clear_field)
+        with self._crms.portal.lock:
+            self._random.choice(edits)(at)
+
     # HubSpot
 
     def _contact(self) -> str:

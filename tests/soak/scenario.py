@@ -113,12 +113,16 @@ def _day(number: int, kind: RunKind, calm: World, rough: World, chance: random.R
         rough.history.go_on(DEEDS)
         rough.crms.shared.troubles.clear()
         calm.history.go_on(DEEDS)
-        calm.crms.shared.clock.advance(APART.total_seconds())
     done = any(_disturbed(f"day {number}, run {attempt}", rough, kind, chance, story) for attempt in range(1 + number))
     if number:
         _until_quiet(rough, story, f"day {number}, in peace")
     elif not done:
         _in_peace(rough, kind, story, f"day {number}, in peace")
+    for at in rough.meanwhile:
+        calm.wait_until(at)
+        calm.history.edit(at)
+    rough.meanwhile.clear()
+    calm.crms.shared.clock.advance(APART.total_seconds())
     report = _in_peace(calm, kind, story, f"day {number}, calm")
     if any(part.accepted < part.planned for part in report.written):  # records that turned out to be gone
         _in_peace(calm, "sync", story, f"day {number}, calm again")
@@ -132,6 +136,10 @@ def _disturbed(name: str, rough: World, kind: RunKind, chance: random.Random, st
         story.add(f"{name}: {trouble}")
         trouble.turn_on(troubles)
     process = Process()
+    if kind == "sync" and chance.random() < 0.5:
+        edited = chance.randrange(1, LIKELY_MOMENTS["call"])
+        story.add(f"{name}: somebody edits something at call {edited}")
+        process.on_call = lambda count: rough.edit_meanwhile() if count == edited else None
     if chance.random() < 0.6:
         process.at = chance.choice(KINDS)
         process.after = chance.randrange(1, LIKELY_MOMENTS[process.at])

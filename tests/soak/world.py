@@ -84,6 +84,7 @@ class World:
     is_running: bool = False
     written: set[tuple[str, str]] = field(default_factory=set)  # record and field, since the run began
     repeated: list[tuple[str, str, Any]] = field(default_factory=list)
+    meanwhile: list[datetime] = field(default_factory=list)  # when somebody edited something during a run
 
     # --- runs
 
@@ -107,6 +108,13 @@ class World:
         seen = Counter("hubspot" if record.isdigit() else "salesforce" for record in {key for key, _ in self.written})
         for part in report.written:
             assert part.accepted <= seen[part.crm] <= part.accepted + part.unknown, (part, seen)
+
+    def edit_meanwhile(self) -> None:
+        """Somebody edits something while a run is under way."""
+        self.is_running = False
+        self.meanwhile.append(self.crms.shared.clock.now())
+        self.history.edit(self.meanwhile[-1])
+        self.is_running = True
 
     def live_in_mirror(self) -> Counter[str]:
         """Live records per CRM, by the mirror."""
