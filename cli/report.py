@@ -31,7 +31,7 @@ def show_pulled(report: Report) -> None:
     if not report.pulled:
         return
     columns = ["crm", "stream", "rows", "seconds"]
-    columns += [name for name in ("beside", "skipped") if any(getattr(part, name) for part in report.pulled)]
+    columns += ["skipped"] if any(part.skipped for part in report.pulled) else []
     table("Pulled", columns, [[getattr(part, name) for name in columns] for part in report.pulled])
     for attribute, values in report.not_castable.items():
         console().print(f"{values:,} values of {attribute} are not of its type and count as unknown.")
