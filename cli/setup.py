@@ -133,7 +133,7 @@ def provision(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be created.")] = False,
     output: Annotated[Output, typer.Option("--output", "-o", help="How to print what was done.")] = Output.TABLE,
 ) -> None:
-    """Create the fields that Leadgrade writes, where missing.
+    """Create the fields that the model writes, where missing.
 
     In both CRMs, with the permission to read them in Salesforce. Can be repeated at will.
 
@@ -141,16 +141,18 @@ def provision(
     """
     from cli.output import listing
     from connectors.registry import confirm_account, connected
+    from scoring.facts import fields_of
 
     given = context_of(context)
     loaded = given.settings()
+    written = fields_of(given.model(loaded))
     rows = []
     with connected(loaded, given.clock) as connectors:
         # All accounts are confirmed before anything is created in one of them.
         for connector in connectors.values():
             confirm_account(loaded, connector.identify())
         for crm, connector in connectors.items():
-            things = connector.provision(dry_run=dry_run)
+            things = connector.provision(written, dry_run=dry_run)
             rows += [{"crm": crm, "what": thing.what, "status": thing.status} for thing in things]
     listing(rows, output, title="Fields", empty="Nothing to create.")
 

@@ -18,6 +18,7 @@ from pydantic import Field, StrictStr
 from config.errors import ConfigErrors
 from config.model_sections import Engagement, Example, Fit, Gate, Lifecycle, Rating, Trend
 from config.model_values import Part
+from config.vocabulary import EXTRA_FIELDS
 from config.yaml_file import Document, read, validate
 
 if TYPE_CHECKING:
@@ -45,12 +46,19 @@ class Model(Part):
     rating: Rating = Rating()
     trend: Trend | None = None
     lifecycle: Lifecycle | None = None
+    also_write: tuple[StrictStr, ...] = Field(
+        default=(), description="Fields to write that no model writes unasked: " + ", ".join(EXTRA_FIELDS) + "."
+    )
     examples: tuple[Example, ...] = ()
 
     @cached_property
     def version(self) -> str:
-        """Name and a digest of everything that can move a score: ``b2b-saas@1f3a9c2e``. Examples do not count."""
-        content = self.model_dump(mode="json", by_alias=True, exclude={"examples"})
+        """Name and a digest of everything that can move a score: ``b2b-saas@1f3a9c2e``.
+
+        Examples do not count, nor does the choice of fields, nor what is left at its default: a key that a later
+        Leadgrade knows changes the version of the models alone that use it.
+        """
+        content = self.model_dump(mode="json", by_alias=True, exclude={"examples", "also_write"}, exclude_defaults=True)
         content["lists"] = {name: sorted(self.list_values(name)) for name in {*self.lists, SCANNERS}}
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
         return f"{self.model}@{digest[:8]}"

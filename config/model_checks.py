@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from config.attributes import COMPUTED
 from config.model_condition_checks import ACTIVITY_ATTRIBUTES, Findings, check_fact, check_when
 from config.model_values import micro
-from config.vocabulary import ACTIVITY_TYPES, DISQUALIFIED, UNKNOWN_GRADE, is_activity_type
+from config.vocabulary import ACTIVITY_TYPES, DISQUALIFIED, EXTRA_FIELDS, UNKNOWN_GRADE, is_activity_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -57,6 +57,9 @@ def problems(model: Model, document: Document, attributes: Mapping[str, Attribut
     for number, example in enumerate(model.examples):
         _example(model, example, find, ("examples", number), known)
     _names(find, ("examples",), [example.name for example in model.examples])
+    for number, name in enumerate(model.also_write):
+        if name not in EXTRA_FIELDS:
+            find.add(("also_write", number), f"there is no further field {name!r}.", find.near(name, EXTRA_FIELDS))
     return find.in_order()
 
 

@@ -23,6 +23,10 @@ DISQUALIFIED: Final = "disqualified"
 """The rating of a person whom a gate disqualifies."""
 
 
+EXTRA_FIELDS: Final = ("data_confidence",)
+"""Output fields that are written when a model asks for them by name."""
+
+
 def is_activity_type(name: str) -> bool:
     """Whether `name` belongs to the vocabulary (``custom:`` names always do)."""
     return name in ACTIVITY_TYPES or (name.startswith("custom:") and len(name) > len("custom:"))

@@ -1,8 +1,8 @@
 """What a connector is: five verbs, plain data in and out, no inheritance.
 
 identify()                which portal or org this is
-check()                   what stands in the way, each finding with its remedy
-provision(dry_run)        the fields that Leadgrade writes, created where missing
+check(fields)             what stands in the way, each finding with its remedy
+provision(fields, dry_run)   the fields that the model writes, created where missing
 pull(stream, cursor)      batches of facts, each with the cursor that is true once it is stored; `revisit(ids)` reads
                           records again of which no stream tells
 push(changes)             an outcome per change
@@ -15,13 +15,15 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
+from scoring.facts import BASIC_FIELDS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     import pyarrow as pa
 
-    from scoring.facts import Table
+    from scoring.facts import OutputField, Table
 
 
 class Clear(Enum):
@@ -161,12 +163,12 @@ class Connector(Protocol):
         """Which portal or org the credentials open. One call, nothing else is touched before it."""
         ...
 
-    def check(self) -> list[Finding]:
-        """Scopes, permissions, and each mapped and written field; never raises for a finding."""
+    def check(self, fields: Sequence[OutputField] = BASIC_FIELDS) -> list[Finding]:
+        """Scopes, permissions, each mapped attribute and each of the `fields` written; never raises for a finding."""
         ...
 
-    def provision(self, *, dry_run: bool) -> list[Provisioned]:
-        """Create what is missing; repeatable. Raises ConfigProblem on a name clash with another type."""
+    def provision(self, fields: Sequence[OutputField] = BASIC_FIELDS, *, dry_run: bool) -> list[Provisioned]:
+        """Create those of `fields` that are missing; repeatable. Raises ConfigProblem on a clash with another type."""
         ...
 
     def streams(self) -> Sequence[Stream]:

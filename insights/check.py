@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Literal
 
 from config.attributes import attribute_types
 from config.errors import ConfigError
+from config.model import load_model
 from connectors.errors import ConnectorError
 from connectors.registry import confirm_account, pinned
+from scoring.facts import BASIC_FIELDS, fields_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from config.model import Model
     from config.settings import Settings
     from connectors.base import Connector, Identity
+    from scoring.facts import OutputField
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +42,15 @@ class Line:
 
 def check_all(settings: Settings, connectors: Mapping[str, Connector]) -> list[Line]:
     """Everything, in the order in which a run would meet it. Never raises for what it finds."""
-    lines = [*_model(settings), *_store(settings.store.path)]
+    try:
+        model = load_model(settings.scoring, attribute_types(settings))
+    except ConfigError as error:
+        lines, written = [*_unusable(settings, error)], BASIC_FIELDS
+    else:
+        lines, written = [*_model(settings, model)], fields_of(model)
+    lines += _store(settings.store.path)
     for crm, connector in connectors.items():
-        lines += _crm(settings, crm, connector)
+        lines += _crm(settings, crm, connector, written)
     return lines
 
 
@@ -49,17 +59,15 @@ def exit_code(lines: Iterable[Line]) -> int:
     return min((line.exit_code for line in lines if line.exit_code), default=0)
 
 
-def _model(settings: Settings) -> Iterator[Line]:
-    from config.model import load_model
+def _unusable(settings: Settings, error: ConfigError) -> Iterator[Line]:
+    for problem in getattr(error, "errors", [error]):
+        place = f"{settings.scoring.name}:{problem.line}" if problem.line else settings.scoring.name
+        yield Line("fail", "model", place, problem.message, problem.remedy, error.exit_code)
+
+
+def _model(settings: Settings, model: Model) -> Iterator[Line]:
     from scoring.golden import run_examples
 
-    try:
-        model = load_model(settings.scoring, attribute_types(settings))
-    except ConfigError as error:
-        for problem in getattr(error, "errors", [error]):
-            place = f"{settings.scoring.name}:{problem.line}" if problem.line else settings.scoring.name
-            yield Line("fail", "model", place, problem.message, problem.remedy, error.exit_code)
-        return
     yield Line("pass", "model", settings.scoring.name, f"{model.version} can be used.")
     failures = run_examples(model, attribute_types(settings))
     for failure in failures:
@@ -76,7 +84,7 @@ def _store(path: Path) -> Iterator[Line]:
         yield Line("fail", "store", str(path), "cannot be written.", "Change its rights, or store.path.", 2)
 
 
-def _crm(settings: Settings, crm: str, connector: Connector) -> Iterator[Line]:
+def _crm(settings: Settings, crm: str, connector: Connector, written: Sequence[OutputField]) -> Iterator[Line]:
     try:
         identity = connector.identify()
         confirm_account(settings, identity)
@@ -84,7 +92,7 @@ def _crm(settings: Settings, crm: str, connector: Connector) -> Iterator[Line]:
         yield Line("fail", crm, "account", error.message, error.remedy, error.exit_code)
         return
     yield from _account(settings, identity)
-    for found in connector.check():
+    for found in connector.check(written):
         yield Line(found.level, crm, found.subject, found.message, found.remedy, 3 if found.level == "fail" else 0)
 
 

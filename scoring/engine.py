@@ -146,6 +146,8 @@ def _scores(con: Any, model: Model) -> None:
         "valid_until": "v.valid_until",
         "model_version": sql.text(model.version),
     }
+    if "data_confidence" in model.also_write:
+        columns["data_confidence"] = "s.data_confidence"
     kept = ", ".join(
         f"CASE WHEN {not_scored(model)} THEN NULL ELSE {value} END AS {name}" for name, value in columns.items()
     )

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import reduce
 from typing import TYPE_CHECKING, Final
 
 from config import vocabulary
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pyarrow as pa
+
+    from config.model import Model
 
 ATTRIBUTE_PREFIX: Final = "attr."
 OBSERVED_PREFIX: Final = "observed."
@@ -154,6 +157,9 @@ class OutputField:
     `type` is ``integer``, ``text`` or ``date``; `length` is the longest text, in characters. A `choices` field takes
     only these values. A `rider` is written only together with another change (or to heal an empty field, or a
     day that has passed): its value may move without being worth an API call.
+
+    `section` is the key of the model without which the field is not written (``rfm``, ``lifecycle.skip``), or
+    ALSO_WRITE for one that a model asks for by name; empty for those that every model writes.
     """
 
     name: str
@@ -163,7 +169,10 @@ class OutputField:
     length: int = 0
     choices: tuple[str, ...] = ()
     rider: bool = False
+    section: str = ""
 
+
+ALSO_WRITE: Final = "also_write"
 
 OUTPUT_FIELDS: Final = (
     OutputField("fit_score", "Fit score", "integer", "Who they are, 0 to 100."),
@@ -176,9 +185,25 @@ OUTPUT_FIELDS: Final = (
     OutputField("next_fact", "Fact most worth finding", "text", "What would narrow the grade most.", 100),
     OutputField("valid_until", "Valid until", "date", "The day rating or stage drops if nothing happens.", rider=True),
     OutputField("model_version", "Model version", "text", "Model that wrote these values.", 40, rider=True),
+    OutputField("data_confidence", "Data confidence", "integer", "How much of what fit asks about is known, 0 to 100.",
+                section=ALSO_WRITE),
 )  # fmt: skip
+"""Every field that some model can write; `fields_of` says which of them a model does."""
 
 OUTPUT_BY_NAME: Final = {field.name: field for field in OUTPUT_FIELDS}
+BASIC_FIELDS: Final = tuple(field for field in OUTPUT_FIELDS if not field.section)
+"""Those that every model writes."""
+
+
+def fields_of(model: Model) -> tuple[OutputField, ...]:
+    """The fields that `model` writes, in the order of OUTPUT_FIELDS."""
+    return tuple(field for field in OUTPUT_FIELDS if _writes(model, field))
+
+
+def _writes(model: Model, field: OutputField) -> bool:
+    if field.section == ALSO_WRITE:
+        return field.name in model.also_write
+    return not field.section or bool(reduce(getattr, field.section.split("."), model))
 
 
 def columns_of(table: Table, attributes: Iterable[str] = ()) -> dict[str, str]:

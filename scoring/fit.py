@@ -59,7 +59,8 @@ def outcomes_sql(model: Model, types: Mapping[str, str], *, people: str, keys: s
                {_total(highest)} AS best,
                {_total(lowest)} AS worst,
                {known} AS is_known,
-               {_next_fact(model)} AS next_fact
+               {_next_fact(model)} AS next_fact,
+               {_data_confidence(model)} AS data_confidence
         FROM (SELECT *, {widest} AS widest
               FROM (SELECT {", ".join(["*", *spreads])}
                     FROM (SELECT {", ".join(columns)} FROM {people})))"""
@@ -129,6 +130,15 @@ def _next_fact(model: Model) -> str:
     names = attributes_of(model)
     cases = " ".join(f"WHEN widest = s{place} THEN {sql.text(readable(name))}" for place, name in enumerate(names))
     return f"CASE WHEN widest = 0 THEN NULL {cases} END" if names else "CAST(NULL AS VARCHAR)"
+
+
+def _data_confidence(model: Model) -> str:
+    """The share of the criteria whose answer is known, 0 to 100, each weighing as much as its range of points."""
+    spans = [max(points) - min(points) for points in (list(map(micro, c.outcomes)) for c in model.fit.criteria)]
+    if "data_confidence" not in model.also_write or not any(spans):
+        return "CAST(NULL AS INTEGER)"
+    known = " + ".join(f"CASE WHEN o{number} IS NULL THEN 0 ELSE {span} END" for number, span in enumerate(spans))
+    return f"CAST((200 * CAST({known} AS BIGINT) + {sum(spans)}) // {2 * sum(spans)} AS INTEGER)"
 
 
 def _numbered(letter: str, items: list[str]) -> list[str]:

@@ -58,6 +58,7 @@ def trigger(field: OutputField, min_change: int, today: date) -> str:
 def make(
     connection: duckdb.DuckDBPyConnection,
     *,
+    fields: Sequence[OutputField],
     min_change: int,
     today: date,
     refused: Iterable[Sequence[RefusedRow]],
@@ -65,12 +66,15 @@ def make(
 ) -> list[Planned]:
     """Plan the changes of all live records, in the mirror; counts per CRM. Needs the engine's ``scores``.
 
+    `fields` are those that the model writes; others that records still hold, from an earlier model, are cleared.
     `today` is the UTC day for which they were scored.
 
     Raises `LeaseLost` when a later holder of the lease, whose `fence` is greater, has written to the mirror.
     """
-    triggers = {field.name: trigger(field, min_change, today) for field in OUTPUT_FIELDS}
-    return plan.make(connection, triggers=triggers, refused=refused, fence=fence)
+    abandoned = plan.still_held(connection, [field for field in OUTPUT_FIELDS if field not in fields])
+    triggers = {field: trigger(field, min_change, today) for field in fields}
+    triggers |= {field: plan.differs(field) for field in abandoned}
+    return plan.make(connection, triggers=triggers, abandoned=abandoned, refused=refused, fence=fence)
 
 
 def unnoted(connection: duckdb.DuckDBPyConnection) -> dict[str, list[Given]]:
@@ -96,7 +100,7 @@ def slices(mirror: Mirror, crm: str, count: int, size: int = SLICE) -> Iterator[
 
 
 def _planned(row: Mapping[str, Any]) -> PlannedChange:
-    values = {field.name: _value(row["desired." + field.name]) for field in OUTPUT_FIELDS if row["write." + field.name]}
+    values = {name: _value(row[plan.DESIRED + name]) for name in plan.names(row) if row[plan.WRITE + name]}
     change = Change(
         kind=row["kind"],
         record_id=row["record_id"],

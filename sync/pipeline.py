@@ -16,6 +16,7 @@ from config.errors import ConfigError
 from connectors.errors import ConnectorError
 from connectors.registry import confirm_account
 from scoring import engine, golden
+from scoring.facts import fields_of
 from sync import apply, changes, guards, identity, lease
 from sync.errors import SyncError
 from sync.journal.book import Journal
@@ -293,6 +294,7 @@ def _score_and_plan(order: _Order, settings: Settings, model: Model, session: Se
         with _timed(draft, session, "plan") as rows:
             planned = changes.make(
                 connection,
+                fields=fields_of(model),
                 min_change=settings.writes.min_change,
                 today=as_of.date(),
                 refused=refused,

@@ -89,7 +89,7 @@ def fake_scores(connection: duckdb.DuckDBPyConnection, desired: dict[str, dict[s
     connection.execute(f"CREATE TEMP TABLE scores (person BIGINT, {columns}, rating_rank INTEGER)")
     names = [field.name for field in OUTPUT_FIELDS]
     for person, record_id in connection.execute("SELECT person, record_id FROM members WHERE place = 1").fetchall():
-        row = [person, *(desired[record_id][name] for name in names), 0]
+        row = [person, *(desired[record_id].get(name) for name in names), 0]
         connection.execute(f"INSERT INTO scores VALUES ({', '.join('?' * len(row))})", row)
 
 

@@ -15,12 +15,12 @@ from connectors.hubspot.errors import Refused
 from connectors.hubspot.fields import mapped, property_of
 from connectors.hubspot.provision import clash
 from connectors.hubspot.windows import to_ms
-from scoring.facts import OUTPUT_FIELDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from connectors.hubspot.streams import Reading
+    from scoring.facts import OutputField
 
 SKEW_S = 120
 """A machine clock that is further off than this dates facts and renews tokens wrongly."""
@@ -39,7 +39,7 @@ class Probe:
     loose: bool = False
 
 
-def findings(reading: Reading, now: datetime) -> Iterator[Finding]:
+def findings(reading: Reading, fields: Sequence[OutputField], now: datetime) -> Iterator[Finding]:
     """All findings, in the order in which they are best mended; the first one alone when nobody lets us in."""
     access = _access(reading, now)
     yield access
@@ -52,7 +52,7 @@ def findings(reading: Reading, now: datetime) -> Iterator[Finding]:
         yield finding
     if not refused:
         yield from _mapped_properties(reading)
-        yield from _written_properties(reading)
+        yield from _written_properties(reading, fields)
 
 
 def _access(reading: Reading, now: datetime) -> Finding:
@@ -130,9 +130,9 @@ def _mapped_properties(reading: Reading) -> Iterator[Finding]:
                 )
 
 
-def _written_properties(reading: Reading) -> Iterator[Finding]:
+def _written_properties(reading: Reading, fields: Sequence[OutputField]) -> Iterator[Finding]:
     known: dict[str, dict[str, Any]] = reading.client.properties("contacts")
-    for field in OUTPUT_FIELDS:
+    for field in fields:
         name = property_of(field.name)
         subject = f"contacts.{name}"
         problem = clash(field, known.get(name))

@@ -11,7 +11,7 @@ from connectors.hubspot import checks, marketing, occurrences, paths, provision,
 from connectors.hubspot.client import Client
 from connectors.hubspot.engagement import ENGAGEMENTS, engagements
 from connectors.hubspot.errors import CRM
-from scoring.facts import Table
+from scoring.facts import BASIC_FIELDS, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from config.settings import AttributeSetting, HubSpotSettings
     from connectors.base import OnJob
     from connectors.clock import Clock
+    from scoring.facts import OutputField
 
 SANDBOXES = frozenset({"SANDBOX", "DEVELOPER_TEST", "APP_DEVELOPER"})
 
@@ -61,13 +62,13 @@ class HubSpot:
             server_time=self._client.server_now(),
         )
 
-    def check(self) -> list[Finding]:
+    def check(self, fields: Sequence[OutputField] = BASIC_FIELDS) -> list[Finding]:
         """Clock, scopes, mapped and written properties."""
-        return list(checks.findings(self._reading, self._clock.now()))
+        return list(checks.findings(self._reading, fields, self._clock.now()))
 
-    def provision(self, *, dry_run: bool) -> list[Provisioned]:
+    def provision(self, fields: Sequence[OutputField] = BASIC_FIELDS, *, dry_run: bool) -> list[Provisioned]:
         """The property group and the properties; see `hubspot.provision`."""
-        return provision.provision(self._client, dry_run=dry_run)
+        return provision.provision(self._client, fields, dry_run=dry_run)
 
     def streams(self) -> Sequence[Stream]:
         """Companies before the contacts that name them, people before their deeds, removals last."""

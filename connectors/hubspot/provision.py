@@ -9,21 +9,23 @@ from connectors.errors import ConfigProblem, ConnectorBug
 from connectors.hubspot import paths
 from connectors.hubspot.errors import CRM, entries, parse
 from connectors.hubspot.fields import GROUP, GROUP_LABEL, definition, options, property_of
-from scoring.facts import OUTPUT_FIELDS, OutputField
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from connectors.hubspot.client import Client
+    from scoring.facts import OutputField
 
 EXISTS = "OBJECT_ALREADY_EXISTS"
 
 
-def provision(client: Client, *, dry_run: bool) -> list[Provisioned]:
+def provision(client: Client, fields: Sequence[OutputField], *, dry_run: bool) -> list[Provisioned]:
     """Group first, then properties, then options of those that stood there with fewer. Repeatable.
 
     Raises ConfigProblem before anything is written when a property of ours has another type.
     """
     known = client.properties("contacts")
-    clashes = [text for field in OUTPUT_FIELDS if (text := clash(field, known.get(property_of(field.name))))]
+    clashes = [text for field in fields if (text := clash(field, known.get(property_of(field.name))))]
     if clashes:
         raise ConfigProblem(
             "; ".join(clashes) + ".",
@@ -32,8 +34,8 @@ def provision(client: Client, *, dry_run: bool) -> list[Provisioned]:
         )
     groups = client.get(paths.properties("contacts", "groups"))["results"]
     has_group = any(group["name"] == GROUP for group in groups)
-    missing = [field for field in OUTPUT_FIELDS if property_of(field.name) not in known]
-    short = [field for field in OUTPUT_FIELDS if _lacks_options(field, known.get(property_of(field.name)))]
+    missing = [field for field in fields if property_of(field.name) not in known]
+    short = [field for field in fields if _lacks_options(field, known.get(property_of(field.name)))]
     if not dry_run:
         if not has_group:
             client.post(
@@ -47,7 +49,7 @@ def provision(client: Client, *, dry_run: bool) -> list[Provisioned]:
         Provisioned(f"property group {GROUP}", "exists" if has_group else made),
         *(
             Provisioned(f"property {property_of(field.name)}", made if field in missing else "exists")
-            for field in OUTPUT_FIELDS
+            for field in fields
         ),
         *(Provisioned(f"options of {property_of(field.name)}", made) for field in short),
     ]

@@ -11,11 +11,12 @@ from connectors.salesforce.fields import COMPOUND_TYPES, WRITTEN, clash, mapped
 from connectors.salesforce.windows import STAMP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from config.settings import AttributeSetting, SalesforceSettings
     from connectors.clock import Clock
     from connectors.salesforce.client import Client
+    from scoring.facts import OutputField
 
 NEEDED: Final = ("Lead", "Contact", "Account", "Task", "Event")
 USEFUL: Final = {
@@ -35,6 +36,7 @@ def findings(
     settings: SalesforceSettings,
     mapping: Mapping[str, AttributeSetting],
     types: Mapping[str, str],
+    written: Sequence[OutputField],
     clock: Clock,
 ) -> Iterator[Finding]:
     """All findings; a refused login ends the list."""
@@ -54,7 +56,7 @@ def findings(
             continue
         yield from _mapped_fields(sobject, description["fields"], mapping, types)
         if sobject != "Account":
-            yield from _written_fields(sobject, description)
+            yield from _written_fields(sobject, description, written)
 
 
 def _organisation(client: Client, settings: SalesforceSettings, clock: Clock) -> Iterator[Finding]:
@@ -120,13 +122,14 @@ def _mapped_fields(
             yield Finding("pass", subject, f"is read as {item.attribute}")
 
 
-def _written_fields(sobject: str, description: Mapping[str, Any]) -> Iterator[Finding]:
-    for output, name in WRITTEN.items():
+def _written_fields(sobject: str, description: Mapping[str, Any], written: Sequence[OutputField]) -> Iterator[Finding]:
+    for output in written:
+        name = WRITTEN[output.name]
         subject = f"{sobject}.{name}"
         described = description["fields"].get(name)
         if described is None:
             yield Finding("fail", subject, "does not exist or may not be read", "Run `leadgrade provision`.")
-        elif reason := clash(output, described):
+        elif reason := clash(output.name, described):
             yield Finding("fail", subject, f"cannot be written: {reason}", "Delete or rename that field in Setup.")
         elif not described["updateable"] or not description.get("updateable", True):
             remedy = f"Run `leadgrade provision`, or grant 'Edit' on {subject} in a permission set."

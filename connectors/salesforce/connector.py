@@ -11,6 +11,7 @@ from connectors.salesforce.client import Client, server_time
 from connectors.salesforce.errors import CRM
 from connectors.salesforce.provision import provision
 from connectors.salesforce.writer import Writer
+from scoring.facts import BASIC_FIELDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from config.settings import AttributeSetting, SalesforceSettings
     from connectors.base import Batch, Change, Finding, OnJob, Outcome, Provisioned, Stream, Usage
     from connectors.clock import Clock
+    from scoring.facts import OutputField
 
 
 class Salesforce:
@@ -66,13 +68,13 @@ class Salesforce:
             server_time=server_time(self._client.headers),
         )
 
-    def check(self) -> list[Finding]:
+    def check(self, fields: Sequence[OutputField] = BASIC_FIELDS) -> list[Finding]:
         """Objects, permissions, each mapped and each written field, quota and clock."""
-        return list(checks.findings(self._client, self._settings, self._mapping, self._types, self._clock))
+        return list(checks.findings(self._client, self._settings, self._mapping, self._types, fields, self._clock))
 
-    def provision(self, *, dry_run: bool) -> list[Provisioned]:
+    def provision(self, fields: Sequence[OutputField] = BASIC_FIELDS, *, dry_run: bool) -> list[Provisioned]:
         """Fields on Lead and Contact, and the permission set that opens them to the running user."""
-        return provision(self._client, dry_run=dry_run)
+        return provision(self._client, fields, dry_run=dry_run)
 
     def streams(self) -> Sequence[Stream]:
         """Accounts before people before what people do; removals last, so that nothing brings them back."""

@@ -15,32 +15,34 @@ from connectors.salesforce.fields import WRITTEN, clash, metadata, need_object
 from scoring.facts import OUTPUT_BY_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from connectors.salesforce.client import Client
+    from scoring.facts import OutputField
 
 SOBJECTS: Final = ("Lead", "Contact")
 PERMISSION_SET: Final = "Leadgrade"
 _SUFFIX: Final = "__c"
 
 
-def provision(client: Client, *, dry_run: bool) -> list[Provisioned]:
+def provision(client: Client, fields: Sequence[OutputField], *, dry_run: bool) -> list[Provisioned]:
     """Fields, permission set, field permissions and assignment, each created where missing; safe to repeat.
 
     Raises ConfigProblem, before anything is created, when a field of ours exists with another type.
     """
     client.forget_describes()
     existing = {(sobject, name): found for sobject in SOBJECTS for name, found in _existing(client, sobject)}
-    _refuse_clashes(client, existing)
+    written = {field.name: WRITTEN[field.name] for field in fields}
+    _refuse_clashes(client, existing, written)
     report = []
     for sobject in SOBJECTS:
-        for output, name in WRITTEN.items():
+        for output, name in written.items():
             missing = (sobject, name) not in existing
             if missing and not dry_run:
                 definition = {"FullName": f"{sobject}.{name}", "Metadata": metadata(OUTPUT_BY_NAME[output])}
                 _create(client, "/tooling/sobjects/CustomField", definition)
             report.append(Provisioned(f"field {sobject}.{name}", _status(missing=missing, dry_run=dry_run)))
-    report += _permissions(client, dry_run=dry_run)
+    report += _permissions(client, written, dry_run=dry_run)
     client.forget_describes()
     return report
 
@@ -63,10 +65,10 @@ def _existing(client: Client, sobject: str) -> Iterator[tuple[str, str]]:
         page = client.get(page["nextRecordsUrl"])
 
 
-def _refuse_clashes(client: Client, existing: Mapping[tuple[str, str], str]) -> None:
+def _refuse_clashes(client: Client, existing: Mapping[tuple[str, str], str], written: Mapping[str, str]) -> None:
     for sobject in SOBJECTS:
         described = need_object(sobject, client.describe(sobject))
-        for output, name in WRITTEN.items():
+        for output, name in written.items():
             if (sobject, name) not in existing:
                 continue
             if name in described:
@@ -103,7 +105,7 @@ def _create(client: Client, path: str, record: Mapping[str, Any]) -> str:
     return str(answer["id"])
 
 
-def _permissions(client: Client, *, dry_run: bool) -> Iterator[Provisioned]:
+def _permissions(client: Client, written: Mapping[str, str], *, dry_run: bool) -> Iterator[Provisioned]:
     found = client.rows(soql.select(["Id"], "PermissionSet", [f"Name = {soql.quoted(PERMISSION_SET)}"]))
     set_id = next((row["Id"] for row in found), None)
     yield Provisioned(f"permission set {PERMISSION_SET}", _status(missing=set_id is None, dry_run=dry_run))
@@ -114,11 +116,13 @@ def _permissions(client: Client, *, dry_run: bool) -> Iterator[Provisioned]:
             "Description": "Reads and edits the fields that Leadgrade writes.",
         }
         set_id = _create(client, "/sobjects/PermissionSet", record)
-    yield from _field_permissions(client, set_id, dry_run=dry_run)
+    yield from _field_permissions(client, set_id, written, dry_run=dry_run)
     yield _assignment(client, set_id, dry_run=dry_run)
 
 
-def _field_permissions(client: Client, set_id: str | None, *, dry_run: bool) -> Iterator[Provisioned]:
+def _field_permissions(
+    client: Client, set_id: str | None, written: Mapping[str, str], *, dry_run: bool
+) -> Iterator[Provisioned]:
     granted: dict[str, dict[str, Any]] = {}
     if set_id is not None:
         fields = ["Id", "Field", "PermissionsRead", "PermissionsEdit"]
@@ -126,7 +130,7 @@ def _field_permissions(client: Client, set_id: str | None, *, dry_run: bool) -> 
         granted = {row["Field"]: row for row in client.rows(text)}
     rights = {"PermissionsRead": True, "PermissionsEdit": True}
     for sobject in SOBJECTS:
-        for name in WRITTEN.values():
+        for name in written.values():
             field = f"{sobject}.{name}"
             row = granted.get(field)
             is_open = row is not None and row["PermissionsRead"] and row["PermissionsEdit"]

@@ -3,8 +3,8 @@
 One row per record that is to be written: crm, tag (1..n within the CRM, in the order of sending), kind, record_id,
 account_id, crossing (rating or stage changes), why (the fields that call for the write), stage_since (since when the
 person has the desired stage; null when it is new), values_hash (of the values and of the record's version in the
-CRM), refused (the same were refused before), and per output field ``desired.<name>`` and ``write.<name>`` (whether it
-differs).
+CRM), refused (the same were refused before), and per output field of the model ``desired.<name>`` and ``write.<name>``
+(whether it differs).
 
 Which differences call for a write is said in `sync.changes`.
 """
@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
-from scoring.facts import OBSERVED_PREFIX, OUTPUT_FIELDS, OutputField
+from scoring.facts import OBSERVED_PREFIX, OutputField
 from sync.mirror import views
 from sync.mirror.removals import bury
 from sync.mirror.store import transaction
 from sync.mirror.tables import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date, datetime
 
     import duckdb
@@ -34,6 +34,11 @@ NotedStage = tuple[str, str | None, "datetime | None"]
 RefusedRow = tuple[str, str, str]
 """crm, record id, hash of the values that were refused."""
 
+DESIRED: Final = "desired."
+WRITE: Final = "write."
+"""What the plan's columns of an output field begin with."""
+
+_SQL_TYPES: Final = {"integer": "BIGINT", "text": "VARCHAR", "date": "DATE"}
 _REFUSED: Final = pa.schema([("crm", pa.string()), ("record_id", pa.string()), ("values_hash", pa.string())])
 
 
@@ -62,14 +67,14 @@ def differs(field: OutputField) -> str:
 def moved(field: OutputField, least: int) -> str:
     """SQL: a number was set, cleared, or moved by at least `least`."""
     raw = f"nullif(trim({quoted(OBSERVED_PREFIX + field.name)}), '')"
-    distance = f"abs({_typed(raw, field)} - {quoted('desired.' + field.name)})"
+    distance = f"abs({_typed(raw, field)} - {quoted(DESIRED + field.name)})"
     return f"({differs(field)} AND coalesce({distance} >= {least}, true))"
 
 
 def healed(field: OutputField) -> str:
     """SQL: the field is empty and should not be."""
     raw = f"nullif(trim({quoted(OBSERVED_PREFIX + field.name)}), '')"
-    return f"({raw} IS NULL AND {quoted('desired.' + field.name)} IS NOT NULL)"
+    return f"({raw} IS NULL AND {quoted(DESIRED + field.name)} IS NOT NULL)"
 
 
 def passed(field: OutputField, today: date) -> str:
@@ -81,21 +86,26 @@ def passed(field: OutputField, today: date) -> str:
 def make(
     connection: duckdb.DuckDBPyConnection,
     *,
-    triggers: dict[str, str],
+    triggers: Mapping[OutputField, str],
+    abandoned: Sequence[OutputField] = (),
     refused: Iterable[Sequence[RefusedRow]],
     fence: int,
 ) -> list[Planned]:
     """Make ``store.plan`` from ``scores``, ``members`` and ``last_stages``; counts per CRM. Raises `LeaseLost`.
 
     Not in one transaction: a plan that was left half made is made anew before anything is sent.
-    `triggers` gives per output field the condition under which it calls for a write; `refused` comes in chunks.
+    `triggers` gives per output field the condition under which it calls for a write; those `abandoned` have no column
+    in ``scores`` and are to be empty. `refused` comes in chunks.
     """
     _load_refused(connection, refused)
-    desired = ", ".join(f"{_desired(field)} AS {quoted('desired.' + field.name)}" for field in OUTPUT_FIELDS)
-    observed = ", ".join(quoted(OBSERVED_PREFIX + field.name) for field in OUTPUT_FIELDS)
-    writes = ", ".join(f"{differs(field)} AS {quoted('write.' + field.name)}" for field in OUTPUT_FIELDS)
-    why = ", ".join(f"CASE WHEN {condition} THEN '{name}' END" for name, condition in triggers.items())
-    texts = ", ".join(f"coalesce({quoted('desired.' + field.name)}::VARCHAR, '\x1f')" for field in OUTPUT_FIELDS)
+    desired = ", ".join(
+        f"{_nothing(field) if field in abandoned else _desired(field)} AS {quoted(DESIRED + field.name)}"
+        for field in triggers
+    )
+    observed = ", ".join(quoted(OBSERVED_PREFIX + field.name) for field in triggers)
+    writes = ", ".join(f"{differs(field)} AS {quoted(WRITE + field.name)}" for field in triggers)
+    why = ", ".join(f"CASE WHEN {condition} THEN '{field.name}' END" for field, condition in triggers.items())
+    texts = ", ".join(f"coalesce({quoted(DESIRED + field.name)}::VARCHAR, '\x1f')" for field in triggers)
     with transaction(connection, fence):
         connection.execute("DROP TABLE IF EXISTS store.drafts")
     for place, span in enumerate(views.spans(connection)):
@@ -127,6 +137,25 @@ def make(
         ORDER BY crm
     """).fetchall()
     return [Planned(*row) for row in counts]
+
+
+def still_held(connection: duckdb.DuckDBPyConnection, fields: Sequence[OutputField]) -> list[OutputField]:
+    """Those of `fields` that some record in a CRM holds a value of."""
+    if not fields:
+        return []
+    counts = ", ".join(f"count(nullif(trim({quoted(OBSERVED_PREFIX + field.name)}), ''))" for field in fields)
+    held = connection.execute(f"SELECT {counts} FROM store.records WHERE removed IS NULL").fetchall()[0]
+    return [field for field, records in zip(fields, held, strict=True) if records]
+
+
+def names_planned(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The names of the output fields that ``store.plan`` has columns of."""
+    return names(column for column, *_ in connection.execute("DESCRIBE store.plan").fetchall())
+
+
+def names(columns: Iterable[str]) -> list[str]:
+    """The names of the output fields among the columns of a row of the plan."""
+    return [column.removeprefix(WRITE) for column in columns if column.startswith(WRITE)]
 
 
 def _put_in_order(connection: duckdb.DuckDBPyConnection) -> None:
@@ -220,9 +249,9 @@ def acknowledge(
     once more, from a search index that lags, it does not undo what is noted here.
     """
     values = ", ".join(
-        f"{quoted(OBSERVED_PREFIX + field.name)} = CASE WHEN {quoted('write.' + field.name)} "
-        f"THEN {quoted('desired.' + field.name)}::VARCHAR ELSE {quoted(OBSERVED_PREFIX + field.name)} END"
-        for field in OUTPUT_FIELDS
+        f"{quoted(OBSERVED_PREFIX + name)} = CASE WHEN {quoted(WRITE + name)} "
+        f"THEN {quoted(DESIRED + name)}::VARCHAR ELSE {quoted(OBSERVED_PREFIX + name)} END"
+        for name in names_planned(connection)
     )
     with transaction(connection, fence):
         if accepted:
@@ -259,6 +288,10 @@ def _desired(field: OutputField) -> str:
         "text": f"nullif(trim({column}), '')",
         "date": f"{column}::DATE",
     }[field.type]
+
+
+def _nothing(field: OutputField) -> str:
+    return f"CAST(NULL AS {_SQL_TYPES[field.type]})"
 
 
 def _typed(raw: str, field: OutputField) -> str:

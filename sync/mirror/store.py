@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 import orjson
 
-from scoring.facts import ATTRIBUTE_PREFIX, Table
+from scoring.facts import ATTRIBUTE_PREFIX, OUTPUT_BY_NAME, Table
 from sync import folder
 from sync.errors import LeaseLost, MirrorBusy, StateUnusable
 from sync.mirror.tables import SCHEMA_VERSION, create_all, quoted, typed_columns
@@ -47,7 +47,9 @@ class Mirror:
         """`types` gives the attribute columns; `mapping` is any text that changes when attributes are mapped anew."""
         self.path = path
         self.types = dict(types)
-        self._layout: dict[str, Any] = {"version": SCHEMA_VERSION, "types": self.types, "mapping": mapping}
+        self._layout: dict[str, Any] = {
+            "version": SCHEMA_VERSION, "types": self.types, "mapping": mapping, "observed": [*OUTPUT_BY_NAME]
+        }  # fmt: skip
         self._config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": f"{memory_limit_mb}MB",
             "threads": threads or min(4, os.cpu_count() or 1),
@@ -109,11 +111,13 @@ class Mirror:
             if stored is None or stored["version"] < SCHEMA_VERSION:
                 connection.execute(create_all(self.types))
             else:
-                self._remap(connection)
+                self._make_room(connection)
+                if any(stored[part] != self._layout[part] for part in ("types", "mapping")):
+                    _read_afresh(connection)
             set_meta(connection, "layout", orjson.dumps(self._layout).decode())
 
-    def _remap(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Make room for the attributes as they are mapped now, and have the streams that carry them read afresh."""
+    def _make_room(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """A column for each attribute as it is mapped now, and for each field that we write."""
         for table in (Table.RECORDS, Table.ACCOUNTS):
             wanted = typed_columns(table, self.types)
             present = dict(
@@ -129,8 +133,12 @@ class Mirror:
                     del present[name]
             for name in wanted.keys() - present.keys():
                 connection.execute(f"ALTER TABLE store.{table} ADD COLUMN {quoted(name)} {wanted[name]}")
-        connection.execute("DELETE FROM store.cursors WHERE split_part(stream, '.', 1) IN ('records', 'accounts')")
-        connection.execute("DELETE FROM store.meta WHERE starts_with(key, 'whole.')")
+
+
+def _read_afresh(connection: duckdb.DuckDBPyConnection) -> None:
+    """Have the streams that carry attributes read from their beginning."""
+    connection.execute("DELETE FROM store.cursors WHERE split_part(stream, '.', 1) IN ('records', 'accounts')")
+    connection.execute("DELETE FROM store.meta WHERE starts_with(key, 'whole.')")
 
 
 @contextlib.contextmanager

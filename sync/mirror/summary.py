@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from scoring.facts import OBSERVED_PREFIX, OUTPUT_FIELDS
+from scoring.facts import OBSERVED_PREFIX
+from sync.mirror import plan
 from sync.mirror.tables import quoted
 from sync.report import Conversion, Move, TopPerson
 
@@ -75,10 +76,10 @@ def moves(connection: duckdb.DuckDBPyConnection, *, first: int | None = None, mo
 
     With `first`, of so many records alone that are sent first in each CRM.
     """
-    names = [field.name for field in OUTPUT_FIELDS]
+    names = plan.names_planned(connection)
     now = ", ".join(quoted(OBSERVED_PREFIX + name) for name in names)
-    then = ", ".join(f"{quoted('desired.' + name)}::VARCHAR" for name in names)
-    differs = ", ".join(quoted("write." + name) for name in names)
+    then = ", ".join(f"{quoted(plan.DESIRED + name)}::VARCHAR" for name in names)
+    differs = ", ".join(quoted(plan.WRITE + name) for name in names)
     rows = connection.execute(f"""
         SELECT crm || ':' || record_id, crossing, why, [{now}], [{then}], [{differs}]
         FROM store.plan JOIN store.records USING (crm, record_id)

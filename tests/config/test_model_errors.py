@@ -51,6 +51,7 @@ MISTAKES = {
     "unknown attribute required": ("requires: [email]", "requires: [emial]", 23, ["'emial'", "'email'"]),
     "unknown fact of an activity": ("{asset: {contains", "{page: {contains", 14, ["unknown fact of an activity"]),
     "unknown activity type": ("activity: page_view", "activity: pageview", 13, ["'pageview'", "'page_view'"]),
+    "unknown field": ("examples:\n", "also_write: [confidence]\nexamples:\n", 24, ["no further field", "data_conf"]),
     "unknown effect": ("effect: disqualify", "effect: forbid", 4, ["'disqualify' or 'do_not_score'"]),
     "unknown list": ("in: $rivals", "in: $rivalz", 4, ["no list 'rivalz'", "'rivals'"]),
     "shipped list not declared": ("in: $rivals", "in: $disposable_mail", 4, ["Add `disposable_mail: preset`"]),

@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from config.attributes import BUILT_IN
-from scoring.facts import ATTRIBUTE_PREFIX, OBSERVED_PREFIX, Removed, Table
+from scoring.facts import ATTRIBUTE_PREFIX, BASIC_FIELDS, OBSERVED_PREFIX, OUTPUT_BY_NAME, Removed, Table
 from tests.connectors.facts_of import Facts
 
 if TYPE_CHECKING:
@@ -37,6 +37,19 @@ def test_check_names_what_provision_then_creates(rig: Rig) -> None:
     assert any("provision" in finding.remedy for finding in failed)
     connector.provision(dry_run=False)
     assert [finding for finding in rig.connector().check() if finding.level == "fail"] == []
+
+
+def test_a_field_that_the_model_asks_for_is_created_and_one_that_it_does_not_ask_for_is_not_missed(rig: Rig) -> None:
+    connector = rig.connector()
+    asked = [*BASIC_FIELDS, OUTPUT_BY_NAME["data_confidence"]]
+    connector.provision(dry_run=False)
+    assert [finding for finding in rig.connector().check() if finding.level == "fail"] == []
+    (missing, *_) = [finding for finding in rig.connector().check(asked) if finding.level == "fail"]
+    assert "confidence" in missing.subject.lower()
+    made = [step for step in rig.connector().provision(asked, dry_run=False) if step.status == "created"]
+    assert made
+    assert all("confidence" in step.what.lower() for step in made)
+    assert [finding for finding in rig.connector().check(asked) if finding.level == "fail"] == []
 
 
 def test_provisioning_dry_run_writes_nothing_and_provisioning_twice_writes_once(rig: Rig) -> None:

@@ -13,13 +13,14 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from tests.scoring.oracle_conditions import Activity, days_since, holds, is_machine
+from tests.scoring.oracle_fit import confidence, possible
+from tests.scoring.oracle_numbers import POINT, micro, rounded
 
 if TYPE_CHECKING:
     from config.model import Model
     from config.model_sections import ActivityRule, Criterion, Gate, Transition
 
 DONE_TO_THEM = {"email_sent", "email_delivered", "email_bounce", "task_done"}
-POINT = 1_000_000
 Lines = list[tuple]
 Contributions = list[tuple[str, int]]
 
@@ -50,19 +51,6 @@ class Standing:
     contributions: Contributions  # name, net micro-points; in the order of the model
 
 
-def rounded(value: Fraction) -> int:
-    """Halves away from zero."""
-    size = abs(value)
-    whole = int(size)
-    if size - whole >= Fraction(1, 2):
-        whole += 1
-    return whole if value >= 0 else -whole
-
-
-def micro(points: float) -> int:
-    return rounded(Fraction(str(points)) * POINT)
-
-
 # --- fit -------------------------------------------------------------------------------------------------------
 
 
@@ -83,11 +71,6 @@ def criterion_outcome(model: Model, criterion: Criterion, person: Person, day: d
         return None
     reached = [bound for bound in criterion.bands if bound <= value]
     return criterion.bands[max(reached)] if reached else criterion.otherwise
-
-
-def possible(criterion: Criterion) -> list[float]:
-    values = [criterion.points] if criterion.when is not None else list(criterion.bands.values())
-    return [*values, criterion.otherwise]
 
 
 def settle(axis: str, total: int, lines: Lines) -> int:
@@ -416,4 +399,7 @@ def score(model: Model, person: Person, as_of: datetime) -> tuple[dict[str, Any]
         "valid_until": valid_until(model, person, at, stage, day, known),
         "model_version": model.version,
     }
+    if "data_confidence" in model.also_write:
+        outcomes = [criterion_outcome(model, criterion, person, day) for criterion in model.fit.criteria]
+        row["data_confidence"] = confidence(model.fit.criteria, outcomes)
     return row, at.lines

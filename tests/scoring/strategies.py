@@ -11,6 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from config.vocabulary import EXTRA_FIELDS
 from tests.scoring.oracle import Activity, Person
 
 AS_OF = datetime(2026, 3, 18, 15, 30, tzinfo=UTC)  # a Wednesday
@@ -232,6 +233,7 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
         model["trend"] = {"over": draw(duration)} | change
     if draw(st.booleans()):
         model["lifecycle"] = draw(lifecycles())
+    model["also_write"] = draw(st.lists(st.sampled_from(EXTRA_FIELDS), unique=True))
     return model
 
 

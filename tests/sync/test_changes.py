@@ -9,7 +9,7 @@ import pytest
 from sync_rig import NOW, batch, fake_scores, mirror_at, record, store
 
 from connectors.base import CLEAR
-from scoring.facts import Table
+from scoring.facts import BASIC_FIELDS, Table
 from sync import changes, identity
 from sync.errors import LeaseLost
 from sync.mirror import summary, views
@@ -43,7 +43,7 @@ def plan(
         identity.resolve(con)
         views.build(con, precedence=("salesforce", "hubspot"))
         fake_scores(con, desired)
-        planned = changes.make(con, min_change=min_change, today=TODAY, refused=[refused], fence=1)
+        planned = changes.make(con, fields=BASIC_FIELDS, min_change=min_change, today=TODAY, refused=[refused], fence=1)
     (crm,) = planned
     assert crm.records == len(records)
     assert crm.unchanged == crm.records - crm.planned
@@ -56,6 +56,8 @@ def plan(
     ("observed", "desired", "min_change", "written"),
     [
         pytest.param(HELD, DESIRED, 1, None, id="what it should hold: left alone"),
+        pytest.param(HELD | {"data_confidence": "80"}, DESIRED, 1, {"data_confidence": CLEAR},
+                     id="a field that the model no longer writes: cleared"),
         pytest.param(HELD | {"fit_score": " 60.0 ", "valid_until": "2026-07-01T00:00:00Z", "trend": "steady "},
                      DESIRED, 1, None, id="the same in other words: left alone"),
         pytest.param({}, DESIRED, 1, {**DESIRED, "valid_until": "2026-07-01"}, id="empty: all set"),
@@ -128,9 +130,9 @@ def test_a_plan_of_a_run_that_lost_its_lease_does_not_take_the_place_of_its_succ
         identity.resolve(con)
         views.build(con, precedence=("salesforce", "hubspot"))
         fake_scores(con, {"1": DESIRED})
-        changes.make(con, min_change=1, today=TODAY, refused=[], fence=3)
+        changes.make(con, fields=BASIC_FIELDS, min_change=1, today=TODAY, refused=[], fence=3)
         with pytest.raises(LeaseLost):
-            changes.make(con, min_change=1, today=TODAY, refused=[], fence=2)
+            changes.make(con, fields=BASIC_FIELDS, min_change=1, today=TODAY, refused=[], fence=2)
 
 
 def test_first_ratings_do_not_count_as_changes(tmp_path: Path) -> None:
@@ -148,5 +150,5 @@ def test_first_ratings_do_not_count_as_changes(tmp_path: Path) -> None:
         identity.resolve(con)
         views.build(con, precedence=("salesforce", "hubspot"))
         fake_scores(con, desired)
-        changes.make(con, min_change=1, today=TODAY, refused=[], fence=1)
+        changes.make(con, fields=BASIC_FIELDS, min_change=1, today=TODAY, refused=[], fence=1)
         assert summary.crowd(con) == summary.Crowd(people=6, in_both=0, rated=5, changing=3)

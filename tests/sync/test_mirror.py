@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -15,7 +16,7 @@ from sync_rig import TYPES, activity, ago, batch, mirror_at, record, store
 from connectors.errors import ConnectorBug
 from scoring.facts import Table
 from sync.errors import LeaseLost, MirrorBusy, StateUnusable
-from sync.mirror.store import cursors, set_meta
+from sync.mirror.store import cursors, meta, set_meta
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -213,6 +214,17 @@ def test_a_new_mapping_has_the_records_read_afresh_and_the_same_one_does_not(tmp
         with mirror_at(path, mapping=mapping).open() as con:
             assert cursors(con, "hubspot") == kept
             store(con, batch(Table.RECORDS, [record("hubspot", "1")]))
+
+
+def test_a_field_that_an_older_leadgrade_did_not_write_gets_a_column_and_nothing_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "mirror.duckdb"
+    with mirror_at(path).open() as con:
+        store(con, batch(Table.RECORDS, [record("hubspot", "1")]))
+        con.execute('ALTER TABLE store.records DROP COLUMN "observed.data_confidence"')
+        set_meta(con, "layout", json.dumps(json.loads(meta(con, "layout") or "") | {"observed": ["rating"]}))
+    with mirror_at(path).open() as con:
+        assert rows(con, 'SELECT record_id, "observed.data_confidence" FROM store.records') == [("1", None)]
+        assert cursors(con, "hubspot") == {"records": "c"}
 
 
 def test_a_mirror_of_a_newer_version_or_a_damaged_one_says_that_it_can_be_deleted(tmp_path: Path) -> None:
