@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from config.attributes import COMPUTED
 from config.model_condition_checks import ACTIVITY_ATTRIBUTES, Findings, check_fact, check_when
-from config.model_values import micro
+from config.model_values import ALL, micro
 from config.vocabulary import ACTIVITY_TYPES, DISQUALIFIED, EXTRA_FIELDS, UNKNOWN_GRADE, is_activity_type
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def highest_engagement(model: Model) -> float:
     for name, points in by_group.items():
         group = model.engagement.groups.get(name) if name is not None else None
         total += points if group is None or group.max is None else min(points, group.max)
-    return min(100.0, total)
+    return max(model.engagement.min, min(model.engagement.max, total))
 
 
 def _most(rule: ActivityRule) -> float:
@@ -169,9 +169,18 @@ def _engagement(model: Model, find: Findings) -> None:
             find.add(loc, f"group {name!r} limits nothing.", "Write `max` or `min`.")
         if (group.max is not None and group.max <= 0) or (group.min is not None and group.min >= 0):
             find.add(loc, f"group {name!r} needs a positive `max` or a negative `min`.", "Change the sign.")
-    steps = sorted(model.engagement.inactivity.items())
-    if any(later > earlier for (_, earlier), (_, later) in pairwise(steps)):
+    costs = [-math.inf if loss == ALL else loss for _, loss in sorted(model.engagement.inactivity.items())]
+    if any(later > earlier for earlier, later in pairwise(costs)):
         find.add(("engagement", "inactivity"), "longer inactivity costs less than shorter.", "Put them in order.")
+    _limits(model, find)
+
+
+def _limits(model: Model, find: Findings) -> None:
+    section = model.engagement
+    if section.inactivity_floor is not None and not section.inactivity:
+        find.add(("engagement", "inactivity_floor"), "there is no `inactivity` to limit.", "Write it, or remove this.")
+    if section.min >= section.max:
+        find.add(("engagement", "min"), f"`min` is not below `max`, {section.max}.", "Make it lower.")
 
 
 def _activity_rule(model: Model, rule: ActivityRule, find: Findings, loc: Loc) -> None:

@@ -17,6 +17,7 @@ from config.model_values import (
     Count,
     Days,
     Decay,
+    Loss,
     Name,
     Number,
     Part,
@@ -40,6 +41,7 @@ Ladder = Annotated[
     dict[Label, Annotated[Number, Field(ge=0, le=100)]],
     Field(min_length=1, description="Label -> lowest score that earns it, best first; the last starts at 0."),
 ]
+WholeScore = Annotated[int, Field(strict=True, ge=0, le=100)]
 Types = Annotated[
     tuple[StrictStr, ...],
     BeforeValidator(_as_list),
@@ -148,10 +150,16 @@ class Engagement(Part):
 
     decay: Annotated[Decay, Field(description="How points shrink with age, unless a rule says otherwise.")] = NO_DECAY
     rules: tuple[ActivityRule, ...] = ()
-    inactivity: dict[Days, Annotated[Points, Field(lt=0)]] = Field(
-        default={}, description="Days since their last own activity -> points; the longest time reached counts."
+    inactivity: dict[Days, Loss] = Field(
+        default={},
+        description="Days since their last own activity -> points, or all; the longest time reached counts.",
     )
+    inactivity_floor: Annotated[
+        Points | None, Field(ge=0, le=100, description="Inactivity takes nobody below so many points.")
+    ] = None
     groups: dict[str, Group] = Field(default={}, description="Limits that the rules of a group share.")
+    max: Annotated[WholeScore, Field(description="No score is above this.")] = 100
+    min: Annotated[WholeScore, Field(description="No score is below this, not even of those who did nothing.")] = 0
     levels: Ladder = Field(default={"1": 75, "2": 50, "3": 25, "4": 0})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -106,6 +107,24 @@ def crm_length(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
+ALL: Final = "all"
+
+
+def _loss(value: Any) -> Any:
+    if value == ALL:
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value >= 0:
+        raise Misfit("this takes no points.", remedy="Write points less than 0, or all.")
+    return _micro_exact(value)
+
+
+Loss = Annotated[
+    float | Literal["all"],
+    BeforeValidator(_loss),
+    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMaximum": 0}, {"const": ALL}]}),
+]
+"""Points that something costs, or all of them."""
+
 PlainText = Annotated[str, AfterValidator(_plain_text)]
 """Text that comes back from a CRM's field as it was written."""
 
@@ -151,8 +170,15 @@ class Cap(Part):
         }
 
 
+def parse_percent(value: Any) -> int:
+    """A whole number of percent, 1 to 100, written ``10%``. Raises Misfit on anything else."""
+    if isinstance(value, str) and (found := re.fullmatch(r"\s*(\d{1,3})\s*%\s*", value)) and 1 <= int(found[1]) <= 100:
+        return int(found[1])
+    raise Misfit("this is no percentage.", remedy="Write a whole number from 1% to 100%, such as 10%.")
+
+
 class Decay(Part):
-    """How points shrink with age in whole days. Written ``none``, or with exactly one of the keys."""
+    """How points shrink with age in whole days: ``none``, or one of the keys; `lose` comes with `every`."""
 
     half_life: Annotated[Days | None, Field(description="Points halve each time this passes.")] = None
     linear: Annotated[Days | None, Field(description="Points shrink evenly to nothing over this time.")] = None
@@ -160,15 +186,25 @@ class Decay(Part):
         dict[Days, Annotated[Number, Field(ge=0, le=1)]] | None,
         Field(description="Share of the points that is left from each age on, such as {30d: 0.5, 90d: 0}."),
     ] = None
+    lose: Annotated[
+        int | None,
+        BeforeValidator(parse_percent),
+        WithJsonSchema({"type": "string", "pattern": r"^\s*\d{1,3}\s*%\s*$", "examples": ["10%"]}),
+        Field(description="So much of the original points goes"),
+    ] = None
+    every: Annotated[Days | None, Field(description="each time this passes.")] = None
 
     @model_validator(mode="before")
     @classmethod
     def _from_word(cls, value: Any) -> Any:
         if value == "none":
             return {}
-        if isinstance(value, Decay) or (isinstance(value, dict) and len(value) == 1):
+        if isinstance(value, Decay) or (isinstance(value, dict) and (len(value) == 1 or set(value) == _LOSS)):
             return value
-        raise Misfit("this is no decay.", remedy="Write none, {half_life: 30d}, {linear: 90d} or {steps: {30d: 0.5}}.")
+        raise Misfit(
+            "this is no decay.",
+            remedy="Write none, {half_life: 30d}, {linear: 90d}, {steps: {30d: 0.5}} or {lose: 10%, every: 30d}.",
+        )
 
     @model_validator(mode="after")
     def _falls(self) -> Decay:
@@ -178,18 +214,16 @@ class Decay(Part):
                 raise Misfit(
                     "the shares of a stepwise decay never rise with age.", loc=("steps",), remedy="Order them."
                 )
+        if (self.lose is None) != (self.every is None):
+            raise Misfit("`lose` and `every` go together.", remedy="Write {lose: 10%, every: 30d}.")
         return self
-
-    @property
-    def is_none(self) -> bool:
-        """Whether points keep their full worth."""
-        return self.half_life is None and self.linear is None and self.steps is None
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: Any, handler: Any) -> dict[str, Any]:
         return {"description": "How points shrink with age.", "anyOf": [{"const": "none"}, handler(core)]}
 
 
+_LOSS: Final = {"lose", "every"}
 NO_DECAY: Final = Decay.model_validate("none")
 
 

@@ -22,6 +22,8 @@ def micro_at(points: int, decay: Decay, age: int) -> int:
         left = _halved(size, age, decay.half_life)
     elif decay.linear is not None:
         left = _share(size, max(0, decay.linear - age), decay.linear)
+    elif decay.lose is not None and decay.every is not None:
+        left = _share(size, max(0, 100 - decay.lose * (age // decay.every)), 100)
     elif decay.steps is not None:
         reached = [share for start, share in sorted(decay.steps.items()) if start <= age]
         share = Fraction(repr(reached[-1])) if reached else Fraction(1)  # as it is written, not as a binary fraction
@@ -35,6 +37,8 @@ def settled_at(points: int, decay: Decay) -> int:
     """An age from which on `micro_at` gives the same, whatever the age; for half-lives one at which nothing is left."""
     if decay.half_life is not None:
         return decay.half_life * (2 * abs(points)).bit_length()
+    if decay.lose is not None and decay.every is not None:
+        return decay.every * -(-100 // decay.lose)
     return decay.linear or max(decay.steps or (0,))
 
 

@@ -194,14 +194,18 @@ def tally(con: Any, plan: Plan, at: Tally, sums: str, *, lives: str = "") -> Non
         """
     )
     con.execute(f"CREATE OR REPLACE TEMP TABLE {at.table('inactivity')} AS {_inactivity(plan, at, lives)}")
+    # Where everybody has some points, those who did nothing have them too.
+    everybody = "people" if at.keys == ("person",) else "asked"
+    rest = f"UNION ALL SELECT {keys}, 0 AS micro FROM {everybody}" if plan.lowest_score > 0 else ""
+    score = sql.whole_points(sql.clamped("raw", plan.lowest_score, plan.highest_score))
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE {at.table("engagement")} AS
-        SELECT {keys}, raw, {sql.whole_points(sql.clamped("raw"))} AS score
+        SELECT {keys}, raw, {score} AS score
         FROM (SELECT {keys}, CAST(SUM(micro) AS BIGINT) AS raw
               FROM (SELECT {keys}, capped AS micro FROM {at.table("contributions")}
                     UNION ALL SELECT {keys}, micro FROM {at.table("group_caps")}
-                    UNION ALL SELECT {keys}, micro FROM {at.table("inactivity")})
+                    UNION ALL SELECT {keys}, micro FROM {at.table("inactivity")} {rest})
               GROUP BY {keys})
         """
     )
@@ -245,14 +249,24 @@ def _counted(plan: Plan, at: Tally, sums: str, lives: str) -> str:
 
 def _inactivity(plan: Plan, at: Tally, lives: str) -> str:
     """SELECT of (keys, micro, last_at) of those who have been silent long enough."""
-    steps = sorted(plan.model.engagement.inactivity.items(), reverse=True)
+    steps = plan.idle_steps
     source = f"life_signs{lives} l"
     if at.keys != ("person",):
         source += " JOIN asked k ON k.person = l.person"
     keys = ", ".join("l.person" if key == "person" else f"k.{key}" for key in at.keys)
     idle = sql.days_between("CAST(l.last_at AS DATE)", at.day.format(alias="k"))
-    cases = " ".join(f"WHEN idle >= {days} THEN {micro(points)}" for days, points in steps)
-    return f"""
+    cases = " ".join(f"WHEN idle >= {days} THEN {cost}" for days, cost in steps)
+    costs = f"""
         SELECT {at.columns()}, CAST({f"CASE {cases} END" if cases else "0"} AS BIGINT) AS micro, last_at
         FROM (SELECT {keys}, l.last_at, {idle} AS idle FROM {source})
         WHERE {f"idle >= {steps[-1][0]}" if steps else "FALSE"}"""
+    if plan.idle_floor is None:
+        return costs
+    return f"""
+        SELECT {at.columns("i")}, GREATEST(i.micro, {plan.idle_floor} - p.micro) AS micro, i.last_at
+        FROM ({costs}) i
+        JOIN (SELECT {at.columns()}, CAST(SUM(micro) AS BIGINT) AS micro
+              FROM (SELECT {at.columns()}, capped AS micro FROM {at.table("contributions")}
+                    UNION ALL SELECT {at.columns()}, micro FROM {at.table("group_caps")})
+              GROUP BY {at.columns()}) p ON {at.joined("p", "i")}
+        WHERE p.micro > {plan.idle_floor}"""

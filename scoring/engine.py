@@ -59,7 +59,7 @@ def score(con: Any, model: Model, as_of: datetime, *, attributes: Mapping[str, s
     _standings(con, model, moment)
     create_reasons(con, plan)
     find_valid_until(con, plan, moment, machines, span, attributes)
-    create_ledger(con, model)
+    create_ledger(con, plan)
     _scores(con, model)
 
 

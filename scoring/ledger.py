@@ -16,6 +16,7 @@ from scoring.stages import not_scored
 
 if TYPE_CHECKING:
     from config.model import Model
+    from scoring.plan import Plan
 
 _NEVER = "CAST(NULL AS TIMESTAMP)"
 _NO_LINE = (
@@ -25,11 +26,12 @@ _NO_LINE = (
 """Names the columns of the union."""
 
 
-def create_ledger(con: Any, model: Model) -> None:
+def create_ledger(con: Any, plan: Plan) -> None:
     """Create the TEMP view `ledger` (person, axis, rule, kind, micro, occurrences, last_at)."""
+    model = plan.model
     lines = [_NO_LINE, *_fit_lines(model), *_settling_lines("fit", "fit_outcomes", "micro", "fit_score")]
     lines += _engagement_lines()
-    lines += _settling_lines("engagement", "engagement", "raw", "score")
+    lines += _settling_lines("engagement", "engagement", "raw", "score", plan.lowest_score, plan.highest_score)
     unscored = f"SELECT person FROM fit_outcomes WHERE {not_scored(model)}"
     con.execute(
         f"""
@@ -74,13 +76,15 @@ def _engagement_lines() -> list[str]:
     return lines
 
 
-def _settling_lines(axis: str, table: str, raw: str, score: str) -> list[str]:
-    """What makes a sum of points a score: floor, ceiling, rounding."""
-    top = 100 * MICRO
+def _settling_lines(
+    axis: str, table: str, raw: str, score: str, lowest: int = 0, highest: int = 100 * MICRO
+) -> list[str]:
+    """What makes a sum of points a score between two limits: floor, ceiling, rounding."""
+    within = f"{raw} BETWEEN {lowest} AND {highest}"
     kinds = {
-        "floor": (f"-{raw}", f"{raw} < 0"),
-        "ceiling": (f"{top} - {raw}", f"{raw} > {top}"),
-        "rounding": (f"{score} * {MICRO} - {raw}", f"{raw} BETWEEN 0 AND {top} AND {score} * {MICRO} <> {raw}"),
+        "floor": (f"{lowest} - {raw}", f"{raw} < {lowest}"),
+        "ceiling": (f"{highest} - {raw}", f"{raw} > {highest}"),
+        "rounding": (f"{score} * {MICRO} - {raw}", f"{within} AND {score} * {MICRO} <> {raw}"),
     }
     return [
         f"SELECT person, '{axis}', '{kind}', '{kind}', {change}, 0, {_NEVER} FROM {table} WHERE {test}"

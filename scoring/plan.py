@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from config.model_values import NO_DECAY, micro
+from config.model_values import ALL, MICRO, NO_DECAY, micro
 from scoring.decay import micro_at, settled_at
 
 if TYPE_CHECKING:
@@ -91,6 +91,30 @@ class Plan:
     def asks_for_machines(self) -> bool:
         """Whether it matters if an event was a machine's."""
         return bool(self.model.engagement.inactivity) or any(term.spares_machines for term in self.terms)
+
+    @cached_property
+    def idle_steps(self) -> tuple[tuple[int, int], ...]:
+        """Days of silence and what they cost in micro-points, the longest first; `all` costs more than there is."""
+        steps = sorted(self.model.engagement.inactivity.items(), reverse=True)
+        return tuple((days, -NO_CAP if loss == ALL else micro(float(loss))) for days, loss in steps)
+
+    @cached_property
+    def idle_floor(self) -> int | None:
+        """The micro-points below which inactivity takes nobody; None where there is no such limit."""
+        section = self.model.engagement
+        if section.inactivity_floor is not None:
+            return micro(section.inactivity_floor)
+        return 0 if ALL in section.inactivity.values() else None
+
+    @cached_property
+    def lowest_score(self) -> int:
+        """The least engagement anybody has, in micro-points."""
+        return self.model.engagement.min * MICRO
+
+    @cached_property
+    def highest_score(self) -> int:
+        """The most engagement anybody has, in micro-points."""
+        return self.model.engagement.max * MICRO
 
     @cached_property
     def aging_attributes(self) -> tuple[str, ...]:

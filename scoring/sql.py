@@ -64,9 +64,9 @@ def labels(index: str, names: Iterable[str]) -> str:
     return f"CASE {index} {cases} END"
 
 
-def clamped(micro: str) -> str:
-    """Micro-points kept within 0 and 100 points."""
-    return f"LEAST(GREATEST({micro}, 0), {100 * MICRO})"
+def clamped(micro: str, lowest: int = 0, highest: int = 100 * MICRO) -> str:
+    """Micro-points kept within two limits: 0 and 100 points unless others are given."""
+    return f"LEAST(GREATEST({micro}, {lowest}), {highest})"
 
 
 def whole_points(micro: str) -> str:

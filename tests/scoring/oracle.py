@@ -73,14 +73,14 @@ def criterion_outcome(model: Model, criterion: Criterion, person: Person, day: d
     return criterion.bands[max(reached)] if reached else criterion.otherwise
 
 
-def settle(axis: str, total: int, lines: Lines) -> int:
+def settle(axis: str, total: int, lines: Lines, least: int = 0, most: int = 100) -> int:
     """Floor, ceiling and rounding as lines; the whole score."""
-    if total < 0:
-        lines.append((axis, "floor", "floor", -total, 0, None))
-        total = 0
-    if total > 100 * POINT:
-        lines.append((axis, "ceiling", "ceiling", 100 * POINT - total, 0, None))
-        total = 100 * POINT
+    if total < least * POINT:
+        lines.append((axis, "floor", "floor", least * POINT - total, 0, None))
+        total = least * POINT
+    if total > most * POINT:
+        lines.append((axis, "ceiling", "ceiling", most * POINT - total, 0, None))
+        total = most * POINT
     score = rounded(Fraction(total, POINT))
     if score * POINT != total:
         lines.append((axis, "rounding", "rounding", score * POINT - total, 0, None))
@@ -150,6 +150,9 @@ def worth(rule: ActivityRule, model: Model, age: int) -> int:
         return rounded(points * Fraction(power))
     if decay.linear is not None:
         return rounded(points * max(Fraction(0), Fraction(decay.linear - age, decay.linear)))
+    if decay.lose is not None:
+        left = 100 - decay.lose * (age // decay.every)
+        return rounded(Fraction(points * left, 100)) if left > 0 else 0
     if decay.steps is not None:
         shares = [share for start, share in sorted(decay.steps.items()) if age >= start]
         return rounded(points * Fraction(str(shares[-1]))) if shares else points
@@ -261,11 +264,22 @@ def engagement_of(
         idle = days_since(max(signs), day)
         reached = [step for step in model.engagement.inactivity if step <= idle]
         if reached:
-            points = micro(model.engagement.inactivity[max(reached)])
-            lines.append(("engagement", "inactivity", "inactivity", points, 1, max(signs)))
+            points = price_of_silence(model, model.engagement.inactivity[max(reached)], total)
+            if points:
+                lines.append(("engagement", "inactivity", "inactivity", points, 1, max(signs)))
             contributions.append(("Inactivity", points))
             total += points
-    return settle("engagement", total, lines)
+    return settle("engagement", total, lines, model.engagement.min, model.engagement.max)
+
+
+def price_of_silence(model: Model, price: float | str, total: int) -> int:
+    least = model.engagement.inactivity_floor
+    if least is None and "all" in model.engagement.inactivity.values():
+        least = 0
+    if least is None:
+        return micro(price)
+    spare = max(0, total - micro(least))
+    return -spare if price == "all" else -min(-micro(price), spare)
 
 
 # --- decisions -------------------------------------------------------------------------------------------------

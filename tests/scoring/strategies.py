@@ -32,6 +32,14 @@ ASSETS = [None, "Demo request", "demo", "E-book (v2)"]
 AGENTS = [None, "Mozilla/5.0", "Mimecast scanner", "python-requests/2"]
 DAYS = [1, 2, 7, 10, 14, 30, 90]
 
+SILENCES: list[dict[str, Any]] = [
+    {"inactivity": {}},
+    {"inactivity": {"7d": -5}},
+    {"inactivity": {"1d": -2.5, "30d": -40}},
+    {"inactivity": {"7d": -5, "30d": "all"}},
+    {"inactivity": {"1d": -2.5, "10d": -40, "90d": "all"}, "inactivity_floor": 3.5},
+]
+
 points = st.sampled_from([-50, -7.5, -1, 1, 2.5, 3, 10, 10, 25, 33.333333, 60, 120])
 duration = st.sampled_from(DAYS).map("{}d".format)
 
@@ -121,6 +129,7 @@ decays = st.one_of(
     duration.map(lambda days: {"half_life": days}),
     duration.map(lambda days: {"linear": days}),
     st.sampled_from([{"steps": {"7d": 0.5, "30d": 0.25}}, {"steps": {"1d": 0.333333333, "90d": 0}}]),
+    st.sampled_from([{"lose": "50%", "every": "7d"}, {"lose": "33%", "every": "1d"}, {"lose": "7%", "every": "30d"}]),
 )
 types = st.one_of(st.sampled_from(TYPES), st.lists(st.sampled_from(TYPES), min_size=2, max_size=5, unique=True))
 
@@ -220,7 +229,8 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
         "engagement": {
             "decay": draw(decays),
             "rules": items,
-            "inactivity": draw(st.sampled_from([{}, {"7d": -5}, {"1d": -2.5, "30d": -40}])),
+            **draw(st.sampled_from(SILENCES)),
+            **draw(st.sampled_from([{}, {}, {"min": 1}, {"max": 60}, {"min": 7, "max": 31}])),
             "groups": {name: limits[name] for name in sorted(used)},
             "levels": {"1": 50, "2": 20, "3": 5, "4": 0},
         },

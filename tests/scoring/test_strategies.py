@@ -42,7 +42,7 @@ def test_every_key_and_every_operator_of_every_type_occurs() -> None:
     operators: dict[str, set[str]] = defaultdict(set)
 
     @settings(
-        max_examples=400,
+        max_examples=600,
         derandomize=True,
         deadline=None,
         phases=(Phase.generate,),
