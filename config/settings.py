@@ -110,6 +110,7 @@ class HubSpotSettings(Section):
     requests_per_10_s: int = Field(default=190, ge=1)  # private app on Professional and Enterprise
     searches_per_s: int = Field(default=5, ge=1)  # per account, all apps together
     daily_share: float = Field(default=0.25, gt=0, le=1)  # of the account's daily calls that we may use
+    line_items: Flag = True  # what deals are about; off: their products are unknown
     email_events: Flag = True  # marketing e-mail events; off: counters on the contact are used
     forms: Flag = True  # form submissions; off: counters on the contact are used
     engagements: Flag = True  # calls, e-mails, meetings, notes, tasks, communications

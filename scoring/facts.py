@@ -1,7 +1,7 @@
 """The vocabulary of facts: what connectors deliver, what the mirror keeps and what the engine reads.
 
-Five kinds of table travel from a connector to the mirror: `records`, `accounts`, `deals`, `activities` and
-`counters`; a sixth, `removals`, says which of them are gone. All times are UTC; inside columnar tables they are
+Six kinds of table travel from a connector to the mirror: `records`, `accounts`, `deals`, `line_items`, `activities`
+and `counters`; a seventh, `removals`, says which of them are gone. All times are UTC; inside columnar tables they are
 `timestamp[us]` without a zone (UTC by definition), in Python they are aware. Ids are text. Unknown is null.
 
 Attributes that the user maps travel as columns called ``attr.<name>``, always as text in canonical form
@@ -36,6 +36,7 @@ class Table(StrEnum):
     RECORDS = "records"
     ACCOUNTS = "accounts"
     DEALS = "deals"
+    LINE_ITEMS = "line_items"
     ACTIVITIES = "activities"
     COUNTERS = "counters"
     REMOVALS = "removals"
@@ -48,6 +49,7 @@ class Kind(StrEnum):
     LEAD = "lead"
     ACCOUNT = "account"
     DEAL = "deal"
+    LINE_ITEM = "line_item"
     ACTIVITY = "activity"
 
 
@@ -98,8 +100,16 @@ COLUMNS: Final[dict[Table, dict[str, str]]] = {
         "is_closed": "flag",
         "is_won": "flag",
         "created_at": "time",
-        "closed_at": "time",
-        "product": "text",
+        "closed_at": "time",  # null while it is open: the date that is hoped for says nothing of what happened
+        "links": "texts",  # the same deal elsewhere, each as "<crm>:<deal_id>"
+        "modified_at": "time",
+    },
+    Table.LINE_ITEMS: {
+        "crm": "text",
+        "line_id": "text",
+        "deal_id": "text",
+        "product": "text",  # its name, or its code where it has none
+        "amount": "number",  # of the line, after discount
         "modified_at": "time",
     },
     Table.ACTIVITIES: {
@@ -131,7 +141,7 @@ COLUMNS: Final[dict[Table, dict[str, str]]] = {
     },
     Table.REMOVALS: {
         "crm": "text",
-        "kind": "text",  # contact, lead, account, deal or activity
+        "kind": "text",  # a Kind word
         "record_id": "text",
         "removed": "text",
         "successor_id": "text",  # survivor of a merge, contact of a conversion
@@ -143,6 +153,7 @@ KEYS: Final[dict[Table, tuple[str, ...]]] = {
     Table.RECORDS: ("crm", "record_id"),
     Table.ACCOUNTS: ("crm", "account_id"),
     Table.DEALS: ("crm", "deal_id"),
+    Table.LINE_ITEMS: ("crm", "line_id"),
     Table.ACTIVITIES: ("crm", "activity_id"),
     Table.COUNTERS: ("crm", "record_id", "type"),
     Table.REMOVALS: ("crm", "kind", "record_id"),

@@ -81,6 +81,8 @@ def _probes(reading: Reading) -> list[Probe]:
         Probe("reading deals", page("deals")),
         Probe("reading contact properties", Request("GET", paths.properties("contacts"))),
     ]
+    if settings.line_items:
+        probes.append(Probe("reading line items", page("line_items"), "hubspot.line_items"))
     if settings.email_events:
         hour = {"startTimestamp": now - 3_600_000, "endTimestamp": now, "limit": 1}
         probes.append(Probe("e-mail events", Request("GET", paths.EMAIL_EVENTS, params=hour), "hubspot.email_events"))

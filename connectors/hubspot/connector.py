@@ -106,12 +106,14 @@ class HubSpot:
         found: dict[str, tuple[Stream, Callable[[str | None], Iterator[Batch]]]] = {}
 
         def add(name: str, table: Table, read: Callable[..., Iterator[Batch]], *first: Any) -> None:
-            stream = Stream(name, table, optional=name.startswith("activities."))
+            stream = Stream(name, table, optional=name.startswith(("activities.", "line_items")))
             found[name] = stream, lambda cursor: read(self._reading, *first, cursor)
 
         add("accounts", Table.ACCOUNTS, streams.accounts)
         add("records", Table.RECORDS, streams.records)
         add("deals", Table.DEALS, streams.deals)
+        if self._settings.line_items:
+            add("line_items", Table.LINE_ITEMS, streams.line_items)
         if self._settings.email_events:
             add("activities.email_events", Table.ACTIVITIES, marketing.email_events)
         if self._settings.forms:

@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from connectors.base import Batch
     from connectors.hubspot.streams import Reading
 
-KINDS = {"companies": Kind.ACCOUNT, "contacts": Kind.CONTACT, "deals": Kind.DEAL}
-"""What must be readable. Engagement objects are walked as well, where they are read and the scopes allow it."""
+NEEDED = {"companies": Kind.ACCOUNT, "contacts": Kind.CONTACT, "deals": Kind.DEAL}
+"""What must be readable. Line items and engagement objects are walked as well, where they are read and the scopes allow
+it."""
+
+KINDS = NEEDED | {"line_items": Kind.LINE_ITEM}
 
 
 def removals(reading: Reading, cursor: str | None) -> Iterator[Batch]:
@@ -36,7 +39,8 @@ def removals(reading: Reading, cursor: str | None) -> Iterator[Batch]:
     window = due(place.since, reading.client.server_now(), reading.settings.settle_s)
     if place.upto is not None:
         window = Window(place.since, place.upto)
-    wanted = sorted({*KINDS, *(ENGAGEMENTS if reading.settings.engagements else ())})
+    lines = ["line_items"] if reading.settings.line_items else []
+    wanted = sorted([*NEEDED, *lines, *(ENGAGEMENTS if reading.settings.engagements else ())])
     for object_type in wanted:
         if place.part is not None and object_type < place.part:
             continue
@@ -58,7 +62,7 @@ def _archived(reading: Reading, object_type: str, after: str | None, window: Win
             else:
                 yield undone(object_type, [str(item["id"]) for item in gone], here)
     except AuthStop:
-        if object_type in KINDS:
+        if object_type in NEEDED:
             raise
 
 

@@ -41,8 +41,10 @@ COMPANY = ("domain", "hs_lastmodifieddate")
 
 DEAL = (
     "amount", "deal_currency_code", "dealstage", "hs_is_closed", "hs_is_closed_won", "createdate", "closedate",
-    "hs_lastmodifieddate",
+    "hs_salesforceopportunityid", "hs_lastmodifieddate",
 )  # fmt: skip
+
+LINE_ITEM = ("name", "hs_sku", "amount", "hs_lastmodifieddate")
 
 CLOSED_STAGES = {"closedwon": True, "closedlost": False}
 """Stages of the standard pipeline, for portals whose deals lack `hs_is_closed`; whether the stage means won."""
@@ -173,10 +175,41 @@ def deals(reading: Reading, cursor: str | None) -> Iterator[Batch]:
                 for is_won, stage in zip(won, stages, strict=True)
             ],
             "created_at": _created(values, "createdate"),
-            "closed_at": values.of("closedate"),
+            "links": [
+                [link] if value and (link := salesforce_link(value)) else []
+                for value in values.of("hs_salesforceopportunityid")
+            ],
             "modified_at": _modified(page.objects, source),
         }
+        columns["closed_at"] = [
+            at if is_closed else None  # of an open deal it is a hope
+            for at, is_closed in zip(values.of("closedate"), columns["is_closed"], strict=True)
+        ]
         yield batch(Table.DEALS, columns, len(page.objects), page.cursor, total=page.total)
+
+
+def line_items(reading: Reading, cursor: str | None) -> Iterator[Batch]:
+    """What deals are about. A line belongs to one deal, or to a quote and then to none."""
+    source = source_of(reading, "line_items", "hs_lastmodifieddate", LINE_ITEM)
+
+    def linked(objects: Objects) -> dict[str, list[str]]:
+        return read_links(reading.client, "line_items", "deals", [str(item["id"]) for item in objects])
+
+    for page in pages(reading, source, cursor, linked):
+        values = _Values(page.objects)
+        columns: dict[str, list[Any]] = {
+            "line_id": values.ids,
+            "deal_id": [next(iter(page.extra[line]), None) for line in values.ids],
+            "product": [
+                name or code
+                for name, code in zip(
+                    canonical(values.of("name"), "text"), canonical(values.of("hs_sku"), "text"), strict=True
+                )
+            ],
+            "amount": [_number(value) for value in values.of("amount")],
+            "modified_at": _modified(page.objects, source),
+        }
+        yield batch(Table.LINE_ITEMS, columns, len(page.objects), page.cursor, total=page.total)
 
 
 class _Values:

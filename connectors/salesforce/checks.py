@@ -22,6 +22,8 @@ NEEDED: Final = ("Lead", "Contact", "Account", "Task", "Event")
 USEFUL: Final = {
     "Opportunity": "deals",
     "OpportunityContactRole": "deals",
+    "OpportunityLineItem": "products of deals",
+    "Product2": "names of products",
     "CampaignMember": "responses to campaigns",
     "Campaign": "responses to campaigns",
     "EmailMessage": "e-mails (needs Enhanced Email)",

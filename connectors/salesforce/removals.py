@@ -31,6 +31,7 @@ RECORDS: Final = (
     (Kind.CONTACT, _deleted("Contact", "MasterRecordId")),
     (Kind.ACCOUNT, _deleted("Account", "MasterRecordId")),
     (Kind.DEAL, _deleted("Opportunity")),
+    (Kind.LINE_ITEM, _deleted("OpportunityLineItem")),
 )
 CONVERTED: Final = Query(
     "Lead", ("Id", "ConvertedContactId", STAMP), ("IsConverted = true", "IsDeleted = false"), name="Lead converted"

@@ -104,6 +104,20 @@ def deals(raw: pa.Table, contacts: Mapping[str, Sequence[str]]) -> pa.Table:
     return table_of(arrow_schema(Table.DEALS), columns, raw.num_rows)
 
 
+def line_items(raw: pa.Table, products: Mapping[str, Mapping[str, Any]]) -> pa.Table:
+    """Opportunity products; `products` are the names of what is sold, by id."""
+    names = [products.get(product, {}).get("Name") for product in column(raw, "Product2Id").to_pylist()]
+    columns = {
+        "crm": constant(CRM, raw.num_rows),
+        "line_id": column(raw, "Id"),
+        "deal_id": column(raw, "OpportunityId"),
+        "product": pc.coalesce(pa.array(names, pa.string()), column(raw, "ProductCode")),
+        "amount": numbers(column(raw, "TotalPrice")),
+        "modified_at": times(column(raw, STAMP)),
+    }
+    return table_of(arrow_schema(Table.LINE_ITEMS), columns, raw.num_rows)
+
+
 @dataclass(frozen=True, slots=True)
 class Removal:
     """One removed thing."""

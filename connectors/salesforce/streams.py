@@ -33,6 +33,7 @@ STREAMS: Final = (
     Stream("records.lead", Table.RECORDS),
     Stream("records.contact", Table.RECORDS),
     Stream("deals", Table.DEALS, optional=True),
+    Stream("line_items", Table.LINE_ITEMS, optional=True),
     Stream("activities.tasks", Table.ACTIVITIES),
     Stream("activities.events", Table.ACTIVITIES),
     Stream("activities.campaign_members", Table.ACTIVITIES, optional=True),
@@ -49,8 +50,10 @@ DEAL_FIELDS: Final = (
     "Id", "AccountId", "Amount", "CurrencyIsoCode", "StageName", "IsClosed", "IsWon", "CreatedDate", "CloseDate",
     "SystemModstamp",
 )  # fmt: skip
+LINE_FIELDS: Final = ("Id", "OpportunityId", "Product2Id", "ProductCode", "TotalPrice", "SystemModstamp")
 _MAY_BE_ABSENT: Final = {
     "deals": "Opportunity",
+    "line_items": "OpportunityLineItem",
     "activities.campaign_members": "CampaignMember",
     "activities.email_messages": "EmailMessage",
 }
@@ -205,6 +208,18 @@ def _roles(context: Context, deals: list[str]) -> dict[str, list[str]]:
     return {deal: ids(contacts) for deal, contacts in found.items()}
 
 
+def _line_items(context: Context, positions: dict[str, Position]) -> Iterator[Batch]:
+    """What opportunities are about; a product whose name may not be read goes by its code."""
+    _standard(context.fields("OpportunityLineItem"), "OpportunityLineItem", LINE_FIELDS)
+    products = _Others(context.client, "Product2", "Name")
+    have_names = context.client.describe("Product2") is not None
+
+    def shape(raw: pa.Table) -> pa.Table:
+        return shapes.line_items(raw, products.of(raw["Product2Id"]) if have_names else {})
+
+    yield from _batches(context, Table.LINE_ITEMS, Query("OpportunityLineItem", LINE_FIELDS), positions, shape)
+
+
 # --- activities ------------------------------------------------------------------------------------------------
 
 # Deleted rows are the removals' business; archived ones are shown to queryAll alone.
@@ -222,8 +237,8 @@ def shape_of(context: Context, query: Query) -> Callable[[pa.Table], pa.Table]:
     if query.sobject == "Event":
         return lambda raw: activities.events(raw, context.now)
     if query.sobject == "CampaignMember":
-        campaigns = _Campaigns(context.client)
-        return lambda raw: activities.members(raw, context.now, campaigns.of(raw))
+        campaigns = _Others(context.client, "Campaign", "Name", "Type")
+        return lambda raw: activities.members(raw, context.now, campaigns.of(raw["CampaignId"]))
     return lambda raw: activities.emails(raw, context.now, _parties(context.client, raw))
 
 
@@ -238,16 +253,19 @@ def _parties(client: Client, raw: pa.Table) -> dict[str, list[str]]:
     return activities.parties((row for text in texts for row in client.rows(text)), incoming)
 
 
-class _Campaigns:
-    """Name and type of campaigns, asked for once each."""
+class _Others:
+    """Fields of records that rows refer to, asked for once each."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, sobject: str, *fields: str) -> None:
         self._client = client
+        self._sobject = sobject
+        self._fields = ("Id", *fields)
         self._known: dict[str, dict[str, Any]] = {}
 
-    def of(self, raw: pa.Table) -> dict[str, dict[str, Any]]:
-        new = [each for each in ids(raw["CampaignId"].to_pylist()) if each not in self._known]
-        for text in soql.by_ids(("Id", "Name", "Type"), "Campaign", new):
+    def of(self, references: pa.ChunkedArray) -> dict[str, dict[str, Any]]:
+        """The records known so far, by id: those that `references` name, and earlier ones."""
+        new = [each for each in ids(references.to_pylist()) if each not in self._known]
+        for text in soql.by_ids(self._fields, self._sobject, new):
             self._known |= {row["Id"]: row for row in self._client.rows(text, all_rows=True)}
         return self._known
 
@@ -294,6 +312,7 @@ _SOURCES: Final[dict[str, Callable[..., Iterator[Batch]]]] = {
     "records.contact": _people("Contact", "contact", CONTACT_FIELDS),
     "accounts": _accounts,
     "deals": _deals,
+    "line_items": _line_items,
     "activities.tasks": _shareable(TASKS),
     "activities.events": _shareable(EVENTS),
     "activities.campaign_members": _activities(MEMBERS),

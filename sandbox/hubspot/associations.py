@@ -21,6 +21,7 @@ TYPE_NUMBERS: Final = {  # (from, to) -> type id of the plain link (A)
     ("contacts", "companies"): 279, ("companies", "contacts"): 280,
     ("contacts", "deals"): 4, ("deals", "contacts"): 3,
     ("deals", "companies"): 341, ("companies", "deals"): 342,
+    ("deals", "line_items"): 19, ("line_items", "deals"): 20,
     ("notes", "contacts"): 202, ("contacts", "notes"): 201,
     ("emails", "contacts"): 198, ("contacts", "emails"): 197,
     ("tasks", "contacts"): 204, ("contacts", "tasks"): 203,

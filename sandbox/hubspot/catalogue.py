@@ -56,6 +56,7 @@ GROUPS: Final = {
     },
     "companies": {"companyinformation": "Company information", "salesforceinformation": "Salesforce information"},
     "deals": {"dealinformation": "Deal information"},
+    "line_items": {"lineiteminformation": "Line item information"},
     **{kind: {SINGULAR[kind]: f"{SINGULAR[kind].capitalize()} information"} for kind in ENGAGEMENTS},
 }
 
@@ -230,6 +231,15 @@ _DEALS: Final = (
     Family("dealinformation", "text", "hs_salesforceopportunityid"),
 )
 
+_LINE_ITEMS: Final = (
+    Family("lineiteminformation", "text", "name hs_sku description hs_product_id hs_line_item_currency_code"),
+    Family("lineiteminformation", "number", "price quantity discount"),
+    Family("lineiteminformation", "equation", "amount hs_total_discount hs_tcv hs_acv"),
+    Family("lineiteminformation", "datetime", "createdate hs_lastmodifieddate", read_only=True),
+    Family("lineiteminformation", "id", "hs_object_id", read_only=True),
+    Family("lineiteminformation", "text", "hs_merged_object_ids hs_object_source", read_only=True),
+)
+
 
 def _engagement(group: str, *own: Family) -> tuple[Family, ...]:
     return (
@@ -246,6 +256,7 @@ FAMILIES: Final[dict[str, tuple[Family, ...]]] = {
     "contacts": _CONTACTS,
     "companies": _COMPANIES,
     "deals": _DEALS,
+    "line_items": _LINE_ITEMS,
     "calls": _engagement(
         "call",
         Family("call", "text", "hs_call_title hs_call_disposition hs_call_from_number hs_call_to_number"),

@@ -40,6 +40,9 @@ DEFAULT_NAMES: Final = {  # what a read gives when no properties are asked for (
     "deals": (
         "amount", "closedate", "createdate", "dealname", "dealstage", "hs_lastmodifieddate", "hs_object_id", "pipeline",
     ),
+    "line_items": (
+        "amount", "createdate", "hs_lastmodifieddate", "hs_object_id", "hs_product_id", "name", "price", "quantity",
+    ),
 } | dict.fromkeys(ENGAGEMENTS, ("hs_createdate", "hs_lastmodifieddate", "hs_object_id"))  # fmt: skip
 
 

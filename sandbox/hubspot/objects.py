@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MOST_INPUTS: Final = 100
 MOST_LISTED: Final = 100
-HELD_ELSEWHERE: Final = frozenset({"tickets", "products", "quotes", "line_items"})
+HELD_ELSEWHERE: Final = frozenset({"tickets", "products", "quotes"})
 """Types that HubSpot has and the sandbox does not hold: nothing is associated with them."""
 _CONTENT: Final = frozenset({"hs_email_text", "hs_email_html", "hs_email_headers"})  # needs sales-email-read
 

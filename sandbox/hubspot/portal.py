@@ -27,7 +27,8 @@ SCOPES: Final = frozenset({
     "crm.schemas.contacts.write",
     "crm.objects.companies.read", "crm.objects.companies.write", "crm.schemas.companies.read",
     "crm.schemas.companies.write", "crm.objects.deals.read", "crm.objects.deals.write", "crm.schemas.deals.read",
-    "crm.schemas.deals.write", "crm.objects.owners.read", "sales-email-read", "forms", "content",
+    "crm.schemas.deals.write", "crm.objects.line_items.read", "crm.objects.line_items.write",
+    "crm.schemas.line_items.read", "crm.objects.owners.read", "sales-email-read", "forms", "content",
     "communication_preferences.read",
 })  # fmt: skip
 DEFAULT_TOKEN: Final = "pat-sandbox-leadgrade"

@@ -18,14 +18,14 @@ MODIFIED: Final = {"contacts": "lastmodifieddate"}
 """The property with the modified time where it is not `hs_lastmodifieddate`; contacts answer to both."""
 
 ENGAGEMENTS: Final = ("calls", "emails", "meetings", "notes", "tasks", "communications")
-OBJECT_TYPES: Final = ("contacts", "companies", "deals", *ENGAGEMENTS)
+OBJECT_TYPES: Final = ("contacts", "companies", "deals", "line_items", *ENGAGEMENTS)
 TYPE_IDS: Final = {
-    "contacts": "0-1", "companies": "0-2", "deals": "0-3", "notes": "0-46", "meetings": "0-47", "calls": "0-48",
-    "emails": "0-49", "tasks": "0-27", "communications": "0-18",
+    "contacts": "0-1", "companies": "0-2", "deals": "0-3", "line_items": "0-8", "notes": "0-46", "meetings": "0-47",
+    "calls": "0-48", "emails": "0-49", "tasks": "0-27", "communications": "0-18",
 }  # fmt: skip
 SINGULAR: Final = {
-    "contacts": "contact", "companies": "company", "deals": "deal", "notes": "note", "meetings": "meeting",
-    "calls": "call", "emails": "email", "tasks": "task", "communications": "communication",
+    "contacts": "contact", "companies": "company", "deals": "deal", "line_items": "line_item", "notes": "note",
+    "meetings": "meeting", "calls": "call", "emails": "email", "tasks": "task", "communications": "communication",
 }  # fmt: skip
 _HIGHEST: Final = 2**63
 _WINDOWS_KEPT: Final = 8

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sandbox.population.behaviour import FORMS, SITE
 from sandbox.population.companies import OWN_DOMAIN, SELLERS
 from sandbox.population.people import deal_amount
+from sandbox.population.products import basket
 
 if TYPE_CHECKING:
     import random
@@ -167,10 +168,11 @@ class HubSpotWriter:
         self._portal.associate(object_type, engagement, "contacts", contact_id)
 
     def deal(self, contact_id: str, person: Person, stage: str, opened: datetime, closed: datetime | None) -> None:
-        """Write a deal in `stage` of the default pipeline."""
+        """Write a deal in `stage` of the default pipeline, with what it is about."""
+        amount = deal_amount(person, self._rng)
         properties = {
             "dealname": f"{person.company.name if person.company is not None else 'Single seat'} - new business",
-            "amount": deal_amount(person, self._rng),
+            "amount": amount,
             "deal_currency_code": "USD",
             "pipeline": "default",
             "dealstage": stage,
@@ -183,6 +185,10 @@ class HubSpotWriter:
         if person.company is not None:
             company_id = self.company(person.company, person.created)
             self._portal.associate("deals", deal_id, "companies", company_id, primary=True)
+        for line in basket(person, amount):
+            item = {"name": line.product.name, "hs_sku": line.product.code, "quantity": 1, "price": line.amount}
+            item_id = self._portal.create("line_items", item | {"amount": line.amount}, created=closed or opened)
+            self._portal.associate("deals", deal_id, "line_items", item_id)
 
 
 def _engagement(touch: Touch) -> tuple[str, dict[str, Any]]:

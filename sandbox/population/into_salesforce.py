@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.population.companies import OWN_DOMAIN, SELLERS
 from sandbox.population.people import deal_amount
+from sandbox.population.products import PRODUCTS, basket
 
 if TYPE_CHECKING:
     import random
@@ -48,6 +49,13 @@ class SalesforceWriter:
             )
             for name in _WEBINARS
         ]
+
+        self._products = {
+            product.code: org.insert(
+                "Product2", {"Name": product.name, "ProductCode": product.code, "IsActive": True}, created=since
+            )
+            for product in PRODUCTS
+        }
 
     def _seller(self, first: str, last: str, since: datetime) -> str:
         mail = f"{first}.{last}@{OWN_DOMAIN}".lower()
@@ -181,27 +189,37 @@ class SalesforceWriter:
     def opportunity(
         self, contact_id: str, person: Person, stage: str, opened: datetime, closed: datetime | None
     ) -> None:
-        """Write an opportunity in `stage` with the contact in it."""
+        """Write an opportunity in `stage` with the contact and the products in it."""
+        amount = deal_amount(person, self._rng)
         account_id = self.account(person.company, person.created) if person.company is not None else None
         name = person.company.name if person.company is not None else "Single seat"
         opportunity_id = self._org.insert("Opportunity", _filled({
             "AccountId": account_id,
             "Name": f"{name} - new business"[:120],
             "StageName": stage,
-            "Amount": deal_amount(person, self._rng),
+            "Amount": amount,
             "CloseDate": (closed or self._now + timedelta(days=45)).date(),
         }), created=opened, modified=closed or opened)  # fmt: skip
         role = {"OpportunityId": opportunity_id, "ContactId": contact_id, "Role": "Decision Maker", "IsPrimary": True}
         self._org.insert("OpportunityContactRole", role, created=opened)
+        self._lines(opportunity_id, person, amount, closed or opened)
 
     def convert(self, lead_id: str, person: Person, bought_at: datetime) -> str:
         """Convert a lead whose deal is won; the id of the contact it became."""
         account_id = self.account(person.company, person.created) if person.company is not None else None
         contact_id = self._org.convert(lead_id, account_id=account_id, with_opportunity=True, at=bought_at)
         opportunity_id = self._org.tables["Lead"][lead_id]["ConvertedOpportunityId"]
-        won = {"StageName": "Closed Won", "Amount": deal_amount(person, self._rng), "CloseDate": bought_at.date()}
+        amount = deal_amount(person, self._rng)
+        won = {"StageName": "Closed Won", "Amount": amount, "CloseDate": bought_at.date()}
         self._org.update("Opportunity", opportunity_id, won, bought_at)
+        self._lines(opportunity_id, person, amount, bought_at)
         return contact_id
+
+    def _lines(self, opportunity_id: str, person: Person, amount: float, at: datetime) -> None:
+        for line in basket(person, amount):
+            item = {"OpportunityId": opportunity_id, "Product2Id": self._products[line.product.code]}
+            prices = {"Quantity": 1, "UnitPrice": line.amount, "TotalPrice": line.amount}
+            self._org.insert("OpportunityLineItem", item | prices, created=at)
 
 
 def _task(record_id: str, touch: Touch) -> dict[str, Any]:

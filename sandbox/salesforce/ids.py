@@ -11,9 +11,11 @@ _UPPER: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 PREFIXES: Final = {
     "Account": "001",
+    "Product2": "01t",
     "Contact": "003",
     "User": "005",
     "Opportunity": "006",
+    "OpportunityLineItem": "00k",
     "Organization": "00D",
     "Profile": "00e",
     "OpportunityContactRole": "00K",

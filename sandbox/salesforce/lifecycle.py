@@ -36,7 +36,12 @@ _HISTORY: Final = {  # object -> (child object, field): what follows a record in
         ("OpportunityContactRole", "ContactId"),
     ],
     "Account": [("Contact", "AccountId"), ("Opportunity", "AccountId"), ("Task", "WhatId"), ("Event", "WhatId")],
-    "Opportunity": [("OpportunityContactRole", "OpportunityId"), ("Task", "WhatId"), ("Event", "WhatId")],
+    "Opportunity": [
+        ("OpportunityContactRole", "OpportunityId"),
+        ("OpportunityLineItem", "OpportunityId"),
+        ("Task", "WhatId"),
+        ("Event", "WhatId"),
+    ],
     "Campaign": [("CampaignMember", "CampaignId")],
     "Task": [("TaskRelation", "TaskId")],
     "Event": [("EventRelation", "EventId")],
@@ -70,6 +75,9 @@ def complete(org: Org, sobject: str, row: Row) -> None:
         row.setdefault("ActivityDate", row["StartDateTime"][:10])
     elif sobject == "Lead":
         row.setdefault("Status", "Open - Not Contacted")
+    elif sobject == "OpportunityLineItem":
+        product = org.find(row.get("Product2Id") or "")
+        row["ProductCode"] = product[1].get("ProductCode") if product else None
 
 
 def _derive_account(org: Org, row: Row) -> None:

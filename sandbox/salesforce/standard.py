@@ -156,6 +156,29 @@ def _opportunity_contact_role() -> list[Field]:
     ]
 
 
+def _product() -> list[Field]:
+    return [
+        *system_fields(owner=False),
+        text("Name", 255, nillable=False),
+        text("ProductCode", 255),
+        text("Family", 255),
+        flag("IsActive"),
+    ]
+
+
+def _opportunity_line_item() -> list[Field]:
+    return [
+        *system_fields(owner=False),
+        ref("OpportunityId", "Opportunity", nillable=False),
+        ref("Product2Id", "Product2", relationship="Product2"),
+        kept(text("ProductCode", 255)),
+        Field("Quantity", "double", precision=12, scale=2, nillable=False),
+        Field("UnitPrice", "currency", precision=18, scale=2),
+        Field("TotalPrice", "currency", precision=18, scale=2),
+        text("Description", 255),
+    ]
+
+
 def _activity() -> list[Field]:
     return [
         *system_fields(),
@@ -350,6 +373,8 @@ def standard_objects() -> dict[str, SObject]:
         sobject("Account", "Accounts", _account()),
         sobject("Opportunity", "Opportunities", _opportunity()),
         sobject("OpportunityContactRole", "Opportunity Contact Roles", _opportunity_contact_role()),
+        sobject("Product2", "Products", _product()),
+        sobject("OpportunityLineItem", "Opportunity Products", _opportunity_line_item()),
         sobject("Task", "Tasks", _task()),
         sobject("Event", "Events", _event()),
         sobject("Campaign", "Campaigns", _campaign()),

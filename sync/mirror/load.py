@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 
 # A merge must be known before the counters that it moved from one record to another.
-_ORDER: Final = (Table.ACCOUNTS, Table.RECORDS, Table.REMOVALS, Table.COUNTERS, Table.ACTIVITIES, Table.DEALS)
+_ORDER: Final = (
+    Table.ACCOUNTS, Table.RECORDS, Table.REMOVALS, Table.COUNTERS, Table.ACTIVITIES, Table.DEALS, Table.LINE_ITEMS,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def _upsert(
     types: Mapping[str, AttributeType],
     not_castable: dict[str, int],
 ) -> None:
-    """Records, accounts and deals: delete by key, insert. Of several versions in a batch the last one counts.
+    """What has versions: delete by key, insert. Of several versions in a batch the last one counts.
 
     A version older than the stored one (a page that was late) is dropped, so is a record that was erased. The same
     version once more, after our own write to it, brings its facts, but not what our fields held before.

@@ -15,8 +15,8 @@ def store(connection: duckdb.DuckDBPyConnection) -> None:
     """Apply the removals of relation `batch`.
 
     People: a tombstone with the survivor's id, and the record is marked, so that identity can follow it. Accounts,
-    deals and activities go; an activity is named by its own id or by that of the object it was read from. Of an erased
-    person nothing stays but the tombstone.
+    deals, their lines and activities go; an activity is named by its own id or by that of the object it was read from.
+    Of an erased person nothing stays but the tombstone.
     """
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE gone AS SELECT * EXCLUDE (arrival) FROM batch
@@ -26,6 +26,7 @@ def store(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(f"""
         DELETE FROM store.accounts WHERE (crm, account_id) IN (SELECT crm, record_id FROM gone WHERE kind = 'account');
         DELETE FROM store.deals WHERE (crm, deal_id) IN (SELECT crm, record_id FROM gone WHERE kind = 'deal');
+        DELETE FROM store.line_items WHERE (crm, line_id) IN (SELECT crm, record_id FROM gone WHERE kind = 'line_item');
         CREATE OR REPLACE TEMP TABLE undone AS
             SELECT {activity_key("crm", "record_id")} AS key FROM gone WHERE kind = 'activity';
         DELETE FROM store.facts WHERE activity IN (FROM undone) OR source IN (FROM undone);

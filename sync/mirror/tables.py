@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from config.attributes import AttributeType
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 """Raised when a table changes its shape; a mirror of an older version is emptied and pulled anew."""
 
 _SQL_TYPES: Final = {
@@ -72,7 +72,7 @@ def create_all(types: Mapping[str, AttributeType]) -> str:
     """SQL that makes an empty mirror."""
     copies = "".join(
         f"CREATE TABLE store.{table} ({declare(typed_columns(table, types))});"
-        for table in (Table.RECORDS, Table.ACCOUNTS, Table.DEALS, Table.REMOVALS)
+        for table in (Table.RECORDS, Table.ACCOUNTS, Table.DEALS, Table.LINE_ITEMS, Table.REMOVALS)
     )
     return (
         "DROP SCHEMA IF EXISTS store CASCADE; CREATE SCHEMA store;"

@@ -4,7 +4,7 @@ Needs the temporary table ``identities(crm, record_id, person)`` of `sync.identi
 
 members(person, crm, kind, record_id, account_id, place)   live records; place 1 is the one whose values count first
 owners_now(owner, person)                                   whose the activities are
-deals(person, amount, is_won, is_closed, created_at, closed_at, product)
+deals(person, amount, is_won, is_closed, created_at, closed_at, product, products)   see `_deals`
 last_stages(person, stage, since)
 
 and `show` makes, of the people in a `Span`, what the engine reads:
@@ -175,17 +175,32 @@ def _activities(connection: duckdb.DuckDBPyConnection, span: Span) -> None:
 
 
 def _deals(connection: duckdb.DuckDBPyConnection) -> None:
-    """Deals of the people who take part in them; a deal that names only an account says nothing of any one person."""
+    """Deals of the people who take part in them; a deal that names only an account says nothing of any one person.
+
+    A deal that is the copy of one in the other CRM does not count a second time. `products` are those of its lines, the
+    one that is worth most first; `product` is that one, null where no line says what was sold.
+    """
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE deals AS
-        WITH parties AS (
+        WITH copies AS (
+            SELECT copy.crm, copy.deal_id
+            FROM (SELECT crm, deal_id, unnest(links) AS link FROM store.deals) copy
+            JOIN store.deals original ON original.crm || ':' || original.deal_id = copy.link
+        ), parties AS (
             SELECT DISTINCT crm, deal_id, person
             FROM (SELECT crm, deal_id, unnest(record_ids) AS record_id FROM store.deals)
             JOIN identities USING (crm, record_id)
-            WHERE person IN (SELECT person FROM members)
+            WHERE person IN (SELECT person FROM members) AND (crm, deal_id) NOT IN (FROM copies)
+        ), sold AS (
+            SELECT crm, deal_id, list(product ORDER BY amount DESC NULLS LAST, product) AS products
+            FROM (
+                SELECT crm, deal_id, product, sum(amount) AS amount FROM store.line_items
+                WHERE product IS NOT NULL GROUP BY ALL
+            ) GROUP BY ALL
         )
-        SELECT person, amount, is_won, is_closed, created_at, closed_at, product
-        FROM parties JOIN store.deals USING (crm, deal_id)
+        SELECT person, amount, is_won, is_closed, created_at, closed_at, products[1] AS product,
+            coalesce(products, []) AS products
+        FROM parties JOIN store.deals USING (crm, deal_id) LEFT JOIN sold USING (crm, deal_id)
     """)
 
 

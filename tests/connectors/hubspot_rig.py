@@ -98,6 +98,34 @@ class HubSpotRig:
         )
         self.portal.associate("calls", call, "contacts", record_id)
 
+    def customer(self, number: int) -> str:
+        return self.person(number)
+
+    def deal(
+        self,
+        person: str,
+        state: Literal["open", "won", "lost"],
+        amount: float,
+        products: Mapping[str, float] | None = None,
+    ) -> tuple[str, list[str]]:
+        now = self.clock.now()
+        stage = {"open": "contractsent", "won": "closedwon", "lost": "closedlost"}[state]
+        deal = self.portal.create(
+            "deals", {"dealname": "Deal", "amount": amount, "dealstage": stage, "closedate": now}, created=now
+        )
+        self.portal.associate("deals", deal, "contacts", person)
+        lines = []
+        for name, worth in (products or {}).items():
+            lines.append(self.portal.create("line_items", {"name": name, "amount": worth}, created=now))
+            self.portal.associate("deals", deal, "line_items", lines[-1])
+        return deal, lines
+
+    def reprice(self, line_id: str, amount: float) -> None:
+        self.portal.update("line_items", line_id, {"amount": amount})
+
+    def drop_line(self, line_id: str) -> None:
+        self.portal.archive("line_items", line_id)
+
     def live(self) -> Mapping[str, str]:
         contacts = self.portal.objects["contacts"].values()
         return {one.id: one.properties["email"] for one in contacts if not one.archived}

@@ -80,6 +80,28 @@ class Rig(Protocol):
         """Log a finished call on the person, whose subject or title is ``call <number>``."""
         ...
 
+    def customer(self, number: int) -> str:
+        """A person who can take part in deals, made as `person` makes them; the id."""
+        ...
+
+    def deal(
+        self,
+        person: str,
+        state: Literal["open", "won", "lost"],
+        amount: float,
+        products: Mapping[str, float] | None = None,
+    ) -> tuple[str, list[str]]:
+        """A deal of the person, closed today unless it is open, and its lines by product and amount; their ids."""
+        ...
+
+    def reprice(self, line_id: str, amount: float) -> None:
+        """Change what a line of a deal is worth now, without touching the deal."""
+        ...
+
+    def drop_line(self, line_id: str) -> None:
+        """Take a line out of its deal the usual way (it goes to the bin)."""
+        ...
+
     def live(self) -> Mapping[str, str]:
         """Record id -> e-mail address of every live person record, read from the sandbox's own memory."""
         ...

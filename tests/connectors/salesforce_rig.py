@@ -102,6 +102,35 @@ class SalesforceRig:
         }  # fmt: skip
         self.org.insert("Task", values, created=now)
 
+    def customer(self, number: int) -> str:
+        values = {"LastName": f"Person {number}", "Email": f"person{number}@example.com"}
+        return self.org.insert("Contact", values, created=self.clock.now())
+
+    def deal(
+        self,
+        person: str,
+        state: Literal["open", "won", "lost"],
+        amount: float,
+        products: Mapping[str, float] | None = None,
+    ) -> tuple[str, list[str]]:
+        now = self.clock.now()
+        stage = {"open": "Prospecting", "won": "Closed Won", "lost": "Closed Lost"}[state]
+        fields = {"Name": "Deal", "StageName": stage, "Amount": amount, "CloseDate": now}
+        deal = self.org.insert("Opportunity", fields, created=now)
+        self.org.insert("OpportunityContactRole", {"OpportunityId": deal, "ContactId": person}, created=now)
+        lines = []
+        for name, worth in (products or {}).items():
+            product = self.org.insert("Product2", {"Name": name, "ProductCode": name[:3].upper()}, created=now)
+            line = {"OpportunityId": deal, "Product2Id": product, "Quantity": 1, "TotalPrice": worth}
+            lines.append(self.org.insert("OpportunityLineItem", line, created=now))
+        return deal, lines
+
+    def reprice(self, line_id: str, amount: float) -> None:
+        self.org.update("OpportunityLineItem", line_id, {"TotalPrice": amount})
+
+    def drop_line(self, line_id: str) -> None:
+        self.org.delete("OpportunityLineItem", line_id)
+
     def live(self) -> Mapping[str, str]:
         rows = [row for sobject in ("Lead", "Contact") for row in self.org.tables[sobject].values()]
         return {row["Id"]: row["Email"] for row in rows if not row["IsDeleted"]}

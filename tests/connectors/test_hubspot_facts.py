@@ -96,6 +96,37 @@ def test_deals_with_people_company_amount_and_end(hub: HubSpotRig) -> None:
     assert deals[alone]["record_ids"] == []
 
 
+def test_a_deal_names_its_twin_in_salesforce(hub: HubSpotRig) -> None:
+    for held in ("006000000000001", "", "none yet"):
+        hub.portal.create("deals", {"hs_salesforceopportunityid": held}, created=hub.clock.now())
+    hub.settle()
+    rows = Facts().pull(hub.connector(), ["deals"]).tables[Table.DEALS].values()
+    assert [row["links"] for row in rows] == [["salesforce:006000000000001AAA"], [], []]
+
+
+def test_a_line_without_a_name_goes_by_its_code_and_one_of_a_quote_belongs_to_no_deal(hub: HubSpotRig) -> None:
+    hub.portal.create("line_items", {"hs_sku": "LG-1", "amount": "x"}, created=hub.clock.now())
+    hub.settle()
+    [row] = Facts().pull(hub.connector(), ["line_items"]).tables[Table.LINE_ITEMS].values()
+    assert (row["product"], row["deal_id"], row["amount"]) == ("LG-1", None, None)
+
+
+def test_22_line_items_without_their_scope_are_skipped_by_name_and_nothing_else_is(hub: HubSpotRig) -> None:
+    hub.portal.scopes.discard("crm.objects.line_items.read")
+    connector = hub.connector()
+    [finding] = [one for one in connector.check() if one.subject == "reading line items"]
+    assert finding.level == "fail"
+    assert "crm.objects.line_items.read" in finding.message + finding.remedy
+    assert "hubspot.line_items" in finding.remedy
+    with pytest.raises(AuthStop, match=r"crm\.objects\.line_items\.read"):
+        list(connector.pull("line_items", None))
+    list(connector.pull("removals", None))
+    assert [stream.optional for stream in connector.streams() if stream.name == "line_items"] == [True]
+    off = hub.connector(line_items=False)
+    assert "line_items" not in [stream.name for stream in off.streams()]
+    assert [one for one in off.check() if one.subject == "reading line items"] == []
+
+
 def test_20_a_record_with_more_links_than_a_page_shows_them_all(hub: HubSpotRig) -> None:
     deal = hub.portal.create("deals", {"dealname": "Big"}, created=hub.clock.now())
     people = [hub.person(number) for number in range(1200)]

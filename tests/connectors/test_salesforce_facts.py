@@ -57,6 +57,14 @@ def test_a_role_given_later_brings_the_deal_again(sf: SalesforceRig) -> None:
     assert facts.tables[Table.DEALS]["salesforce", deal]["record_ids"] == people[::-1]
 
 
+def test_a_product_whose_name_may_not_be_read_goes_by_its_code(sf: SalesforceRig) -> None:
+    sf.deal(sf.customer(1), "won", 5.0, {"Suite": 5.0})
+    del sf.org.schema["Product2"]
+    sf.settle()
+    [line] = Facts().pull(sf.connector(), ["line_items"]).tables[Table.LINE_ITEMS].values()
+    assert line["product"] == "SUI"
+
+
 # --- activities ------------------------------------------------------------------------------------------------
 
 
