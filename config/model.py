@@ -18,6 +18,7 @@ from pydantic import Field, StrictStr
 from config.errors import ConfigErrors
 from config.model_sections import Engagement, Example, Fit, Gate, Lifecycle, Rating, Trend
 from config.model_values import Part
+from config.model_visits import Visits
 from config.vocabulary import EXTRA_FIELDS
 from config.yaml_file import Document, read, validate
 
@@ -43,6 +44,7 @@ class Model(Part):
     gates: tuple[Gate, ...] = ()
     fit: Fit = Fit()
     engagement: Engagement = Engagement()
+    visits: Visits = Visits()
     rating: Rating = Rating()
     trend: Trend | None = None
     lifecycle: Lifecycle | None = None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from config.attributes import COMPUTED
 from config.model_condition_checks import ACTIVITY_ATTRIBUTES, Findings, check_fact, check_when
 from config.model_values import ALL, micro
+from config.model_visit_checks import check_visits
 from config.vocabulary import ACTIVITY_TYPES, DISQUALIFIED, EXTRA_FIELDS, UNKNOWN_GRADE, is_activity_type
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def problems(model: Model, document: Document, attributes: Mapping[str, Attribut
     _names(find, ("gates",), [gate.name for gate in model.gates])
     _fit(model, find, known)
     _engagement(model, find)
+    check_visits(model, find)
     _ladder(find, ("fit", "grades"), model.fit.grades)
     _ladder(find, ("engagement", "levels"), model.engagement.levels)
     ratings = Counter(

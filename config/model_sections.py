@@ -23,13 +23,10 @@ from config.model_values import (
     Part,
     PlainText,
     Points,
+    Types,
     at_most,
 )
 from config.yaml_file import Misfit
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
 
 
 def _as_label(value: Any) -> Any:
@@ -42,13 +39,6 @@ Ladder = Annotated[
     Field(min_length=1, description="Label -> lowest score that earns it, best first; the last starts at 0."),
 ]
 WholeScore = Annotated[int, Field(strict=True, ge=0, le=100)]
-Types = Annotated[
-    tuple[StrictStr, ...],
-    BeforeValidator(_as_list),
-    Field(min_length=1),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
-]
-"""One activity type or a list of them."""
 
 
 class Gate(Part):

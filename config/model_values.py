@@ -6,7 +6,16 @@ import math
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictStr,
+    WithJsonSchema,
+    model_validator,
+)
 
 from config.yaml_file import Misfit
 
@@ -72,6 +81,26 @@ Days = Annotated[
 """A duration in whole days."""
 
 DURATION_PATTERN: Final = r"^\s*\d+\s*(s|min|h|d|w)\s*$"
+
+Seconds = Annotated[
+    int,
+    BeforeValidator(parse_seconds),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["30min"]}),
+]
+"""A duration in whole seconds."""
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Types = Annotated[
+    tuple[StrictStr, ...],
+    BeforeValidator(_as_list),
+    Field(min_length=1),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
+]
+"""One activity type or a list of them."""
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 """A number as such: neither ``true`` nor text in quotes."""

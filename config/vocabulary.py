@@ -16,6 +16,9 @@ ACTIVITY_TYPES: Final = frozenset({
 DONE_TO_THEM: Final = frozenset({"email_sent", "email_delivered", "email_bounce", "task_done"})
 """Activity types that people suffer rather than do; they do not count as a sign of life."""
 
+PAGES: Final = frozenset({"page_view", "product_view"})
+"""Activity types that are the sight of a page: they make a visit, and have a time on the page."""
+
 UNKNOWN_GRADE: Final = "?"
 """The grade of a person of whom no criterion is known."""
 

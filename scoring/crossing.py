@@ -26,7 +26,8 @@ from scoring.stages import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from scoring.events import MachineTest, Moment
+    from scoring.events import Moment
+    from scoring.machines import MachineTest
     from scoring.plan import Plan
 
 ASKED: Final = Tally("_asked", ("person", "early", "day"), day="{alias}.day", early="{alias}.early")

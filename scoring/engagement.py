@@ -14,10 +14,12 @@ import pyarrow as pa
 
 from config.model_values import micro
 from scoring import sql
-from scoring.events import MachineTest, Moment, age_key, duration_test, put
+from scoring.events import age_key, duration_test, put
 from scoring.plan import NO_CAP
 
 if TYPE_CHECKING:
+    from scoring.events import Moment
+    from scoring.machines import MachineTest
     from scoring.plan import Plan
 
 
@@ -121,7 +123,7 @@ def events_sql(plan: Plan, moment: Moment, machines: MachineTest, span: int) -> 
     return f"""
         SELECT a.person, rs.rule, {_bucket(plan, "a.occurred_at", "rs.per")} AS bucket,
                CAST(a.count AS DOUBLE) AS n, ra.micro, {aside} AS set_aside, a.occurred_at
-        FROM activities a
+        FROM {plan.activities} a
         JOIN rule_signatures rs ON rs.signature = a.signature
         JOIN rule_ages ra ON ra.key = {age_key("rs.rule", moment.age("a.occurred_at"), span)}
         {join}

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 from scoring import sql
 from scoring.crossing import find_valid_until
 from scoring.engagement import Tally, note_lives, now_sums, tabulate_terms, tally
-from scoring.events import MachineTest, Moment, find_bursts, match_signatures, tabulate_ages
+from scoring.events import Moment, match_signatures, tabulate_ages
 from scoring.fit import outcomes_sql
 from scoring.ledger import create_ledger
+from scoring.machines import MachineTest, find_bursts, mark_signatures
 from scoring.plan import Plan
 from scoring.reasons import create_reasons
 from scoring.stages import (
@@ -28,6 +29,7 @@ from scoring.stages import (
     stage_index,
     tabulate_ratings,
 )
+from scoring.visits import number_visits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,10 +49,13 @@ def score(con: Any, model: Model, as_of: datetime, *, attributes: Mapping[str, s
     """
     plan, moment = Plan(model), Moment.of(as_of)
     tabulate_terms(con, plan)
+    mark_signatures(con, plan)
+    machines = MachineTest(find_bursts(con, plan, moment))
+    if plan.needs_visits:
+        number_visits(con, plan, moment, machines)
     match_signatures(con, plan)
     tabulate_ratings(con, model)
     span = tabulate_ages(con, plan, moment)
-    machines = MachineTest(find_bursts(con, plan, moment))
 
     _fit(con, model, moment, attributes)
     _engagement(con, plan, moment, machines, span, NOW)

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from config.model_values import ALL, MICRO, NO_DECAY, micro
+from config.vocabulary import PAGES
 from scoring.decay import micro_at, settled_at
 
 if TYPE_CHECKING:
@@ -90,7 +91,18 @@ class Plan:
     @cached_property
     def asks_for_machines(self) -> bool:
         """Whether it matters if an event was a machine's."""
-        return bool(self.model.engagement.inactivity) or any(term.spares_machines for term in self.terms)
+        spared = any(term.spares_machines for term in self.terms)
+        return spared or bool(self.model.engagement.inactivity) or self.needs_visits
+
+    @cached_property
+    def needs_visits(self) -> bool:
+        """Whether it matters which deeds make a visit: `all_activities` of `scoring.visits` is made only then."""
+        return any(_times_pages(rule) for rule in self.model.engagement.rules)
+
+    @property
+    def activities(self) -> str:
+        """The relation that rules find their events in."""
+        return "all_activities" if self.needs_visits else "activities"
 
     @cached_property
     def idle_steps(self) -> tuple[tuple[int, int], ...]:
@@ -128,6 +140,10 @@ class Plan:
     def fit_moves(self) -> bool:
         """Whether gates or criteria can change as time passes."""
         return bool(self.aging_attributes)
+
+
+def _times_pages(rule: ActivityRule) -> bool:
+    return rule.when is not None and "duration" in rule.when.tests and not PAGES.isdisjoint(rule.activity)
 
 
 def _term(number: int, rule: ActivityRule, default: Decay, groups: list[str]) -> Term:

@@ -51,6 +51,12 @@ def days_between(earlier: str, later: str) -> str:
     return f"DATE_DIFF('day', {earlier}, {later})"
 
 
+def seconds_between(earlier: str, later: str) -> str:
+    """Seconds from one TIMESTAMP expression to another, fractions of a second cut off of both."""
+    epoch = "TIMESTAMP '1970-01-01 00:00:00'"
+    return f"(DATE_DIFF('second', {epoch}, {later}) - DATE_DIFF('second', {epoch}, {earlier}))"
+
+
 def ladder(column: str, thresholds: Iterable[float]) -> str:
     """Index of the first threshold that the whole number in `column` reaches; thresholds fall and end with 0."""
     *steps, _last = (int(-(-threshold // 1)) for threshold in thresholds)

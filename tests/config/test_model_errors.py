@@ -56,6 +56,14 @@ MISTAKES = {
     "unknown list": ("in: $rivals", "in: $rivalz", 4, ["no list 'rivalz'", "'rivals'"]),
     "shipped list not declared": ("in: $rivals", "in: $disposable_mail", 4, ["Add `disposable_mail: preset`"]),
     "unknown shipped list": ("free_mail: preset", "fremail: preset", 2, ["'fremail'", "'free_mail'"]),
+    "visits of what is done to people": (
+        "trend:", "visits: {of: [page_view, email_sent]}\ntrend:", 18, ["'email_sent' is done to people"],
+    ),
+    "visits of something unknown": (
+        "trend:", "visits: {of: [page_view, pageview]}\ntrend:", 18, ["'pageview'", "'page_view'"],
+    ),
+    "visits without pages": ("trend:", "visits: {of: [chat]}\ntrend:", 18, ["a visit needs pages"]),
+    "no pause at all": ("trend:", "visits: {gap: 0s}\ntrend:", 18, ["greater than or equal to 1"]),
     "text where a list belongs": ("in: $rivals", "in: rivals", 4, ["needs a list", "[rivals]"]),
     "bad regular expression": ('"chief|head"', '"(chief|head"', 7, ["regular expression", "missing )", "RE2"]),
     "look-ahead, which RE2 has not": ('"chief|head"', '"(?=chief)"', 7, ["regular expression", "RE2"]),

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tests.scoring.oracle_conditions import Activity, days_since, holds, is_machine
 from tests.scoring.oracle_fit import confidence, possible
 from tests.scoring.oracle_numbers import POINT, micro, rounded
+from tests.scoring.oracle_visits import with_times_on_page
 
 if TYPE_CHECKING:
     from config.model import Model
@@ -143,11 +145,7 @@ def worth(rule: ActivityRule, model: Model, age: int) -> int:
         return 0
     decay = rule.decay if rule.decay is not None else model.engagement.decay
     if decay.half_life is not None:
-        with localcontext(prec=60):
-            power = Decimal(2) ** (Decimal(-age) / decay.half_life)
-        if age % decay.half_life == 0:
-            power = Fraction(1, 2 ** (age // decay.half_life))
-        return rounded(points * Fraction(power))
+        return halved(points, decay.half_life, age)
     if decay.linear is not None:
         return rounded(points * max(Fraction(0), Fraction(decay.linear - age, decay.linear)))
     if decay.lose is not None:
@@ -157,6 +155,15 @@ def worth(rule: ActivityRule, model: Model, age: int) -> int:
         shares = [share for start, share in sorted(decay.steps.items()) if age >= start]
         return rounded(points * Fraction(str(shares[-1]))) if shares else points
     return points
+
+
+@cache
+def halved(points: int, half_life: int, age: int) -> int:
+    with localcontext(prec=60):
+        power = Decimal(2) ** (Decimal(-age) / half_life)
+    if age % half_life == 0:
+        power = Fraction(1, 2 ** (age // half_life))
+    return rounded(points * Fraction(power))
 
 
 def matches_rule(model: Model, rule: ActivityRule, event: Activity, day: date) -> bool:
@@ -384,7 +391,7 @@ def valid_until(
 def score(model: Model, person: Person, as_of: datetime) -> tuple[dict[str, Any], list[tuple]]:
     """The row of `scores` and the lines of `ledger` of one person; `as_of` is naive UTC."""
     day = as_of.date()
-    known = [event for event in person.activities if event.occurred_at <= as_of]
+    known = with_times_on_page(model, [event for event in person.activities if event.occurred_at <= as_of])
     at = standing(model, person, day, known)
     if at.gate is not None and at.gate.effect == "do_not_score":
         return {"gate": at.gate.name}, []

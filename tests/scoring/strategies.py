@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from config.vocabulary import EXTRA_FIELDS
 from tests.scoring.oracle import Activity, Person
+from tests.scoring.strategies_visits import surfing, visit_sections
 
 AS_OF = datetime(2026, 3, 18, 15, 30, tzinfo=UTC)  # a Wednesday
 NOW = AS_OF.replace(tzinfo=None)
@@ -237,6 +238,8 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
         "rating": {"matrix": "grade x level"},
     }
     if draw(st.booleans()):
+        model["visits"] = draw(visit_sections)
+    if draw(st.booleans()):
         model["lists"]["scanner_user_agents"] = ["mozilla", "python-requests"]
     if draw(st.booleans()):
         change = {"rising": draw(st.sampled_from([1, 5, 20.5])), "cooling": draw(st.sampled_from([-1, -5.5]))}
@@ -290,6 +293,9 @@ def people(draw: st.DrawFn) -> Person:
             activities.append(
                 Activity("email_click", start + timedelta(seconds=number), url=f"/{number}", since_send_s=1.0)
             )
+    if draw(st.booleans()):
+        midnights = ages.map(lambda days: NOW.replace(hour=0, minute=0) - timedelta(days=days))
+        activities += draw(surfing(midnights))
     stage = draw(st.sampled_from([None, "new", "warm", "hot", "sold", "foreign"]))
     since = draw(st.none() | ages.map(lambda days: NOW - timedelta(days=days))) if stage is not None else None
     return Person(attributes, activities, stage, since)
