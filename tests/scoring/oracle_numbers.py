@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 
 POINT = 1_000_000
 
@@ -16,5 +17,6 @@ def rounded(value: Fraction) -> int:
     return whole if value >= 0 else -whole
 
 
+@cache
 def micro(points: float) -> int:
     return rounded(Fraction(str(points)) * POINT)
