@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cli.context import Output
 from cli.output import console, show_json, table
+from connectors.base import CRM_STAGE
 
 if TYPE_CHECKING:
     from sync.report import Move, Report, Written
@@ -65,7 +66,11 @@ def show_written(report: Report) -> None:
 
 def show_moves(title: str, report: Report) -> None:
     """Some records of the plan, before and after."""
-    shown = ("rating", "stage", "fit_score", "engagement_score", "trend")
+    shown = {
+        "rating": "rating", "stage": "stage", "fit_score": "fit", "engagement_score": "engagement", "trend": "trend",
+    }  # fmt: skip
+    if any(CRM_STAGE in move.then for move in report.moves):
+        shown |= {CRM_STAGE: "CRM's own stage"}
 
     def step(move: Move, name: str) -> str:
         if name not in move.then:
@@ -76,8 +81,7 @@ def show_moves(title: str, report: Report) -> None:
         (move.record, *(step(move, name) for name in shown), move.then.get("reasons") or "") for move in report.moves
     ]
     if rows:
-        columns = ["record", "rating", "stage", "fit", "engagement", "trend", "reasons"]
-        table(title, columns, rows)
+        table(title, ["record", *shown.values(), "reasons"], rows)
 
 
 def reasons(part: Written) -> list[str]:

@@ -30,6 +30,10 @@ def _flag(value: object) -> bool:
     raise Misfit("a switch is either true or false.", remedy="Write true or false.")
 
 
+def _whole_number_as_text(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 def _safe_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in {"https", "http"} or not parts.hostname:
@@ -72,6 +76,8 @@ def _api_version(version: str) -> str:
 
 Flag = Annotated[bool, BeforeValidator(_flag)]
 """Only true and false: the text "no" must never come to mean yes."""
+StageValue = Annotated[str, BeforeValidator(_whole_number_as_text)]
+"""HubSpot's ids of custom stages are numbers, which YAML need not quote."""
 Url = Annotated[str, AfterValidator(_safe_url)]
 Cron = Annotated[str, AfterValidator(_cron)]
 Secret = Annotated[SecretStr, AfterValidator(whole_secret)]
@@ -155,12 +161,35 @@ class GuardSettings(Section):
     max_share: float = Field(default=0.2, gt=0, le=1)  # of people already rated whose rating or stage may change
 
 
+class StageSettings(Section):
+    """Writing the CRMs' own stage: HubSpot's lifecycle stage, the status of Salesforce's leads.
+
+    `lifecycle_stage: true` is short for `enabled: true`. A stage of the model without an entry stands for the stage of
+    the same name in the CRM, where there is one.
+    """
+
+    enabled: Flag = False
+    backward: Flag = False  # also back, when the person leaves a stage that we gave
+    hubspot: dict[str, StageValue] = {}  # the model's stage -> the portal's stage, by its internal value
+    salesforce: dict[str, StageValue] = {}  # the model's stage -> a value of Lead.Status
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_switch(cls, value: object) -> object:
+        return value if isinstance(value, dict | cls) else {"enabled": value}
+
+    def named(self, crm: str) -> dict[str, str]:
+        """The stages that the user named for `crm`."""
+        return {"hubspot": self.hubspot, "salesforce": self.salesforce}[crm]
+
+
 class WriteSettings(Section):
     """What may be written."""
 
     enabled: Flag = True
     min_change: int = Field(default=1, ge=1)  # points an engagement or fit score must move to be written
     guard: GuardSettings = GuardSettings()
+    lifecycle_stage: StageSettings = StageSettings()
 
 
 class ScheduleSettings(Section):

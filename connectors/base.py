@@ -34,6 +34,9 @@ class Clear(Enum):
 
 CLEAR: Final = Clear.CLEAR
 
+CRM_STAGE: Final = "crm_stage"
+"""Among the values of a change: the CRM's own lifecycle stage or lead status of the record, beside our fields."""
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -95,14 +98,44 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class CrmStages:
+    """The CRM's own stages of a person record.
+
+    `values` are those that an update may set, in the CRM's order; `never` those that it may not. `forward_only` says
+    that the CRM keeps a later one unless it is cleared first. `obstacle` tells why the field cannot be written at all,
+    `remedy` what to do about it.
+    """
+
+    kind: str  # of the records that have one: contact or lead
+    field: str  # by the CRM's name, e.g. "Lead.Status"
+    values: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
+    forward_only: bool = False
+    obstacle: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StageMove:
+    """How the value `CRM_STAGE` of a change came about."""
+
+    seen: str | None  # what the record held when it was decided; by now another value is somebody else's
+    backward: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
-    """New values for one record. `values` maps names of `scoring.facts.OUTPUT_FIELDS` to a value or CLEAR."""
+    """New values for one record. `values` maps names of `scoring.facts.OUTPUT_FIELDS` to a value or CLEAR.
+
+    With a `move` they also hold `CRM_STAGE`.
+    """
 
     kind: str  # contact or lead
     record_id: str
     values: Mapping[str, str | int | Clear]
     account_id: str | None = None  # to keep records of one account together
     tag: int = 0  # the caller's own number, given back in the outcome
+    move: StageMove | None = None
 
 
 class Status(StrEnum):
@@ -169,6 +202,10 @@ class Connector(Protocol):
 
     def provision(self, fields: Sequence[OutputField] = BASIC_FIELDS, *, dry_run: bool) -> list[Provisioned]:
         """Create those of `fields` that are missing; repeatable. Raises ConfigProblem on a clash with another type."""
+        ...
+
+    def crm_stages(self) -> CrmStages:
+        """The CRM's own stages, for those who want them written."""
         ...
 
     def streams(self) -> Sequence[Stream]:

@@ -12,15 +12,15 @@ from config.model import load_model
 from connectors.errors import ConnectorError
 from connectors.registry import confirm_account, pinned
 from scoring.facts import BASIC_FIELDS, fields_of
+from sync import crm_stages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from config.model import Model
-    from config.settings import Settings
+    from config.settings import Settings, StageSettings
     from connectors.base import Connector, Identity
-    from scoring.facts import OutputField
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +42,16 @@ class Line:
 
 def check_all(settings: Settings, connectors: Mapping[str, Connector]) -> list[Line]:
     """Everything, in the order in which a run would meet it. Never raises for what it finds."""
+    model = None
     try:
         model = load_model(settings.scoring, attribute_types(settings))
     except ConfigError as error:
-        lines, written = [*_unusable(settings, error)], BASIC_FIELDS
+        lines = [*_unusable(settings, error)]
     else:
-        lines, written = [*_model(settings, model)], fields_of(model)
+        lines = [*_model(settings, model)]
     lines += _store(settings.store.path)
     for crm, connector in connectors.items():
-        lines += _crm(settings, crm, connector, written)
+        lines += _crm(settings, crm, connector, model)
     return lines
 
 
@@ -84,7 +85,7 @@ def _store(path: Path) -> Iterator[Line]:
         yield Line("fail", "store", str(path), "cannot be written.", "Change its rights, or store.path.", 2)
 
 
-def _crm(settings: Settings, crm: str, connector: Connector, written: Sequence[OutputField]) -> Iterator[Line]:
+def _crm(settings: Settings, crm: str, connector: Connector, model: Model | None) -> Iterator[Line]:
     try:
         identity = connector.identify()
         confirm_account(settings, identity)
@@ -92,8 +93,23 @@ def _crm(settings: Settings, crm: str, connector: Connector, written: Sequence[O
         yield Line("fail", crm, "account", error.message, error.remedy, error.exit_code)
         return
     yield from _account(settings, identity)
-    for found in connector.check(written):
+    for found in connector.check(fields_of(model) if model else BASIC_FIELDS):
         yield Line(found.level, crm, found.subject, found.message, found.remedy, 3 if found.level == "fail" else 0)
+    wanted = settings.writes.lifecycle_stage
+    if wanted.enabled and model is not None:
+        yield from _stages(crm, wanted, model, connector)
+
+
+def _stages(crm: str, wanted: StageSettings, model: Model, connector: Connector) -> Iterator[Line]:
+    try:
+        stages = connector.crm_stages()
+    except ConnectorError as error:
+        yield Line("fail", crm, "own stage", error.message, error.remedy, error.exit_code)
+        return
+    mended_in = 3 if stages.obstacle else 2  # a permission in the CRM, else the settings
+    for found in crm_stages.findings(crm, wanted, model, stages):
+        code = mended_in if found.level == "fail" else 0
+        yield Line(found.level, crm, found.subject, found.message, found.remedy, code)
 
 
 def _account(settings: Settings, identity: Identity) -> Iterator[Line]:

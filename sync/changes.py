@@ -4,7 +4,8 @@ A field of a record is set, cleared, or left alone. A record is written when one
 
 - a score, when it was set or cleared, or moved by ``writes.min_change`` points or more;
 - a rider (reasons, valid until, model version), only when it is empty and should not be, or is a day that has passed;
-- any other field, when it differs.
+- any other field, when it differs;
+- the CRM's own stage, when it is to move (`sync.mirror.stage_moves`).
 
 Then all its differing fields go out together, riders and small moves included. What does not differ is left alone.
 Records whose rating or stage changes go first, those of one account together. A record that was refused with the
@@ -13,14 +14,15 @@ same values before, and has not changed in the CRM since, is planned, but not se
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date
 from typing import TYPE_CHECKING, Any, Final
 
-from connectors.base import CLEAR, Change
+from connectors.base import CLEAR, CRM_STAGE, Change, StageMove
 from scoring.facts import OUTPUT_FIELDS, OutputField
 from sync.journal.book import Given
-from sync.mirror import plan
+from sync.mirror import plan, stage_moves
+from sync.mirror.stage_moves import NO_LADDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from connectors.base import Clear
     from sync.mirror.plan import Planned, RefusedRow
+    from sync.mirror.stage_moves import GivenCrmStage, Ladder
     from sync.mirror.store import Mirror
 
 SLICE: Final = 10_000
@@ -63,17 +66,21 @@ def make(
     today: date,
     refused: Iterable[Sequence[RefusedRow]],
     fence: int,
+    ladder: Ladder = NO_LADDER,
+    given: Iterable[Sequence[GivenCrmStage]] = (),
 ) -> list[Planned]:
     """Plan the changes of all live records, in the mirror; counts per CRM. Needs the engine's ``scores``.
 
     `fields` are those that the model writes; others that records still hold, from an earlier model, are cleared.
-    `today` is the UTC day for which they were scored.
+    `today` is the UTC day for which they were scored. `ladder` says which of the CRMs' own stages are written, `given`
+    which we wrote before.
 
     Raises `LeaseLost` when a later holder of the lease, whose `fence` is greater, has written to the mirror.
     """
     abandoned = plan.still_held(connection, [field for field in OUTPUT_FIELDS if field not in fields])
     triggers = {field: trigger(field, min_change, today) for field in fields}
     triggers |= {field: plan.differs(field) for field in abandoned}
+    stage_moves.find(connection, ladder, given)
     return plan.make(connection, triggers=triggers, abandoned=abandoned, refused=refused, fence=fence)
 
 
@@ -101,17 +108,22 @@ def slices(mirror: Mirror, crm: str, count: int, size: int = SLICE) -> Iterator[
 
 def _planned(row: Mapping[str, Any]) -> PlannedChange:
     values = {name: _value(row[plan.DESIRED + name]) for name in plan.names(row) if row[plan.WRITE + name]}
+    move = None
+    if row["crm_stage"] is not None:
+        values[CRM_STAGE] = row["crm_stage"]
+        move = StageMove(row["crm_stage_seen"], row["crm_stage_back"])
     change = Change(
         kind=row["kind"],
         record_id=row["record_id"],
         values=values,
         account_id=row["account_id"],
         tag=row["tag"],
+        move=move,
     )
     return PlannedChange(
         change=change,
         why=row["why"],
-        given=_given(row["record_id"], row["desired.stage"], row["stage_since"]),
+        given=replace(_given(row["record_id"], row["desired.stage"], row["stage_since"]), crm_stage=row["crm_stage"]),
         values_hash=row["values_hash"],
         refused=row["refused"],
     )

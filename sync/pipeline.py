@@ -17,10 +17,10 @@ from connectors.errors import ConnectorError
 from connectors.registry import confirm_account
 from scoring import engine, golden
 from scoring.facts import fields_of
-from sync import apply, changes, guards, identity, lease
+from sync import apply, changes, crm_stages, guards, identity, lease
 from sync.errors import SyncError
 from sync.journal.book import Journal
-from sync.mirror import plan, summary, views
+from sync.mirror import plan, stage_moves, summary, views
 from sync.mirror.store import Mirror, restart, restarted, set_whole
 from sync.progress import Progress, Silent, Step
 from sync.pull import pull
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from config.settings import Settings
     from connectors.base import Connector, Identity
     from connectors.clock import Clock
+    from sync.mirror.stage_moves import Ladder
 
 log = structlog.get_logger()
 
@@ -253,7 +254,8 @@ def _work(
             with session.mirror.open() as connection:
                 set_whole(connection, crm, session.clock.now())
     session.checkpoint()
-    _score_and_plan(order, settings, model, session, draft)
+    ladder = crm_stages.ladder(settings, model, connectors)
+    _score_and_plan(order, settings, model, ladder, session, draft)
     if order.writes:
         _write(order, settings, connectors, session, draft)
     else:
@@ -280,7 +282,9 @@ def _collect_jobs(order: _Order, connectors: Mapping[str, Connector], session: S
             apply.collect(connector, session)
 
 
-def _score_and_plan(order: _Order, settings: Settings, model: Model, session: Session, draft: _Draft) -> None:
+def _score_and_plan(
+    order: _Order, settings: Settings, model: Model, ladder: Ladder, session: Session, draft: _Draft
+) -> None:
     # Who begins anew wants everything tried anew, also what was refused before a rule of the CRM was mended.
     refused = () if order.kind == "backfill" else session.journal.refused()
     as_of = session.clock.now()
@@ -299,9 +303,12 @@ def _score_and_plan(order: _Order, settings: Settings, model: Model, session: Se
                 today=as_of.date(),
                 refused=refused,
                 fence=session.lease.fence,
+                ladder=ladder,
+                given=session.journal.crm_stages(),
             )
             rows["records"] = sum(crm.records for crm in planned)
         unnoted = changes.unnoted(connection)
+        agreed = stage_moves.agreed(connection)
         settled = plan.settled(connection, session.journal.refused())
         draft.tallies = {crm.crm: apply.Tally(crm) for crm in planned}
         draft.crowd = summary.crowd(connection)
@@ -311,6 +318,9 @@ def _score_and_plan(order: _Order, settings: Settings, model: Model, session: Se
     session.checkpoint()
     for crm, given in unnoted.items():
         session.journal.note_outcomes(crm, accepted=given, rejected=[], gone=[], now=session.clock.now())
+    for crm in {crm for crm, _, _ in agreed}:
+        held = [(record_id, value) for at, record_id, value in agreed if at == crm]
+        session.journal.note_crm_stages(crm, held, session.clock.now())
     for crm, record_ids in settled.items():
         session.journal.forget_rejects(crm, record_ids)
 

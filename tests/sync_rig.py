@@ -10,7 +10,19 @@ import pyarrow as pa
 
 from config.attributes import attribute_types
 from config.settings import AttributeSetting, Settings
-from connectors.base import CLEAR, Batch, Identity, Outcome, Provisioned, Status, Stream, Usage, no_job
+from connectors.base import (
+    CLEAR,
+    CRM_STAGE,
+    Batch,
+    CrmStages,
+    Identity,
+    Outcome,
+    Provisioned,
+    Status,
+    Stream,
+    Usage,
+    no_job,
+)
 from connectors.clock import FakeClock
 from scoring.facts import OUTPUT_FIELDS, Table, arrow_schema
 from sync.mirror.load import Loaded, load
@@ -122,6 +134,7 @@ class MemoryCrm:
         self.optional = {"activities.web"}
         self.on_push: Callable[[Change], object] = lambda change: None
         self.batch_size = 2
+        self.own_stages: tuple[str, ...] = ()
 
     def put(self, record_id: str, **values: Any) -> None:
         """Make or change a record; every version is newer than the one before."""
@@ -170,6 +183,9 @@ class MemoryCrm:
 
     def provision(self, *, dry_run: bool) -> list[Provisioned]:
         return []
+
+    def crm_stages(self) -> CrmStages:
+        return CrmStages("contact", f"{self.crm}.stage", self.own_stages, never=("converted",))
 
     def streams(self) -> list[Stream]:
         tables = {"records": Table.RECORDS, "activities.web": Table.ACTIVITIES, "removals": Table.REMOVALS}
@@ -231,7 +247,10 @@ class MemoryCrm:
         if reason := self.refuse(change):
             return ended(Status.REJECTED, code="VALIDATION", message=reason, field="rating")
         self.written.append(change)
-        values = {f"observed.{name}": None if value is CLEAR else str(value) for name, value in change.values.items()}
+        values = {
+            "stage" if name == CRM_STAGE else f"observed.{name}": None if value is CLEAR else str(value)
+            for name, value in change.values.items()
+        }
         self.records[change.record_id] = row = self.records[change.record_id] | values
         self._note("records", row)
         if change.record_id in self.lose:

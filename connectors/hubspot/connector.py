@@ -5,9 +5,31 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from connectors.base import Batch, Change, Finding, Identity, Outcome, Provisioned, Stream, Usage, no_job
+from connectors.base import (
+    Batch,
+    Change,
+    CrmStages,
+    Finding,
+    Identity,
+    Outcome,
+    Provisioned,
+    Stream,
+    Usage,
+    no_job,
+)
 from connectors.errors import ConfigProblem, ConnectorBug
-from connectors.hubspot import checks, marketing, occurrences, paths, provision, removals, revisit, streams, writer
+from connectors.hubspot import (
+    checks,
+    marketing,
+    occurrences,
+    paths,
+    provision,
+    removals,
+    revisit,
+    stages,
+    streams,
+    writer,
+)
 from connectors.hubspot.client import Client
 from connectors.hubspot.engagement import ENGAGEMENTS, engagements
 from connectors.hubspot.errors import CRM
@@ -69,6 +91,10 @@ class HubSpot:
     def provision(self, fields: Sequence[OutputField] = BASIC_FIELDS, *, dry_run: bool) -> list[Provisioned]:
         """The property group and the properties; see `hubspot.provision`."""
         return provision.provision(self._client, fields, dry_run=dry_run)
+
+    def crm_stages(self) -> CrmStages:
+        """The portal's lifecycle stages."""
+        return stages.crm_stages(self._client)
 
     def streams(self) -> Sequence[Stream]:
         """Companies before the contacts that name them, people before their deeds, removals last."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from connectors.base import Clear
+from connectors.base import CRM_STAGE, Clear
 from connectors.hubspot.windows import EPOCH
 from scoring.facts import OUTPUT_BY_NAME, OUTPUT_FIELDS, OutputField
 
@@ -42,6 +42,7 @@ an objection to profiling; map one of your own."""
 GROUP: Final = "leadgrade"
 GROUP_LABEL: Final = "Lead scoring"
 PREFIX: Final = "leadgrade_"
+LIFECYCLE_STAGE: Final = "lifecyclestage"
 
 _PLAIN: Final = {str, type(None)}
 
@@ -71,12 +72,14 @@ def mapped(
 
 
 def property_of(field: str) -> str:
-    """The property that an output field is written to."""
-    return PREFIX + field
+    """The property that an output field, or the CRM's own stage, is written to."""
+    return LIFECYCLE_STAGE if field == CRM_STAGE else PREFIX + field
 
 
 def field_of(property_name: str) -> str:
-    """The output field of one of our properties, or the property's own name when it is none of ours."""
+    """The output field of a property that we write, or the property's own name when we do not."""
+    if property_name == LIFECYCLE_STAGE:
+        return CRM_STAGE
     name = property_name.removeprefix(PREFIX)
     return name if name in OUTPUT_BY_NAME else property_name
 

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import itertools
 import threading
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from connectors.base import CLEAR, Change, Outcome, Status
+from connectors.base import CLEAR, CRM_STAGE, Change, Outcome, Status
 from connectors.crew import in_parallel
 from connectors.errors import ConfigProblem, ConnectorBug, ConnectorError, Unreachable
 from connectors.hubspot import paths
 from connectors.hubspot.client import WORKERS
 from connectors.hubspot.errors import CRM, Problem, Refused, context, entries, parse
-from connectors.hubspot.fields import encode, field_of, observed, property_of
+from connectors.hubspot.fields import LIFECYCLE_STAGE, encode, field_of, observed, property_of
+from connectors.hubspot.stages import moved_by_others, must_be_cleared
 from scoring.facts import OUTPUT_BY_NAME, Kind, Removed
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ def push(client: Client, changes: Iterable[Change]) -> Iterator[Outcome]:
         if halted.is_set():
             return _left(batch, ended, None), None
         try:
-            for outcome in _update(client, batch):
+            for outcome in _write(client, batch):
                 ended[outcome.record_id] = outcome
         except ConnectorError as error:
             halted.set()
@@ -84,6 +86,30 @@ def _refuse_nonsense(batch: Sequence[Change]) -> None:
         raise ConnectorBug("one record stands twice in a batch of changes.", crm=CRM)
     if any(change.kind != Kind.CONTACT for change in batch):
         raise ConnectorBug("HubSpot holds contacts only; a change is for another kind of record.", crm=CRM)
+
+
+def _write(client: Client, batch: Sequence[Change]) -> Iterator[Outcome]:
+    """One batch. Lifecycle stages are looked at before they are moved, and cleared first where they go back."""
+    moving = [change for change in batch if change.move]
+    held = _read(client, moving, [LIFECYCLE_STAGE]) if moving else {}
+    going, back = [], []
+    for change in batch:
+        there = held.get(change.record_id)
+        if moved_by_others(change, there):
+            yield _outcome(change, Status.SKIPPED, "STAGE_CHANGED", "somebody moved the lifecycle stage meanwhile.")
+        elif must_be_cleared(change, there):
+            back.append(change)
+        else:
+            going.append(change)
+    if back:
+        by_id = {change.record_id: change for change in back}
+        for outcome in _update(client, [replace(change, values={CRM_STAGE: CLEAR}, move=None) for change in back]):
+            if outcome.status is Status.ACCEPTED:
+                going.append(by_id[outcome.record_id])
+            else:
+                yield outcome
+    if going:
+        yield from _update(client, going)
 
 
 def _update(client: Client, batch: Sequence[Change], *, last: bool = False) -> Iterator[Outcome]:
@@ -131,8 +157,9 @@ def _settle(client: Client, batch: Sequence[Change], answer: Any, *, last: bool)
     silent = {}
     for change in batch:
         problem = refused.get(change.record_id)
-        if problem is None and change.record_id in accepted:
-            yield _outcome(change, Status.ACCEPTED)
+        properties = accepted.get(change.record_id)
+        if problem is None and properties is not None and (not change.move or LIFECYCLE_STAGE in properties):
+            yield _taken(change, properties)
         elif problem is None:
             silent[change.record_id] = change
         elif not _not_ours(problem):
@@ -149,6 +176,14 @@ def _settle(client: Client, batch: Sequence[Change], answer: Any, *, last: bool)
         raise
     for problem in refused.values():
         _stop_if_not_ours(problem)
+
+
+def _taken(change: Change, properties: Mapping[str, Any]) -> Outcome:
+    """A row that was taken. That a stage stayed where it was is told by nothing but the stage in the answer."""
+    if change.move and properties[LIFECYCLE_STAGE] != change.values[CRM_STAGE]:
+        stayed = _outcome(change, Status.REJECTED, "STAGE_STAYED", "HubSpot left the lifecycle stage where it was.")
+        return replace(stayed, field=CRM_STAGE)
+    return _outcome(change, Status.ACCEPTED)
 
 
 def _refusals(batch: Sequence[Change], body: dict[str, Any]) -> tuple[dict[str, Problem], bool]:
@@ -175,7 +210,7 @@ def _look_up(client: Client, silent: Sequence[Change], *, last: bool) -> Iterato
     """Rows that an answer leaves out: written after all, merged away, gone, or not written and sent once more."""
     if not silent:
         return
-    held = _read(client, silent)
+    held = _read(client, silent, {property_of(name) for change in silent for name in change.values})
     missing = []
     for change in silent:
         if change.record_id not in held:
@@ -190,10 +225,9 @@ def _look_up(client: Client, silent: Sequence[Change], *, last: bool) -> Iterato
         yield from _update(client, missing, last=True)
 
 
-def _read(client: Client, rows: Sequence[Change]) -> dict[str, dict[str, Any]]:
+def _read(client: Client, rows: Sequence[Change], names: Iterable[str]) -> dict[str, dict[str, Any]]:
     """The properties that the contacts hold now, by id, without those that HubSpot does not give under their id."""
-    wanted = sorted({property_of(name) for change in rows for name in change.values})
-    body = {"properties": wanted, "inputs": [{"id": change.record_id} for change in rows]}
+    body = {"properties": sorted(names), "inputs": [{"id": change.record_id} for change in rows]}
     return _by_id(client.post(paths.objects("contacts", "batch/read"), body))
 
 
@@ -205,10 +239,13 @@ def _by_id(body: Any) -> dict[str, dict[str, Any]]:
 def _holds(properties: Mapping[str, Any], change: Change) -> bool:
     """Whether a contact holds what the change asks for."""
     return all(
-        observed([properties.get(property_of(name))], OUTPUT_BY_NAME[name])[0]
-        == (None if value is CLEAR else str(value))
+        _held(properties.get(property_of(name)), name) == (None if value is CLEAR else str(value))
         for name, value in change.values.items()
     )
+
+
+def _held(value: Any, name: str) -> str | None:
+    return (value or None) if name == CRM_STAGE else observed([value], OUTPUT_BY_NAME[name])[0]
 
 
 def _whereabouts(client: Client, change: Change) -> Outcome:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
+from config.model_values import crm_length
 from connectors.base import CLEAR
 from connectors.salesforce.values import NUMBER_TYPES
 
@@ -53,7 +54,7 @@ class Target:
             return ""
         if not self._of_type(value):
             return "INVALID_TYPE_ON_FIELD_IN_RECORD"
-        if isinstance(value, str) and 0 < self.length < len(value):
+        if isinstance(value, str) and 0 < self.length < crm_length(value):
             return "STRING_TOO_LONG"
         if self.choices is not None and str(value) not in self.choices:
             return "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from connectors.base import Identity, no_job
 from connectors.errors import AuthStop
-from connectors.salesforce import checks, streams
+from connectors.salesforce import checks, stages, streams
 from connectors.salesforce.client import Client, server_time
 from connectors.salesforce.errors import CRM
 from connectors.salesforce.provision import provision
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from config.attributes import AttributeType
     from config.settings import AttributeSetting, SalesforceSettings
-    from connectors.base import Batch, Change, Finding, OnJob, Outcome, Provisioned, Stream, Usage
+    from connectors.base import Batch, Change, CrmStages, Finding, OnJob, Outcome, Provisioned, Stream, Usage
     from connectors.clock import Clock
     from scoring.facts import OutputField
 
@@ -75,6 +75,10 @@ class Salesforce:
     def provision(self, fields: Sequence[OutputField] = BASIC_FIELDS, *, dry_run: bool) -> list[Provisioned]:
         """Fields on Lead and Contact, and the permission set that opens them to the running user."""
         return provision(self._client, fields, dry_run=dry_run)
+
+    def crm_stages(self) -> CrmStages:
+        """The values of a lead's status; contacts have none."""
+        return stages.crm_stages(self._client)
 
     def streams(self) -> Sequence[Stream]:
         """Accounts before people before what people do; removals last, so that nothing brings them back."""

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from connectors.base import CRM_STAGE
 from connectors.errors import AuthStop, ConfigProblem
 from scoring.facts import OUTPUT_BY_NAME, OUTPUT_FIELDS, OutputField
 
@@ -53,7 +54,11 @@ def api_name(output: str) -> str:
 
 
 WRITTEN: Final[dict[str, str]] = {field.name: api_name(field.name) for field in OUTPUT_FIELDS}
-OUTPUT_OF: Final[dict[str, str]] = {name: output for output, name in WRITTEN.items()}
+LEAD_STATUS: Final = "Status"
+WRITABLE: Final[dict[str, str]] = WRITTEN | {CRM_STAGE: LEAD_STATUS}
+"""All that a change may hold: our own fields, and the status of a lead."""
+
+OUTPUT_OF: Final[dict[str, str]] = {name: output for output, name in WRITABLE.items()}
 
 
 def metadata(field: OutputField) -> dict[str, Any]:

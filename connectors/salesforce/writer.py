@@ -23,7 +23,8 @@ from connectors.salesforce.errors import (
     problems_in,
     words_for,
 )
-from connectors.salesforce.fields import OUTPUT_OF, WRITTEN, need_object
+from connectors.salesforce.fields import OUTPUT_OF, WRITABLE, need_object
+from connectors.salesforce.stages import moved_by_others
 from scoring.facts import Removed
 
 if TYPE_CHECKING:
@@ -87,7 +88,10 @@ class Writer:
                 yield _outcome(row, Status.SKIPPED, code="NOTHING_TO_WRITE")
             else:
                 good.append(row)
-        yield from self._send(sobject, good)
+        changed = moved_by_others(self._client, sobject, good)
+        for row in (row for row in good if short(row.record_id) in changed):
+            yield _outcome(row, Status.SKIPPED, code="STAGE_CHANGED", message="Somebody changed the status meanwhile.")
+        yield from self._send(sobject, [row for row in good if short(row.record_id) not in changed])
 
     def collect(self, job: str, rows: Sequence[Change]) -> Iterator[Outcome]:
         """An outcome for each row of a job that another process began; nothing is sent again."""
@@ -104,7 +108,7 @@ class Writer:
 
     def _targets(self, sobject: str, outputs: Iterable[str]) -> dict[str, Target]:
         fields = need_object(sobject, self._client.describe(sobject))
-        for name in sorted(WRITTEN[output] for output in outputs):
+        for name in sorted(WRITABLE[output] for output in outputs):
             if name not in fields:
                 raise ConfigProblem(
                     f"{sobject}.{name} does not exist or may not be read.",
@@ -117,7 +121,7 @@ class Writer:
                     crm=CRM,
                     remedy="Run `leadgrade provision`, or grant 'Edit' on it in a permission set.",
                 )
-        return {output: Target.described(fields[WRITTEN[output]]) for output in outputs}
+        return {output: Target.described(fields[WRITABLE[output]]) for output in outputs}
 
     def _send(self, sobject: str, rows: list[Change]) -> Iterator[Outcome]:
         """Rows of one object; those that were locked are tried again by themselves at the end."""
@@ -158,7 +162,7 @@ class Writer:
         """One collections call; its answers are in the order of the rows."""
         records = [
             {"attributes": {"type": sobject}, "id": row.record_id}
-            | {WRITTEN[output]: rest_value(value) for output, value in row.values.items()}
+            | {WRITABLE[output]: rest_value(value) for output, value in row.values.items()}
             for row in batch
         ]
         answer = self._client.call("PATCH", "/composite/sobjects", json={"allOrNone": False, "records": records})
@@ -210,7 +214,7 @@ class Writer:
         self, sobject: str, rows: Sequence[Change], locked: list[Change], unprocessed: list[Change]
     ) -> Iterator[Outcome]:
         outputs = _outputs(rows)
-        header = ["Id", *(WRITTEN[output] for output in outputs)]
+        header = ["Id", *(WRITABLE[output] for output in outputs)]
         lines = (_line(row, outputs) for row in rows)
         try:
             found = bulk_ingest.ingest(
@@ -307,7 +311,7 @@ def _unfit(row: Change, targets: Mapping[str, Target]) -> Problem | None:
 def _outputs(rows: Sequence[Change]) -> list[str]:
     """The columns of a job: every output that any of its rows has a value for."""
     there = {output for row in rows for output in row.values}
-    return [output for output in WRITTEN if output in there]
+    return [output for output in WRITABLE if output in there]
 
 
 def _line(row: Change, outputs: Sequence[str]) -> list[str]:

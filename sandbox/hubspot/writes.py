@@ -205,9 +205,15 @@ def _keep_stage_forward(portal: Portal, kind: str, accepted: dict[str, str], hel
     wanted, now = accepted.get("lifecyclestage"), held.get("lifecyclestage")
     if not wanted or not now:
         return
-    order = [option["value"] for option in portal.properties[kind]["lifecyclestage"]["options"]]
+    options = portal.properties[kind]["lifecyclestage"]["options"]
+    order = [option["value"] for option in sorted(options, key=_place)]
     if now in order and order.index(wanted) < order.index(now):
         del accepted["lifecyclestage"]
+
+
+def _place(option: Mapping[str, Any]) -> float:
+    """The place of an option; -1 puts it behind all others."""
+    return option["displayOrder"] if option["displayOrder"] >= 0 else float("inf")
 
 
 def _link(kind: str, link: Mapping[str, Any]) -> tuple[str, str]:

@@ -19,6 +19,7 @@ PREFIXES: Final = {
     "Organization": "00D",
     "Profile": "00e",
     "OpportunityContactRole": "00K",
+    "LeadStatus": "01J",
     "CustomField": "00N",
     "Lead": "00Q",
     "Task": "00T",

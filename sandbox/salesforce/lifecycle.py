@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.salesforce.ids import object_of
+from sandbox.salesforce.standard import CONVERTED_STATUS
 from sandbox.salesforce.values import moment_of as moment
 from sandbox.salesforce.values import stamp
 
@@ -176,7 +177,7 @@ def convert(org: Org, lead_id: str, *, account_id: str | None, with_opportunity:
             org.update(child, row["Id"], moved, at)
     org.update("Lead", lead_id, {
         "IsConverted": True, "ConvertedDate": stamp(at)[:10], "ConvertedContactId": contact_id,
-        "ConvertedAccountId": account_id, "ConvertedOpportunityId": opportunity_id, "Status": "Closed - Converted",
+        "ConvertedAccountId": account_id, "ConvertedOpportunityId": opportunity_id, "Status": CONVERTED_STATUS,
     }, at)  # fmt: skip
     return contact_id
 

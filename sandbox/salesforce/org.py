@@ -19,7 +19,13 @@ from sandbox.salesforce.account_engagement import AccountEngagement
 from sandbox.salesforce.ids import PREFIXES, make_id, object_of
 from sandbox.salesforce.limits import Limits
 from sandbox.salesforce.schema import Field, Row
-from sandbox.salesforce.standard import relation_objects, standard_objects, tooling_objects
+from sandbox.salesforce.standard import (
+    CONVERTED_STATUS,
+    LEAD_STATUSES,
+    relation_objects,
+    standard_objects,
+    tooling_objects,
+)
 from sandbox.salesforce.table import Table
 from sandbox.salesforce.values import coerce, stamp
 
@@ -90,6 +96,11 @@ class Org:
         self.admin_id = self._user("admin", "Ada", "Admin", now)
         self.integration_user_id = self._user("integration", "Leadgrade", "Integration", now)
         self.assignment_user_id = self._user("queue", "Assignment", "Rule", now)
+        for place, status in enumerate(LEAD_STATUSES, start=1):
+            self.insert("LeadStatus", {
+                "ApiName": status, "MasterLabel": status, "IsConverted": status == CONVERTED_STATUS,
+                "IsDefault": place == 1, "SortOrder": place,
+            }, created=now)  # fmt: skip
         self.permission_set_id = self.insert(
             "PermissionSet", {"Name": "Integration_Base", "Label": "Integration Base", "PermissionsViewAllData": True},
             created=now,

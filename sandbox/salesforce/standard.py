@@ -33,6 +33,7 @@ LEAD_STATUSES: Final = (
     "Closed - Converted",
     "Closed - Not Converted",
 )
+CONVERTED_STATUS: Final = "Closed - Converted"
 STAGES: Final = (
     "Prospecting", "Qualification", "Needs Analysis", "Value Proposition", "Id. Decision Makers",
     "Perception Analysis", "Proposal/Price Quote", "Negotiation/Review", "Closed Won", "Closed Lost",
@@ -90,6 +91,19 @@ def _lead() -> list[Field]:
         kept(ref("ConvertedContactId", "Contact")),
         kept(ref("ConvertedOpportunityId", "Opportunity")),
         flag("IsUnreadByOwner"),
+    ]
+
+
+def _lead_status() -> list[Field]:
+    """The values of a lead's status, one row each."""
+    return [
+        kept(Field("Id", "id", 18, nillable=False)),
+        kept(text("ApiName", 255)),
+        kept(text("MasterLabel", 255)),
+        kept(flag("IsConverted")),
+        kept(flag("IsDefault")),
+        kept(Field("SortOrder", "int", precision=9)),
+        kept(Field("SystemModstamp", "datetime", nillable=False)),
     ]
 
 
@@ -381,6 +395,7 @@ def standard_objects() -> dict[str, SObject]:
         sobject("CampaignMember", "Campaign Members", _campaign_member()),
         sobject("EmailMessage", "Email Messages", _email_message()),
         sobject("EmailMessageRelation", "Email Message Relations", _email_message_relation()),
+        sobject("LeadStatus", "Lead Statuses", _lead_status(), setup=True, updateable=False),
         sobject("User", "Users", _user(), setup=True),
         sobject("Organization", "Organizations", _organization(), setup=True, updateable=False),
         sobject("PermissionSet", "Permission Sets", _permission_set(), setup=True),

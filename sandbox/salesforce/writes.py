@@ -154,6 +154,11 @@ class Writer:
         return self.org.insert(sobject, values, created=self.org.now(), by=self.user_id, committed=True)
 
 
+def _length(text: str) -> int:
+    """Characters as Salesforce counts them: a surrogate pair, such as an emoji, is two."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
 def _converted(field_: Field, value: Any) -> tuple[Any] | RowError:
     """The value as kept, in a tuple; or why it does not fit."""
     name = field_.name
@@ -165,7 +170,7 @@ def _converted(field_: Field, value: Any) -> tuple[Any] | RowError:
         if field_.type == "boolean" or not field_.nillable:
             return RowError("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{name}]", (name,))
         return (None,)
-    if isinstance(kept, str) and field_.length and len(kept) > field_.length and field_.type != "reference":
+    if isinstance(kept, str) and 0 < field_.length < _length(kept) and field_.type != "reference":
         label = field_.label or name
         return RowError(
             "STRING_TOO_LONG", f"{label}: data value too large: {kept} (max length={field_.length})", (name,)

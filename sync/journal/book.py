@@ -43,12 +43,13 @@ class Reject:
 class Given:
     """The stage that a record was given, None when our fields were cleared; and since when its person has it.
 
-    Without `since` the stage is new to the person.
+    Without `since` the stage is new to the person. `crm_stage` is what the CRM's own stage was set to, where it was.
     """
 
     record_id: str
     stage: str | None
     since: datetime | None = None
+    crm_stage: str | None = None
 
 
 class Journal:
@@ -176,6 +177,8 @@ class Journal:
             stages = _by_id(connection, tables.stages, crm, [row.record_id for row in accepted])
             moved = [row for row in accepted if not row.since or _stage_of(stages, row.record_id) != row.stage]
             _forget(connection, tables.stages, crm, [row.record_id for row in moved] + list(gone))
+            _forget(connection, tables.crm_stages, crm, gone)
+            _give(connection, crm, [(row.record_id, row.crm_stage) for row in accepted if row.crm_stage], now)
             given = [
                 {"crm": crm, "record_id": row.record_id, "stage": row.stage, "since": row.since or now}
                 for row in moved
@@ -183,6 +186,16 @@ class Journal:
             ]
             if given:
                 connection.execute(insert(tables.stages), given)
+
+    def note_crm_stages(self, crm: str, held: Sequence[tuple[str, str]], now: datetime) -> None:
+        """Note values of the CRM's own stage, by record id, as given by us."""
+        with self.engine.begin() as connection:
+            _give(connection, crm, held, now)
+
+    def crm_stages(self) -> Iterator[Sequence[tuple[str, str, str]]]:
+        """(crm, record id, value) of all records whose own stage in the CRM we set, in chunks."""
+        columns = tables.crm_stages.c
+        yield from self._chunks(columns.crm, columns.record_id, columns.value)
 
     def forget_rejects(self, crm: str, record_ids: Sequence[str]) -> None:
         """Forget rejects of records that nothing is to be written to any more."""
@@ -249,6 +262,13 @@ def _by_id(connection: Connection, table: Table, crm: str, record_ids: Sequence[
 def _forget(connection: Connection, table: Table, crm: str, record_ids: Sequence[str]) -> None:
     for ids in _parts(record_ids):
         connection.execute(delete(table).where((table.c.crm == crm) & table.c.record_id.in_(ids)))
+
+
+def _give(connection: Connection, crm: str, values: Sequence[tuple[str, str]], now: datetime) -> None:
+    _forget(connection, tables.crm_stages, crm, [record_id for record_id, _ in values])
+    if values:
+        rows = [{"crm": crm, "record_id": record_id, "value": value, "given_at": now} for record_id, value in values]
+        connection.execute(insert(tables.crm_stages), rows)
 
 
 def _parts(values: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:

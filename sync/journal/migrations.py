@@ -33,7 +33,12 @@ def _third(connection: Connection) -> None:
     tables.jobs.create(connection, checkfirst=True)
 
 
-STEPS: Final[Sequence[Callable[[Connection], object]]] = (_first, _second, _third)
+def _fourth(connection: Connection) -> None:
+    """The CRMs' own stages that we set."""
+    tables.crm_stages.create(connection, checkfirst=True)
+
+
+STEPS: Final[Sequence[Callable[[Connection], object]]] = (_first, _second, _third, _fourth)
 """Step n brings a journal from version n to n + 1. Released steps are never changed."""
 
 

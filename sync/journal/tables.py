@@ -67,6 +67,15 @@ stages: Final = Table(
     Column("since", UtcTime, nullable=False),
 )
 
+crm_stages: Final = Table(
+    "crm_stages",
+    metadata,
+    Column("crm", String(40), primary_key=True),
+    Column("record_id", String(80), primary_key=True),
+    Column("value", String(255), nullable=False),  # of the CRM's own stage, as we set it last
+    Column("given_at", UtcTime, nullable=False),
+)
+
 leases: Final = Table(
     "leases",
     metadata,

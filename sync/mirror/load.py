@@ -121,7 +121,7 @@ def _upsert(
         "AND incoming.modified_at < date_trunc('millisecond', stored.modified_at)"
     )
     if table is Table.RECORDS:
-        kept = ["modified_at", *(quoted(OBSERVED_PREFIX + field.name) for field in OUTPUT_FIELDS)]
+        kept = ["modified_at", "stage", *(quoted(OBSERVED_PREFIX + field.name) for field in OUTPUT_FIELDS)]
         connection.execute(
             f"UPDATE incoming SET {', '.join(f'{name} = stored.{name}' for name in kept)} FROM store.records stored "
             f"WHERE {_same_key('incoming', 'stored', KEYS[table])} AND incoming.modified_at < stored.modified_at"

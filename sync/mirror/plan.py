@@ -1,10 +1,11 @@
 """Desired against observed, in the mirror: the table ``store.plan`` and what the CRM acknowledged of it.
 
 One row per record that is to be written: crm, tag (1..n within the CRM, in the order of sending), kind, record_id,
-account_id, crossing (rating or stage changes), why (the fields that call for the write), stage_since (since when the
+account_id, crossing (rating or a stage changes), why (the fields that call for the write), stage_since (since when the
 person has the desired stage; null when it is new), values_hash (of the values and of the record's version in the
 CRM), refused (the same were refused before), and per output field of the model ``desired.<name>`` and ``write.<name>``
-(whether it differs).
+(whether it differs). Of the CRM's own stage: crm_stage (null where it stays), crm_stage_seen, crm_stage_back (as in
+`sync.mirror.stage_moves`).
 
 Which differences call for a write is said in `sync.changes`.
 """
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
+from connectors.base import CRM_STAGE
 from scoring.facts import OBSERVED_PREFIX, OutputField
 from sync.mirror import views
 from sync.mirror.removals import bury
@@ -91,9 +93,9 @@ def make(
     refused: Iterable[Sequence[RefusedRow]],
     fence: int,
 ) -> list[Planned]:
-    """Make ``store.plan`` from ``scores``, ``members`` and ``last_stages``; counts per CRM. Raises `LeaseLost`.
+    """Make ``store.plan`` from ``scores``, ``members``, ``last_stages`` and ``stage_moves``; counts per CRM.
 
-    Not in one transaction: a plan that was left half made is made anew before anything is sent.
+    Raises `LeaseLost`. Not in one transaction: a plan that was left half made is made anew before anything is sent.
     `triggers` gives per output field the condition under which it calls for a write; those `abandoned` have no column
     in ``scores`` and are to be empty. `refused` comes in chunks.
     """
@@ -104,7 +106,8 @@ def make(
     )
     observed = ", ".join(quoted(OBSERVED_PREFIX + field.name) for field in triggers)
     writes = ", ".join(f"{differs(field)} AS {quoted(WRITE + field.name)}" for field in triggers)
-    why = ", ".join(f"CASE WHEN {condition} THEN '{field.name}' END" for field, condition in triggers.items())
+    calls = {field.name: condition for field, condition in triggers.items()} | {CRM_STAGE: f"{CRM_STAGE} IS NOT NULL"}
+    why = ", ".join(f"CASE WHEN {condition} THEN '{name}' END" for name, condition in calls.items())
     texts = ", ".join(f"coalesce({quoted(DESIRED + field.name)}::VARCHAR, '\x1f')" for field in triggers)
     with transaction(connection, fence):
         connection.execute("DROP TABLE IF EXISTS store.drafts")
@@ -113,18 +116,20 @@ def make(
             {"INSERT INTO store.drafts" if place else "CREATE TABLE store.drafts AS"}
             WITH compared AS (
                 SELECT crm, kind, record_id, members.account_id, person, modified_at, {desired}, {observed},
-                    CASE WHEN scores.stage = last_stages.stage THEN last_stages.since END AS stage_since
+                    CASE WHEN scores.stage = last_stages.stage THEN last_stages.since END AS stage_since,
+                    wanted AS crm_stage, seen AS crm_stage_seen, backward AS crm_stage_back
                 FROM (FROM members WHERE {span.holds("person")}) members
                 JOIN store.records USING (crm, record_id, kind)
                 JOIN (FROM scores WHERE {span.holds("person")}) scores USING (person)
                 LEFT JOIN (FROM last_stages WHERE {span.holds("person")}) last_stages USING (person)
+                LEFT JOIN stage_moves USING (crm, record_id)
             ), reasoned AS (
                 SELECT * EXCLUDE ({observed}, modified_at), {writes}, nullif(concat_ws(', ', {why}), '') AS why,
-                    md5(concat_ws('\x1e', modified_at, {texts})) AS values_hash
+                    md5(concat_ws('\x1e', modified_at, {texts}, crm_stage)) AS values_hash
                 FROM compared
             )
-            SELECT crm, "write.rating" OR "write.stage" AS crossing, refusals.record_id IS NOT NULL AS refused,
-                reasoned.* EXCLUDE (crm)
+            SELECT crm, "write.rating" OR "write.stage" OR crm_stage IS NOT NULL AS crossing,
+                refusals.record_id IS NOT NULL AS refused, reasoned.* EXCLUDE (crm)
             FROM reasoned LEFT JOIN refusals USING (crm, record_id, values_hash)
             WHERE why IS NOT NULL
         """)
@@ -257,7 +262,8 @@ def acknowledge(
         if accepted:
             connection.register("accepted", pa.table({"tag": pa.array(accepted, pa.int64())}))
             connection.execute(
-                f"UPDATE store.records SET {values}, modified_at = {WRITTEN_AFTER} "
+                f"UPDATE store.records SET {values}, stage = coalesce(crm_stage, records.stage), "
+                f"modified_at = {WRITTEN_AFTER} "
                 "FROM (SELECT * FROM store.plan JOIN accepted USING (tag) WHERE crm = $crm) written "
                 "WHERE records.crm = $crm AND records.record_id = written.record_id",
                 {"crm": crm},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from connectors.base import CRM_STAGE
 from scoring.facts import OBSERVED_PREFIX
 from sync.mirror import plan
 from sync.mirror.tables import quoted
@@ -41,9 +42,11 @@ def crowd(connection: duckdb.DuckDBPyConnection) -> Crowd:
     """).fetchall()[0]
     rated, changing = connection.execute("""
         SELECT count(DISTINCT person), count(DISTINCT person) FILTER (
-            coalesce("write.rating", false) OR (coalesce("write.stage", false) AND trim("observed.stage") <> ''))
+            coalesce("write.rating", false) OR (coalesce("write.stage", false) AND trim("observed.stage") <> '')
+            OR crm_stage IS NOT NULL)
         FROM members JOIN store.records USING (crm, record_id)
-        LEFT JOIN (SELECT crm, record_id, "write.rating", "write.stage" FROM store.plan) USING (crm, record_id)
+        LEFT JOIN (SELECT crm, record_id, "write.rating", "write.stage", crm_stage FROM store.plan)
+            USING (crm, record_id)
         WHERE trim("observed.rating") <> ''
     """).fetchall()[0]
     return Crowd(people, in_both, rated, changing)
@@ -77,9 +80,10 @@ def moves(connection: duckdb.DuckDBPyConnection, *, first: int | None = None, mo
     With `first`, of so many records alone that are sent first in each CRM.
     """
     names = plan.names_planned(connection)
-    now = ", ".join(quoted(OBSERVED_PREFIX + name) for name in names)
-    then = ", ".join(f"{quoted(plan.DESIRED + name)}::VARCHAR" for name in names)
-    differs = ", ".join(quoted(plan.WRITE + name) for name in names)
+    now = ", ".join([*(quoted(OBSERVED_PREFIX + name) for name in names), "crm_stage_seen"])
+    then = ", ".join([*(f"{quoted(plan.DESIRED + name)}::VARCHAR" for name in names), "crm_stage"])
+    differs = ", ".join([*(quoted(plan.WRITE + name) for name in names), "crm_stage IS NOT NULL"])
+    names.append(CRM_STAGE)
     rows = connection.execute(f"""
         SELECT crm || ':' || record_id, crossing, why, [{now}], [{then}], [{differs}]
         FROM store.plan JOIN store.records USING (crm, record_id)

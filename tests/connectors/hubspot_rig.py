@@ -44,6 +44,7 @@ class HubSpotRig:
     )
     daily_limit: ClassVar = {"name": "daily_429"}
     ways_to_push: ClassVar = ({},)
+    own_stages = ("subscriber", "lead", "marketingqualifiedlead")
 
     def __init__(self, portal: Portal, url: str) -> None:
         self.portal = portal
@@ -132,6 +133,15 @@ class HubSpotRig:
 
     def stored(self, record_id: str, field: str) -> str | None:
         return self.portal.objects["contacts"][record_id].properties.get(fields.property_of(field)) or None
+
+    def own_stage(self, record_id: str) -> str | None:
+        return self.portal.objects["contacts"][record_id].properties.get("lifecyclestage") or None
+
+    def set_own_stage(self, record_id: str, stage: str) -> None:
+        self.portal.update("contacts", record_id, {"lifecyclestage": stage})
+
+    def close_own_stage(self) -> None:
+        self.portal.properties["contacts"]["lifecyclestage"]["modificationMetadata"]["readOnlyValue"] = True
 
     def refuse(self, record_id: str) -> None:
         self.portal.refuse("contacts", record_id)

@@ -47,6 +47,7 @@ class Rig(Protocol):
     limits: Sequence[Mapping[str, Any]]  # every "come back later" of the CRM, as arguments of `troubles.set`
     daily_limit: Mapping[str, Any]  # "come back tomorrow"
     ways_to_push: Sequence[Mapping[str, Any]]  # settings under which a push goes another way
+    own_stages: Sequence[str]  # three of the CRM's own stages, the earliest first
     clock: SandboxClock
     journal: CallJournal
     troubles: Troubles
@@ -108,6 +109,18 @@ class Rig(Protocol):
 
     def stored(self, record_id: str, field: str) -> str | None:
         """What the CRM holds in the field that output field `field` is written to; None when empty."""
+        ...
+
+    def own_stage(self, record_id: str) -> str | None:
+        """The CRM's own stage of the record; None when empty."""
+        ...
+
+    def set_own_stage(self, record_id: str, stage: str) -> None:
+        """Give it another own stage now, as a user would."""
+        ...
+
+    def close_own_stage(self) -> None:
+        """From now on integrations may not set the CRM's own stage."""
         ...
 
     def refuse(self, record_id: str) -> None:

@@ -41,6 +41,7 @@ class SalesforceRig:
     )
     daily_limit: ClassVar = {"name": "daily_limit"}
     ways_to_push: ClassVar = ({}, {"bulk_above": 3})
+    own_stages = ("Open - Not Contacted", "Working - Contacted", "Closed - Not Converted")
 
     def __init__(self, org: Org, url: str) -> None:
         self.org = org
@@ -140,6 +141,16 @@ class SalesforceRig:
         assert found is not None
         value = found[1].get(fields.WRITTEN[field])
         return None if value is None else str(int(value) if isinstance(value, float) else value)
+
+    def own_stage(self, record_id: str) -> str | None:
+        status = self.org.tables["Lead"][record_id].get("Status")
+        return None if status is None else str(status)
+
+    def set_own_stage(self, record_id: str, stage: str) -> None:
+        self.org.update("Lead", record_id, {"Status": stage})
+
+    def close_own_stage(self) -> None:
+        self.org.read_only_fields.add(("Lead", "Status"))
 
     def refuse(self, record_id: str) -> None:
         self.org.validation_rules.append(

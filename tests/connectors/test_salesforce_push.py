@@ -308,3 +308,16 @@ def test_provisioning_needs_the_right_to_customise() -> None:
         sf.org.may_customize = False
         with pytest.raises(AuthStop):
             sf.connector().provision(dry_run=False)
+
+
+@BOTH_WAYS
+def test_63_a_text_is_measured_as_salesforce_does_and_refuses_its_row_alone(sf: SalesforceRig, bulk_above: int) -> None:
+    ids = [sf.person(n) for n in range(2)]
+    sent = [
+        Change("lead", ids[0], {"rating": "🦊" * 10}),
+        Change("lead", ids[1], {"rating": "🦊" * 10 + "x"}, tag=1),
+    ]
+    outcomes = push(sf, sent, bulk_above=bulk_above)
+    assert [outcomes[record_id].status for record_id in ids] == [Status.ACCEPTED, Status.REJECTED]
+    assert (outcomes[ids[1]].code, outcomes[ids[1]].field) == ("STRING_TOO_LONG", "rating")
+    assert sf.stored(ids[0], "rating") == "🦊" * 10

@@ -13,7 +13,7 @@ from cli.context import Context
 from cli.run import run_once
 from cli.setup import write_starting_files
 from config.model import Model
-from config.settings import Settings
+from config.settings import Settings, StageSettings
 from connectors.clock import FakeClock
 from connectors.registry import connected
 from insights.check import check_all, exit_code
@@ -151,6 +151,26 @@ def test_status_and_rejects_after_a_run(scene: Scene) -> None:
     assert len(rejects) == 7
     assert all(row["record_id"] and row["reason"] and row["attempts"] == 1 for row in rejects)
     assert any("postal code" in row["reason"] for row in rejects)
+
+
+def test_check_holds_the_own_stages_against_what_each_crm_has(scene: Scene) -> None:
+    def found(**stages: object) -> dict[str, tuple[str, str]]:
+        wanted = StageSettings.model_validate({"enabled": True} | stages)
+        writes = scene.settings.writes.model_copy(update={"lifecycle_stage": wanted})
+        settings = scene.settings.model_copy(update={"writes": writes})
+        with connected(settings, scene.given.clock) as connectors:
+            lines = check_all(settings, connectors)
+        return {line.subject: (line.level, line.text) for line in lines if line.exit_code or "tage" in line.subject}
+
+    assert found()["contacts.lifecyclestage"][0] == "pass"
+    level, text = found()["Lead.Status"]
+    assert level == "fail"
+    assert "Working - Contacted" in text
+    assert "Closed - Converted" not in text
+    named = {"lead": "Open - Not Contacted", "marketingqualifiedlead": "Working - Contacted"}
+    assert not any(level == "fail" for level, _ in found(salesforce=named).values())
+    converted = found(salesforce=named | {"salesqualifiedlead": "Closed - Converted"})
+    assert converted["writes.lifecycle_stage.salesforce.salesqualifiedlead"][0] == "fail"
 
 
 def test_check_collects_what_is_wrong_in_the_model_and_in_the_crms(scene: Scene) -> None:

@@ -72,6 +72,7 @@ def test_reasons_to_refuse_a_row(server: Server) -> None:
     rows: list[tuple[dict[str, Any], str]] = [
         ({"id": in_approval, "Title": "x"}, "ENTITY_IS_LOCKED"),
         ({"id": lead(server), "Title": "x" * 129}, "STRING_TOO_LONG"),
+        ({"id": lead(server), "Title": "x" * 127 + "🦊"}, "STRING_TOO_LONG"),  # an emoji is two
         ({"id": lead(server), "Tier__c": "Warm"}, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"),
         ({"id": lead(server), "Score__c": 1000}, "NUMBER_OUTSIDE_VALID_RANGE"),
         ({"id": lead(server), "Score__c": "many"}, "INVALID_TYPE_ON_FIELD_IN_RECORD"),
