@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from config.attributes import COMPUTED
 from config.model_condition_checks import ACTIVITY_ATTRIBUTES, Findings, check_fact, check_when
 from config.model_values import ALL, micro
-from config.model_visit_checks import check_visits
+from config.model_visit_checks import check_rule_on_visits, check_visits
 from config.vocabulary import ACTIVITY_TYPES, DISQUALIFIED, EXTRA_FIELDS, UNKNOWN_GRADE, is_activity_type
 
 if TYPE_CHECKING:
@@ -193,6 +193,7 @@ def _activity_rule(model: Model, rule: ActivityRule, find: Findings, loc: Loc) -
         for place, attribute, _ in rule.when.walk((*loc, "when")):
             if attribute == "duration" and (attribute not in top_level or place != (*loc, "when", attribute)):
                 find.add(place, "`duration` stands inside all, any or not.", "Move it to the top of `when`.")
+    check_rule_on_visits(model, rule, find, loc)
     if micro(rule.points) == 0:
         find.add((*loc, "points"), f"rule {rule.name!r} gives 0 points.", "Give it points, or remove it.")
     if rule.group is not None and rule.group not in model.engagement.groups:
@@ -201,7 +202,7 @@ def _activity_rule(model: Model, rule: ActivityRule, find: Findings, loc: Loc) -
         find.add((*loc, "at_most"), "a cap per window needs `count: every`.", "Leave out `per`, or count every event.")
     if rule.stagnates is not None:
         _types(find, (*loc, "stagnates", "without"), rule.stagnates.without)
-        for key in rule.model_fields_set & {"count", "at_most", "within", "decay"}:
+        for key in rule.model_fields_set & {"count", "at_most", "within", "decay", "chain"}:
             find.add((*loc, key), f"`{key}` has no meaning beside `stagnates`.", "Remove it.")
 
 

@@ -19,8 +19,14 @@ if TYPE_CHECKING:
     from config.model_conditions import Tests, When
     from config.yaml_file import Document, Loc
 
+VISIT_FACTS: Final = {
+    "pages": "number", "different_pages": "number", "forms": "number", "bounce": "boolean", "visit_number": "number",
+    "days_since_last": "number",
+}  # fmt: skip
+"""What only rules about visits may test."""
+
 ACTIVITY_ATTRIBUTES: Final = {
-    "url": "url", "asset": "text", "campaign": "text", "user_agent": "text", "duration": "number",
+    "url": "url", "asset": "text", "campaign": "text", "user_agent": "text", "duration": "number", **VISIT_FACTS,
 }  # fmt: skip
 """What an activity rule may test; `duration` is in seconds."""
 

@@ -23,6 +23,7 @@ from config.model_values import (
     Part,
     PlainText,
     Points,
+    Seconds,
     Types,
     at_most,
 )
@@ -119,6 +120,10 @@ class ActivityRule(Part):
     at_most: Annotated[Cap | None, Field(description="The most this rule gives (or takes): 30, or 30 per 7d.")] = None
     within: Annotated[Days | None, Field(description="Only events of the last so many days, today included.")] = None
     decay: Annotated[Decay | None, Field(description="In place of the decay of the section.")] = None
+    chain: Annotated[
+        int | None,
+        Field(ge=2, le=MOST_TIMES, description="Points per visit in which so many different pages (or assets) match."),
+    ] = None
     group: Annotated[StrictStr | None, Field(description="Group whose limits the points share.")] = None
     unless: Annotated[
         Literal["machine"] | None, Field(description="machine: events of scanners and bots are set aside.")
@@ -261,6 +266,7 @@ class ExampleActivity(Part):
 
     type: StrictStr
     days_ago: Annotated[int, Field(ge=0, le=MOST_DAYS)] = 0
+    earlier: Annotated[Seconds, Field(lt=43_200, description="So much before midday, UTC, of that day.")] = 0
     count: Annotated[int, Field(ge=1, le=MOST_TIMES)] = 1
     url: str | None = None
     asset: str | None = None

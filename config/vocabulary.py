@@ -9,9 +9,17 @@ ACTIVITY_TYPES: Final = frozenset({
     "unsubscribe", "spam_complaint", "page_view", "form_submission", "download",
     "event_registered", "event_attended", "webinar_attended", "chat", "call",
     "meeting_booked", "meeting_held", "task_done", "social_follow", "social_like", "social_share",
-    "ad_click", "product_view", "cart_add", "price_request", "purchase",
+    "ad_click", "product_view", "cart_add", "price_request", "purchase", "visit", "email_reopen",
 })  # fmt: skip
-"""One vocabulary for all CRMs; a connector may add ``custom:<name>``."""
+"""One vocabulary for all CRMs; a connector may add ``custom:<name>``. The engine derives the types of `DERIVED`."""
+
+VISIT: Final = "visit"
+REOPEN: Final = "email_reopen"
+DERIVED: Final = frozenset({VISIT, REOPEN})
+"""Activity types that the engine makes of others: deeds on the web that belong together; an e-mail opened again."""
+
+CLICKS: Final = frozenset({"email_click", "ad_click"})
+"""Activity types that lead to a page."""
 
 DONE_TO_THEM: Final = frozenset({"email_sent", "email_delivered", "email_bounce", "task_done"})
 """Activity types that people suffer rather than do; they do not count as a sign of life."""

@@ -100,7 +100,7 @@ def note_lives(con: Any, plan: Plan, moment: Moment, machines: MachineTest, suff
         f"""
         CREATE OR REPLACE TEMP TABLE blockers{suffix} AS
         SELECT a.person, bs.rule, CAST(MAX(a.occurred_at) AS DATE) AS last_day
-        FROM activities a JOIN blocker_signatures bs ON bs.signature = a.signature
+        FROM {plan.activities} a JOIN blocker_signatures bs ON bs.signature = a.signature
         WHERE a.occurred_at <= {until}
         GROUP BY a.person, bs.rule
         """

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from scoring import sql
 from scoring.crossing import find_valid_until
+from scoring.derived import derive_activities, derived_matches
 from scoring.engagement import Tally, note_lives, now_sums, tabulate_terms, tally
 from scoring.events import Moment, match_signatures, tabulate_ages
 from scoring.fit import outcomes_sql
@@ -29,7 +30,7 @@ from scoring.stages import (
     stage_index,
     tabulate_ratings,
 )
-from scoring.visits import number_visits
+from scoring.visits import copy_activities, number_visits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +54,11 @@ def score(con: Any, model: Model, as_of: datetime, *, attributes: Mapping[str, s
     machines = MachineTest(find_bursts(con, plan, moment))
     if plan.needs_visits:
         number_visits(con, plan, moment, machines)
-    match_signatures(con, plan)
+    elif plan.derives:
+        copy_activities(con, moment)
+    if plan.derives:
+        derive_activities(con, plan, moment, machines)
+    match_signatures(con, plan, derived_matches(plan))
     tabulate_ratings(con, model)
     span = tabulate_ages(con, plan, moment)
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 from sqlglot import exp
 
-from config.model_condition_checks import ACTIVITY_ATTRIBUTES
+from config.model_condition_checks import ACTIVITY_ATTRIBUTES, VISIT_FACTS
 from scoring import sql
 from scoring.conditions import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from scoring.plan import Plan, Term
 
@@ -56,29 +56,33 @@ def put(con: Any, name: str, rows: pa.Table) -> None:
     con.unregister("incoming_rows")
 
 
-def match_signatures(con: Any, plan: Plan) -> None:
+def match_signatures(con: Any, plan: Plan, derived: Sequence[str] = ()) -> None:
     """Decide once per signature which rules it matches, and which blockers of stagnation.
+
+    `derived` are SELECTs of (signature, rule) of the derived activities' signatures.
 
     Creates `rule_signatures` (signature, rule, per, spares, scanner, click) and `blocker_signatures` (signature, rule).
     Needs `rule_terms`, and `signature_marks` of `scoring.machines`.
     """
-    scope = Scope(plan.model, ACTIVITY_ATTRIBUTES, lambda name: exp.column(name, table="s"), "CURRENT_DATE")
+    scope = Scope(plan.model, ACTIVITY_ATTRIBUTES, lambda name: fact_column(name, table="s"), "CURRENT_DATE")
     matches = [
         f"SELECT s.signature, {term.number} AS rule FROM signatures s "
-        f"WHERE {of_types(term.rule.activity)}{_signature_test(term, scope)}"
+        f"WHERE {of_types(term.rule.activity)}{signature_test(term, scope)}"
         for term in plan.terms
+        if term.rule.chain is None
     ]
     blockers = [
-        f"SELECT s.signature, {term.number} AS rule FROM signatures s WHERE {of_types(term.rule.stagnates.without)}"
+        f"SELECT s.signature, {term.number} AS rule FROM {source} s WHERE {of_types(term.rule.stagnates.without)}"
         for term in plan.terms
         if term.rule.stagnates is not None
+        for source in ("signatures", *(["derived_signatures"] if plan.derives else ()))
     ]
     nothing = "SELECT s.signature, 0 AS rule FROM signatures s WHERE FALSE"
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE rule_signatures AS
         SELECT m.signature, m.rule, t.per, t.spares, k.scanner, k.click
-        FROM ({" UNION ALL ".join(matches or [nothing])}) m
+        FROM ({" UNION ALL ".join([*matches, *derived] or [nothing])}) m
         JOIN rule_terms t ON t.rule = m.rule
         JOIN signature_marks k ON k.signature = m.signature
         """
@@ -91,21 +95,35 @@ def of_types(types: Iterable[str]) -> str:
     return f"s.type IN ({', '.join(map(sql.text, types))})"
 
 
-def _signature_test(term: Term, scope: Scope) -> str:
+def fact_column(name: str, *, table: str | None) -> exp.Expr:
+    """What a rule may test, as a column of the relation `table`; null where that has no such fact."""
+    if table is not None and name not in VISIT_FACTS:
+        return exp.column(name, table=table)
+    return exp.cast(exp.null(), {"number": "double", "boolean": "boolean"}.get(ACTIVITY_ATTRIBUTES[name], "varchar"))
+
+
+def signature_test(term: Term, scope: Scope) -> str:
     """The part of a rule's condition that a signature decides; durations belong to the single event."""
     when = term.rule.when
     return "" if when is None else f" AND ({scope.sql(when, leaving_out='duration')})"
 
 
 def duration_test(plan: Plan) -> str:
-    """SQL: whether an event (``a``) of a rule (``rs``) lasted as the rule asks; empty when none asks."""
-    scope = Scope(plan.model, ACTIVITY_ATTRIBUTES, lambda _: exp.column("duration_s", table="a"), "CURRENT_DATE")
-    cases = [
-        f"WHEN {term.number} THEN {scope.tests('duration', term.rule.when.tests['duration']).sql(dialect=sql.DIALECT)}"
-        for term in plan.terms
-        if term.rule.when is not None and "duration" in term.rule.when.tests
-    ]
+    """SQL: whether an event (``a``) of a rule (``rs``) lasted as the rule asks; empty when none asks.
+
+    Of a chain the single pages are asked, not the whole.
+    """
+    tests = {term.number: lasting(plan, term) for term in plan.terms if term.rule.chain is None}
+    cases = [f"WHEN {number} THEN {test}" for number, test in tests.items() if test]
     return f" AND CASE rs.rule {' '.join(cases)} ELSE TRUE END" if cases else ""
+
+
+def lasting(plan: Plan, term: Term) -> str:
+    """SQL: whether an event (``a``) lasted as the rule asks; empty when it does not ask."""
+    if term.rule.when is None or "duration" not in term.rule.when.tests:
+        return ""
+    scope = Scope(plan.model, ACTIVITY_ATTRIBUTES, lambda _: exp.column("duration_s", table="a"), "CURRENT_DATE")
+    return f"({scope.tests('duration', term.rule.when.tests['duration']).sql(dialect=sql.DIALECT)})"
 
 
 def age_key(rule: str, age: str, span: int) -> str:

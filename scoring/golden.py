@@ -88,7 +88,7 @@ def _insert(con: Any, person: int, example: Example, attributes: Mapping[str, st
     con.execute(f"INSERT INTO people ({names}) VALUES ({marks})", [person, *values])
     for number, activity in enumerate(example.activities):
         signature = person * 10_000 + number
-        at = (AS_OF - timedelta(days=activity.days_ago)).replace(tzinfo=None)
+        at = (AS_OF - timedelta(days=activity.days_ago, seconds=activity.earlier)).replace(tzinfo=None)
         con.execute(
             "INSERT INTO signatures VALUES (?, ?, ?, ?, ?, ?)",
             [signature, activity.type, activity.url, activity.asset, activity.campaign, activity.user_agent],

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from config.model_values import ALL, MICRO, NO_DECAY, micro
-from config.vocabulary import PAGES
+from config.vocabulary import DERIVED, PAGES, VISIT
 from scoring.decay import micro_at, settled_at
 
 if TYPE_CHECKING:
@@ -92,17 +92,36 @@ class Plan:
     def asks_for_machines(self) -> bool:
         """Whether it matters if an event was a machine's."""
         spared = any(term.spares_machines for term in self.terms)
-        return spared or bool(self.model.engagement.inactivity) or self.needs_visits
+        return spared or bool(self.model.engagement.inactivity) or self.needs_visits or self.derives
 
     @cached_property
     def needs_visits(self) -> bool:
         """Whether it matters which deeds make a visit: `all_activities` of `scoring.visits` is made only then."""
-        return any(_times_pages(rule) for rule in self.model.engagement.rules)
+        return bool(self.chains) or self.asks_for(VISIT) or any(_times_pages(term.rule) for term in self.terms)
+
+    def terms_of(self, kind: str) -> tuple[Term, ...]:
+        """The rules about activities of type `kind`."""
+        return tuple(term for term in self.terms if kind in term.rule.activity)
+
+    def asks_for(self, kind: str) -> bool:
+        """Whether a rule is about activities of type `kind`, or such an activity keeps one from applying."""
+        steps = [term.rule.stagnates.without for term in self.terms if term.rule.stagnates is not None]
+        return bool(self.terms_of(kind)) or any(kind in types for types in steps)
+
+    @cached_property
+    def chains(self) -> tuple[Term, ...]:
+        """The rules about several pages in one visit."""
+        return tuple(term for term in self.terms if term.rule.chain is not None)
+
+    @cached_property
+    def derives(self) -> bool:
+        """Whether rules are about activities that are made of others; see `scoring.derived`."""
+        return bool(self.chains) or any(self.asks_for(kind) for kind in DERIVED)
 
     @property
     def activities(self) -> str:
         """The relation that rules find their events in."""
-        return "all_activities" if self.needs_visits else "activities"
+        return "all_activities" if self.needs_visits or self.derives else "activities"
 
     @cached_property
     def idle_steps(self) -> tuple[tuple[int, int], ...]:

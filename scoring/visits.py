@@ -75,6 +75,18 @@ def number_visits(con: Any, plan: Plan, moment: Moment, machines: MachineTest) -
     )
 
 
+def copy_activities(con: Any, moment: Moment) -> None:
+    """Create `all_activities` for a model that asks for no visits: `visit` is null."""
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE all_activities AS
+        SELECT person, signature, occurred_at, seen_at, count, duration_s, since_send_s, flagged_machine,
+               CAST(NULL AS BIGINT) AS visit
+        FROM activities WHERE occurred_at <= {sql.instant(moment.until)}
+        """
+    )
+
+
 def _goes_on(before: str, instant: str, plan: Plan) -> str:
     """SQL: whether a deed belongs to the visit of the one before it."""
     same_day = f"CAST({before} AS DATE) = CAST({instant} AS DATE)"

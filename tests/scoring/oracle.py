@@ -13,10 +13,10 @@ from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from tests.scoring.oracle_conditions import Activity, days_since, holds, is_machine
+from tests.scoring.oracle_conditions import Activity, answers, days_since, holds, is_machine
 from tests.scoring.oracle_fit import confidence, possible
 from tests.scoring.oracle_numbers import POINT, micro, rounded
-from tests.scoring.oracle_visits import with_times_on_page
+from tests.scoring.oracle_visits import chains, reopens, visit_activities, with_times_on_page
 
 if TYPE_CHECKING:
     from config.model import Model
@@ -167,14 +167,9 @@ def halved(points: int, half_life: int, age: int) -> int:
 
 
 def matches_rule(model: Model, rule: ActivityRule, event: Activity, day: date) -> bool:
-    facts = {
-        "url": event.url,
-        "asset": event.asset,
-        "campaign": event.campaign,
-        "user_agent": event.user_agent,
-        "duration": event.duration_s,
-    }
-    return event.type in rule.activity and (rule.when is None or holds(model, rule.when, facts, day) is True)
+    if rule.chain is not None:
+        return event.type == f"chain {rule.name}"
+    return event.type in rule.activity and answers(model, rule.when, event, day)
 
 
 def monday_window(moment: datetime, per: int) -> int:
@@ -392,6 +387,7 @@ def score(model: Model, person: Person, as_of: datetime) -> tuple[dict[str, Any]
     """The row of `scores` and the lines of `ledger` of one person; `as_of` is naive UTC."""
     day = as_of.date()
     known = with_times_on_page(model, [event for event in person.activities if event.occurred_at <= as_of])
+    known += [*visit_activities(model, known), *reopens(model, known), *chains(model, known)]
     at = standing(model, person, day, known)
     if at.gate is not None and at.gate.effect == "do_not_score":
         return {"gate": at.gate.name}, []

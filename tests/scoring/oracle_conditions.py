@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cache
 from importlib import resources
@@ -26,6 +26,7 @@ class Activity:
     duration_s: float | None = None
     since_send_s: float | None = None
     flagged_machine: bool | None = None
+    facts: dict[str, Any] = field(default_factory=dict)  # of a visit
 
 
 def days_since(moment: datetime, day: date) -> int:
@@ -57,6 +58,13 @@ def holds(model: Model, when: When, facts: dict[str, Any], day: date) -> bool | 
     if when.not_ is not None:
         parts.append(opposite(holds(model, when.not_, facts, day)))
     return both(parts)
+
+
+def answers(model: Model, when: When | None, event: Activity, day: date) -> bool:
+    """Whether an activity is what a rule's condition asks for."""
+    facts = {name: getattr(event, name) for name in ("url", "asset", "campaign", "user_agent")}
+    facts |= {"duration": event.duration_s, **event.facts}
+    return when is None or holds(model, when, facts, day) is True
 
 
 def answer_of(model: Model, name: str, tests: Tests, value: Any, day: date) -> bool | None:

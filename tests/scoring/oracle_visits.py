@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tests.scoring.oracle_conditions import is_machine
+from tests.scoring.oracle_conditions import Activity, answers, days_since, is_machine
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from config.model import Model
-    from tests.scoring.oracle_conditions import Activity
 
 PAGES = {"page_view", "product_view"}
 
@@ -49,3 +48,62 @@ def with_times_on_page(model: Model, known: list[Activity]) -> list[Activity]:
         else:
             timed.append(event)
     return timed
+
+
+def visit_activities(model: Model, known: list[Activity]) -> list[Activity]:
+    made: list[Activity] = []
+    for visit in visits_of(model, known):
+        pages = [event for event in visit if event.type in PAGES]
+        if not pages:
+            continue
+        links = [event for event in pages if event.url is not None]
+        called = [event for event in visit if event.campaign is not None]
+        others = [event for event in visit if event.type not in {*PAGES, "email_click", "ad_click"}]
+        first_called = min(called, key=lambda event: (event.occurred_at, event.campaign)) if called else None
+        facts = {
+            "pages": sum(event.count for event in pages),
+            "different_pages": len({event.url for event in links}),
+            "forms": sum(event.count for event in visit if event.type == "form_submission"),
+            "bounce": sum(event.count for event in pages) == 1 and not others,
+            "visit_number": len(made) + 1,
+            "days_since_last": days_since(made[-1].occurred_at, visit[0].occurred_at.date()) if made else None,
+        }
+        made.append(
+            Activity(
+                "visit",
+                visit[0].occurred_at,
+                url=min(links, key=lambda event: (event.occurred_at, event.url)).url if links else None,
+                campaign=first_called.campaign if first_called else None,
+                duration_s=float(pause(visit[0].occurred_at, visit[-1])),
+                facts=facts,
+            )
+        )
+    return made
+
+
+def reopens(model: Model, known: list[Activity]) -> list[Activity]:
+    made: list[Activity] = []
+    opened: set[tuple[str, str | None]] = set()
+    for event in sorted(known, key=lambda event: event.occurred_at):
+        if event.type != "email_open" or event.campaign is None or is_machine(model, event, known):
+            continue
+        mail = event.campaign, event.asset
+        times = event.count if mail in opened else event.count - 1
+        opened.add(mail)
+        if times:
+            made.append(Activity("email_reopen", event.occurred_at, times, campaign=event.campaign, asset=event.asset))
+    return made
+
+
+def chains(model: Model, known: list[Activity]) -> list[Activity]:
+    made: list[Activity] = []
+    for rule in model.engagement.rules:
+        if rule.chain is None:
+            continue
+        for visit in visits_of(model, known):
+            of_type = [event for event in visit if event.type in rule.activity]
+            matching = [event for event in of_type if answers(model, rule.when, event, event.occurred_at.date())]
+            places = {event.asset if event.url is None else event.url for event in matching} - {None}
+            if len(places) >= rule.chain:
+                made.append(Activity(f"chain {rule.name}", min(event.occurred_at for event in matching)))
+    return made

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from config.vocabulary import EXTRA_FIELDS
 from tests.scoring.oracle import Activity, Person
-from tests.scoring.strategies_visits import surfing, visit_sections
+from tests.scoring.strategies_visits import surfing, visit_facts, visit_sections
 
 AS_OF = datetime(2026, 3, 18, 15, 30, tzinfo=UTC)  # a Wednesday
 NOW = AS_OF.replace(tzinfo=None)
@@ -27,6 +27,7 @@ ATTRIBUTES = {
 }
 TITLES = ["CTO", "Head of IT", "head of sales", "Student", "Żółty Dyrektor", "a.b*c", "100%_off", "it's"]
 TYPES = ["page_view", "email_click", "form_submission", "download", "email_bounce", "custom:trial"]
+TYPES += ["email_open", "email_reopen", "visit"]
 CAMPAIGNS = [None, "Spring", "spring sale"]
 URLS = [None, "/pricing", "/pricing/eu", "https://Acme.example/Pricing?x=1#y", "acme.example/blog", "acme.example", "/"]
 ASSETS = [None, "Demo request", "demo", "E-book (v2)"]
@@ -133,22 +134,31 @@ decays = st.one_of(
     st.sampled_from([{"lose": "50%", "every": "7d"}, {"lose": "33%", "every": "1d"}, {"lose": "7%", "every": "30d"}]),
 )
 types = st.one_of(st.sampled_from(TYPES), st.lists(st.sampled_from(TYPES), min_size=2, max_size=5, unique=True))
+any_of_them = st.fixed_dictionaries({"activity": types})
+subjects = st.one_of(
+    any_of_them,
+    any_of_them,
+    st.fixed_dictionaries({"activity": types, "when": activity_whens}),
+    st.fixed_dictionaries({"activity": st.just("visit"), "when": whens(visit_facts)}),
+    st.fixed_dictionaries(
+        {"activity": types, "chain": st.integers(2, 3)}, optional={"when": activity_whens}
+    ),
+)  # fmt: skip
+"""What a rule is about."""
 
 
 @st.composite
 def rules(draw: st.DrawFn) -> list[dict[str, Any]]:
     items = []
     for number in range(draw(st.integers(1, 6))):
-        item: dict[str, Any] = {"name": f"Rule {number}", "activity": draw(types), "points": draw(points)}
-        if draw(st.integers(0, 2)) == 0:
-            item["when"] = draw(activity_whens)
+        item: dict[str, Any] = {"name": f"Rule {number}", "points": draw(points), **draw(subjects)}
         if draw(st.integers(0, 3)) == 0:
             item["when"] = item.get("when", {}) | {"duration": draw(durations)}
         if draw(st.integers(0, 3)) == 0:
             item["unless"] = "machine"
         if draw(st.booleans()):
             item["group"] = draw(st.sampled_from(["one", "two", "three"]))
-        if draw(st.integers(0, 4)) == 0:
+        if draw(st.integers(0, 4)) == 0 and "chain" not in item:
             without = draw(st.lists(st.sampled_from(TYPES), min_size=1, max_size=2, unique=True))
             item["stagnates"] = {"at_least": draw(st.integers(1, 4)), "over": draw(duration), "without": without}
         else:
@@ -259,7 +269,7 @@ clock_s = st.sampled_from([0, 1, 43_200, 55_799, 55_800, 86_399])  # 15:30 is 55
 def events(draw: st.DrawFn) -> Activity:
     moment = NOW.replace(hour=0, minute=0) - timedelta(days=draw(ages)) + timedelta(seconds=draw(clock_s))
     return Activity(
-        type=draw(st.sampled_from(TYPES)),
+        type=draw(st.sampled_from([kind for kind in TYPES if kind != "email_reopen"])),
         occurred_at=moment,
         count=draw(st.sampled_from([1, 1, 1, 2, 7])),
         url=draw(st.sampled_from(URLS)),

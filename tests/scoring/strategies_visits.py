@@ -19,6 +19,20 @@ visit_sections = st.fixed_dictionaries(
 if TYPE_CHECKING:
     from datetime import datetime
 
+visit_facts = {
+    "pages": st.sampled_from([{"at_least": 2}, {"between": [2, 4]}, 1, {"unknown": True}]),
+    "different_pages": st.sampled_from([{"at_least": 2}, {"below": 2}, {"in": [2, 3]}]),
+    "forms": st.sampled_from([{"at_least": 1}, 0]),
+    "bounce": st.sampled_from([True, False]),
+    "visit_number": st.sampled_from([{"at_least": 2}, {"at_most": 2}, 1]),
+    "days_since_last": st.sampled_from([{"at_most": 7}, {"between": [1, 7]}, {"unknown": True}, {"known": True}, 0]),
+    "url": st.sampled_from([{"path": "/pricing*"}, "/", {"unknown": True}]),
+    "campaign": st.sampled_from(["SPRING", {"known": True}]),
+    "user_agent": st.just({"unknown": True}),
+}
+"""Tests of what a visit has, and of what it has not."""
+
+WEB = ["page_view", "page_view", "page_view", "email_click", "download", "form_submission", "email_open"]
 PAUSES_S = [0, 0.4, 0.6, 29, 30, 60, 61, 1800, 1801, 3600]
 
 
@@ -29,9 +43,12 @@ def surfing(draw: st.DrawFn, nights: st.SearchStrategy[datetime]) -> list[Activi
     deeds = []
     for _ in range(draw(st.integers(2, 7))):
         at += timedelta(seconds=draw(st.sampled_from(PAUSES_S)))
-        kind = draw(st.sampled_from(["page_view", "page_view", "page_view", "email_click", "download"]))
-        facts: dict[str, Any] = {"url": draw(st.sampled_from(["/pricing", "/pricing/eu", "/", None]))}
-        if kind == "email_click":
+        kind = draw(st.sampled_from(WEB))
+        facts: dict[str, Any] = {
+            "url": draw(st.sampled_from(["/pricing", "/pricing/eu", "/", None])),
+            "campaign": draw(st.sampled_from([None, None, "Spring", "Autumn"])),
+        }
+        if kind.startswith("email"):
             facts["flagged_machine"] = draw(st.sampled_from([None, None, True]))
         deeds.append(Activity(kind, at, count=draw(st.sampled_from([1, 1, 1, 2])), **facts))
     return deeds

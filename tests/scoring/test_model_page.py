@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -15,15 +16,22 @@ from scoring.golden import run_examples
 
 PAGE = Path(__file__).parents[2] / "docs" / "model.md"
 BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+RULES = [block for block in BLOCKS if block.startswith("rules:")]
 CONDITIONS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("when:")]
 
 
 def test_the_sections_of_the_page_make_a_model_whose_example_passes() -> None:
-    sections = [block for block in BLOCKS if not block.startswith("when:")]
+    sections = [block for block in BLOCKS if not block.startswith(("when:", "rules:"))]
     text = "\n".join([*sections, "rating: {matrix: grade x level}", "trend: {over: 14d, rising: 10, cooling: -10}"])
     model = checked_model(parse(text, Path("model.md")), BUILT_IN)
     assert len(model.examples) == 1
     assert run_examples(model) == []
+
+
+@pytest.mark.parametrize("rules", RULES)
+def test_the_rules_of_the_page_load(rules: str) -> None:
+    text = "model: page\nengagement:\n" + textwrap.indent(rules, "  ")
+    assert checked_model(parse(text, Path("model.md")), BUILT_IN).engagement.rules
 
 
 @pytest.mark.parametrize("condition", CONDITIONS)

@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from scoring.engine import score
+from scoring.golden import run_examples
 from tests.scoring.mirror import fill, ledger_of, scores_of
 from tests.scoring.oracle import Person
 from tests.scoring.oracle_conditions import Activity
@@ -76,3 +77,75 @@ def test_a_model_that_asks_for_no_visits_makes_none(con: Any) -> None:
     tables = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
     assert "rule_signatures" in tables
     assert "all_activities" not in tables
+
+
+def rule(name: str, activity: str, points: float, when: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    return {"name": name, "activity": activity, "points": points} | ({"when": when} if when else {}) | more
+
+
+EXAMPLES = [
+    rule("Long visit", "visit", 7, {"pages": {"above": 8}}),
+    rule("Back within a week", "visit", 5, {"days_since_last": {"between": [1, 7]}}),
+    rule("Two visits in a week", "visit", 8, count={"at_least": 2}, within="7d"),
+    rule("Bounce", "visit", -2, {"bounce": True}),
+    rule("From the campaign", "visit", 3, {"campaign": "spring", "url": {"path": "/landing"}}),
+    rule("Asks at once", "visit", 9, {"visit_number": 1, "forms": {"at_least": 1}}),
+    rule("Stays", "visit", 4, {"duration": {"at_least": "10min"}}),
+]
+"""What people who score ask of visits."""
+
+
+def test_facts_of_visits(con: Any) -> None:
+    week_ago, monday = DAY - timedelta(days=8), DAY
+    bounce = [at("09:00:00", "email_click", week_ago, "/x", campaign="Spring"), at("09:00:02", day=week_ago, url="/b")]
+    assert run(con, EXAMPLES, *bounce)[1] == [("Bounce", "points", -2, 1), ("floor", "floor", 2, 0)]
+    pages = [at(f"10:0{number}:00", url=f"/{number}", day=monday) for number in range(9)]
+    back = [*bounce, *pages]
+    assert run(con, EXAMPLES, *back)[1] == [
+        ("Bounce", "points", -2, 1), ("Long visit", "points", 7, 1)
+    ]  # fmt: skip
+    again = [*pages, at("20:00:00", day=monday), at("08:00:00", day=monday + timedelta(days=2), url="/")]
+    assert run(con, EXAMPLES, *again)[1] == [
+        ("Back within a week", "points", 5, 1), ("Bounce", "points", -4, 2), ("Long visit", "points", 7, 1),
+        ("Two visits in a week", "points", 8, 3),
+    ]  # fmt: skip
+    asked = [
+        at("10:00:00", url="/landing"),
+        at("10:00:01", "email_click", url="/landing", campaign="Spring"),
+        at("10:10:00", "form_submission", url=None, asset="Demo"),
+    ]
+    assert {line[0] for line in run(con, EXAMPLES, *asked)[1]} == {"From the campaign", "Asks at once", "Stays"}
+
+
+def test_a_chain_asks_for_different_pages_in_one_visit(con: Any) -> None:
+    tour = [rule("Feature tour", "page_view", 15, {"url": {"path": "/features/*"}}, chain=3)]
+    pages = [at(f"10:0{number}:00", url=f"/features/{number}") for number in range(3)]
+    assert run(con, tour, *pages, at("10:09:00", url="/features/0"))[1] == [("Feature tour", "points", 15, 1)]
+    assert run(con, tour, *pages[:2], at("10:09:00", url="/features/0"))[1] == []  # two different ones
+    assert run(con, tour, *pages[:2], at("10:32:00", url="/features/2"))[1] == []  # the third in another visit
+    slow = [tour[0] | {"when": {"url": {"path": "/features/*"}, "duration": {"at_least": "1min"}}}]
+    assert run(con, slow, *pages, at("10:09:00", url="/"))[1] == [("Feature tour", "points", 15, 1)]
+    assert run(con, slow, *pages)[1] == []  # nobody knows how long the last one was looked at
+
+
+def test_opening_the_same_mail_again(con: Any) -> None:
+    rules = [rule("Open", "email_open", 2), rule("Opened again", "email_reopen", 1)]
+    mail = {"url": None, "campaign": "Spring", "asset": "News"}
+    opens = [at("09:00:00", "email_open", **mail), at("09:30:00", "email_open", **mail, count=2)]
+    other = [at("09:00:00", "email_open", **mail | {"asset": "Offer"}), at("10:00:00", "email_open", url=None, count=9)]
+    assert run(con, rules, *opens)[1] == [("Open", "points", 6, 3), ("Opened again", "points", 2, 2)]
+    assert run(con, rules, *other)[1] == [("Open", "points", 20, 10)]
+    scanned = at("08:59:00", "email_open", **mail, flagged_machine=True)
+    assert ("Opened again", "points", 2, 2) in run(con, rules, scanned, *opens)[1]
+
+
+def test_visits_that_the_crm_counts_have_no_facts(con: Any) -> None:
+    counted = Activity("visit", DAY, count=2)
+    assert run(con, EXAMPLES, counted)[1] == [("Two visits in a week", "points", 8, 2)]
+
+
+def test_golden_people_make_visits() -> None:
+    seen = [{"type": "page_view", "url": f"/{number}", "earlier": f"{number}min"} for number in range(9)]
+    example = {"name": "Reader", "activities": seen, "expect": {"engagement": 7}}
+    model = model_of({"model": "visits", "engagement": {"rules": EXAMPLES[:1]}, "examples": [example]})
+    assert run_examples(model, ATTRIBUTES) == []
