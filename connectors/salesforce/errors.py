@@ -32,6 +32,10 @@ class BulkRefused(ConnectorError):
     """The object or query cannot be read by Bulk API 2.0; REST can."""
 
 
+class LogCut(ConnectorError):
+    """The log of deletions does not reach back as far as was asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One error of an answer's body, or of a row."""
@@ -73,7 +77,9 @@ def mask(text: str) -> str:
 _BUSY_STATUS: Final = frozenset({406, 408, 420, 425, 429})
 """Edges answer these, often without a body; all pass."""
 
-_SPLIT_CODES: Final = frozenset({"QUERY_TIMEOUT", "REQUEST_RUNNING_TOO_LONG", "TOO_MANY_APEX_REQUESTS"})
+_SPLIT_CODES: Final = frozenset(
+    {"QUERY_TIMEOUT", "REQUEST_RUNNING_TOO_LONG", "TOO_MANY_APEX_REQUESTS", "EXCEEDED_ID_LIMIT"}
+)
 
 _PASSING_CODES: Final = frozenset({"UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "UNKNOWN_EXCEPTION"})
 
@@ -135,7 +141,7 @@ def _judge_code(request: Request, status: int, problem: Problem) -> Verdict | No
 
 def _judge_rest(request: Request, code: str, text: str) -> Verdict | None:
     if code in _SPLIT_CODES:
-        return SplitBatch(f"{request} ran too long ({code}).", crm=CRM)
+        return SplitBatch(f"{request} asked for too much ({code}).", crm=CRM)
     if code in _PASSING_CODES:
         return Again(code.lower(), maybe_done=True)
     match code:
@@ -145,6 +151,8 @@ def _judge_rest(request: Request, code: str, text: str) -> Verdict | None:
             return LocatorExpired(f"{request}: the query's cursor is gone.", crm=CRM)
         case "INVALID_FIELD":
             return _missing_field(request, text)
+        case "INVALID_REPLICATION_DATE":
+            return LogCut(f"{request}: the log of deletions does not reach back so far.", crm=CRM)
         case "NOT_FOUND":
             return NotThere(f"{request}: not found.", crm=CRM)
         case "UNSUPPORTED_API_VERSION":

@@ -1,6 +1,7 @@
 """What is gone: deleted, merged and converted records, and activities that no longer are any.
 
-Deleted rows are seen by queryAll while they are in the recycle bin; deletion moves their stamp.
+Deleted rows are seen by queryAll while they are in the recycle bin; deletion moves their stamp. Those that are gone for
+good are found by `purged`.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from connectors.salesforce.windows import STAMP
 from scoring.facts import Kind, Removed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import pyarrow as pa
+
+    from connectors.salesforce.purged import Purged
 
     Shape = Callable[[pa.Table], pa.Table]
 
@@ -94,6 +97,19 @@ def of_undone(as_activities: Shape) -> Shape:
         )
 
     return shape
+
+
+LOGGED: Final = (
+    *((kind, query.sobject) for kind, query in RECORDS),
+    *((Kind.ACTIVITY, sobject) for sobject in activities.OBJECTS),
+)
+"""Objects whose log of deletions is read."""
+
+
+def of_purged(kind: Kind, rows: Iterable[Purged]) -> pa.Table:
+    """Rows that are gone for good as removals. A person who is nowhere any more is erased here, too."""
+    word = Removed.ERASED if kind in {Kind.LEAD, Kind.CONTACT} else Removed.DELETED
+    return removals([Removal(kind.value, row.record_id, word, None, row.deleted_at) for row in rows])
 
 
 def _rows(raw: pa.Table, *names: str) -> zip[Any]:

@@ -11,7 +11,7 @@ import structlog
 
 from connectors.base import Batch, Stream
 from connectors.errors import ConfigProblem
-from connectors.salesforce import activities, removals, shapes, shared, soql
+from connectors.salesforce import activities, purged, removals, shapes, shared, soql
 from connectors.salesforce.fields import CRM, WRITTEN, Mapped, hidden, mapped, need_object, visible
 from connectors.salesforce.reader import Query, Reader
 from connectors.salesforce.values import flags, ids, text_table
@@ -338,3 +338,19 @@ def _removals(context: Context, positions: dict[str, Position]) -> Iterator[Batc
     for query in (removals.UNDONE_TASKS, removals.UNDONE_RESPONSES):
         positions.setdefault(query.key, Position(context.now))  # what was never delivered need not be taken back
         yield from read(query, removals.of_undone(shape_of(context, query)))
+    yield from _purged(context, positions)
+
+
+def _purged(context: Context, positions: dict[str, Position]) -> Iterator[Batch]:
+    """What is gone for good, object by object."""
+    for kind, sobject in removals.LOGGED:
+        key = f"{sobject} purged"
+        position = positions.get(key, Position())
+        description = context.client.describe(sobject)
+        if description is None or not description.get("replicateable", True):
+            continue
+        if purged.is_due(position, context.now):
+            rows, positions[key] = purged.purged(
+                context.client, sobject, position, context.now, context.settings.look_back_s
+            )
+            yield Batch(Table.REMOVALS, removals.of_purged(kind, rows), dump(positions))

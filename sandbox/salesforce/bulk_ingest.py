@@ -1,4 +1,4 @@
-"""Bulk API 2.0 ingest jobs: insert, update and delete by CSV."""
+"""Bulk API 2.0 ingest jobs: insert, update, delete and hard delete by CSV."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sandbox.salesforce.schema import Row
 
 KIND: Final = "ingest"
-OPERATIONS: Final = frozenset({"insert", "update", "delete"})
+OPERATIONS: Final = frozenset({"insert", "update", "delete", "hardDelete"})
 LARGEST_UPLOAD: Final = 150 * 1024 * 1024
 LONGEST_CELL: Final = 32_000
 CLEAR: Final = "#N/A"
@@ -113,7 +113,7 @@ def _run(call: Call, job: Job) -> None:
         job.outcome = str(failure.get("state", "Failed"))
         job.error = "InternalServerError : Retried more than 20 times"
     saver = _writer(call, job, len(rows))
-    save = {"update": _update, "insert": _insert, "delete": _delete}[job.operation]
+    save = {"update": _update, "insert": _insert, "delete": _delete, "hardDelete": _hard_delete}[job.operation]
     for number, cells in enumerate(rows):
         if number % TRIGGER_CHUNK == 0:
             saver.seen.clear()
@@ -202,6 +202,14 @@ def _delete(saver: Writer, job: Job, given: dict[str, str]) -> str | RowError:
         return checked
     saver.org.delete(job.sobject, checked[0], by=saver.user_id)
     return checked[0]
+
+
+def _hard_delete(saver: Writer, job: Job, given: dict[str, str]) -> str | RowError:
+    """Past the recycle bin; the real one asks for a permission of its own."""
+    deleted = _delete(saver, job, given)
+    if isinstance(deleted, str):
+        saver.org.purge(job.sobject, deleted)
+    return deleted
 
 
 def results(kind: str) -> Callable[[Call], Answer]:

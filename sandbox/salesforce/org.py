@@ -76,6 +76,8 @@ class Org:
         self.cursors: dict[str, Any] = {}
         self.jobs: dict[str, Any] = {}
 
+        self.purged: dict[str, dict[str, str]] = {}  # object -> id -> when it was deleted
+        self.delete_log_from: datetime | None = None  # an administrator emptied the log up to then
         self.validation_rules: list[ValidationRule] = []
         self.duplicate_ids: set[str] = set()  # records an alerting duplicate rule fires for
         self.refusals: dict[str, tuple[str, str]] = {}  # record id -> code and message: approvals, sharing ...
@@ -228,8 +230,11 @@ class Org:
             lifecycle.delete(self, sobject, record_id, at or self.now(), by or self.admin_id)
 
     def purge(self, sobject: str, record_id: str) -> None:
-        """Delete a row for good: no query shows it any more."""
+        """Delete a row for good, in the bin or not: no query shows it any more, only the log of deletions names it."""
         with self.lock:
+            row = self.tables[sobject][record_id]
+            deleted = row["LastModifiedDate"] if row["IsDeleted"] else stamp(self.now())
+            self.purged.setdefault(sobject, {})[record_id] = deleted
             self.tables[sobject].drop(record_id)
 
     def merge(self, sobject: str, master_id: str, loser_ids: Iterable[str], at: datetime | None = None) -> None:

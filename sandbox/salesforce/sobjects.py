@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 UPDATED_BACK: Final = timedelta(days=30)
 DELETED_BACK: Final = timedelta(days=15)
+MOST_IDS: Final = 600_000
 ENCODING: Final = "UTF-8"
 
 
@@ -124,7 +125,7 @@ def _as_call_error(error: RowError | None) -> ApiError:
     return ApiError(400, error.code, error.message, error.fields)
 
 
-def _span(call: Call, back: timedelta) -> tuple[str, str]:
+def _span(call: Call, back: timedelta, shortest: timedelta = timedelta(0)) -> tuple[str, str]:
     try:
         start, end = (
             datetime.fromisoformat(call.params[name].replace(" ", "+")).astimezone(UTC) for name in ("start", "end")
@@ -132,7 +133,7 @@ def _span(call: Call, back: timedelta) -> tuple[str, str]:
     except (KeyError, ValueError):
         raise ApiError(400, "INVALID_REPLICATION_DATE", "start and end must be date-times with an offset") from None
     now = call.org.now()
-    if start >= end:
+    if start >= end or end - start < shortest:
         raise ApiError(400, "INVALID_REPLICATION_DATE", "startDate must be before endDate")
     if start < now - back:
         raise ApiError(
@@ -155,12 +156,22 @@ def updated(call: Call) -> Answer:
 
 
 def deleted(call: Call) -> Answer:
-    """GET /sobjects/{name}/deleted?start&end."""
+    """GET /sobjects/{name}/deleted?start&end: what was deleted by whatever way, in the bin or gone for good."""
     spec = _spec(call)
-    low, high = _span(call, DELETED_BACK)
+    low, high = _span(call, DELETED_BACK, shortest=timedelta(minutes=1))
+    emptied = call.org.delete_log_from
+    if emptied is not None and low < stamp(emptied)[:STAMP_SECONDS]:
+        raise ApiError(400, "INVALID_REPLICATION_DATE", "startDate is before the earliest date available")
+    if (behind := call.trouble("log_behind")) is not None:
+        covered = call.org.now() - timedelta(seconds=float(behind.get("seconds", 3600)))
+        high = max(low, min(high, stamp(covered)[:STAMP_SECONDS]))
     table = call.org.tables[spec.name]
     rows = [table[record_id] for record_id in table.stamped_between(low, high)]
     gone = [{"id": row["Id"], "deletedDate": row["LastModifiedDate"]} for row in rows if row["IsDeleted"]]
+    purged = call.org.purged.get(spec.name, {})
+    gone += [{"id": record_id, "deletedDate": at} for record_id, at in purged.items() if low <= at < high]
+    if len(gone) > MOST_IDS:
+        raise ApiError(400, "EXCEEDED_ID_LIMIT", f"more than {MOST_IDS} ids were found; choose a shorter span")
     earliest = stamp(moment_of(call.params["start"].replace(" ", "+")) - timedelta(days=1))
     return Answer({"deletedRecords": gone, "earliestDateAvailable": earliest, "latestDateCovered": high + ".000+0000"})
 

@@ -18,6 +18,7 @@ TROUBLES: Final[dict[str, str]] = {
     "drop_after_write": "The write is applied, then the connection is cut without an answer.",
     "limit_header": "Sforce-Limit-Info carries the text `value` (missing when empty).",
     "late_commit": "The change is shown to queries only `seconds` (60) after its stamp; `match` names the object.",
+    "log_behind": "The log of deletions covers nothing of the last `seconds` (3600) yet, and says so.",
     "query_timeout": "400 QUERY_TIMEOUT for a query of more than `over_rows` (0) rows.",
     "operation_too_large": "400 OPERATION_TOO_LARGE for an activity query that meets more than `people` (0) people.",
     "locator_expired": "400 INVALID_QUERY_LOCATOR when the next page is asked for.",

@@ -36,12 +36,16 @@ def store(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def bury(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
-    """Mark the person records of `relation` (columns of `Table.REMOVALS`) as removed."""
+    """Mark the person records of `relation` (columns of `Table.REMOVALS`) as removed.
+
+    A record that lives on in another one leads there for good, also when nothing else is left of it.
+    """
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE buried AS
-        SELECT * FROM {relation} WHERE kind IN ('contact', 'lead')
-            AND (crm, kind, record_id) NOT IN (
-                SELECT crm, kind, record_id FROM store.removals WHERE removed = 'erased');
+        SELECT * FROM {relation} told WHERE kind IN ('contact', 'lead') AND NOT EXISTS (
+            SELECT 1 FROM store.removals known
+            WHERE known.crm = told.crm AND known.kind = told.kind AND known.record_id = told.record_id
+                AND (known.removed = 'erased' OR (told.removed = 'erased' AND known.successor_id IS NOT NULL)));
         DELETE FROM store.removals WHERE (crm, kind, record_id) IN (SELECT crm, kind, record_id FROM buried);
         INSERT INTO store.removals BY NAME SELECT * FROM buried;
         UPDATE store.records SET removed = buried.removed FROM buried
@@ -62,21 +66,31 @@ def keep_erased_out(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _erase(connection: duckdb.DuckDBPyConnection) -> None:
-    """Remove all that is known of people who were erased, their address included."""
+    """Remove all that is known of people who were erased, their address included.
+
+    With a record go those that it took in, by merge or conversion: they are the same person.
+    """
     if not connection.execute("SELECT count(*) FROM buried WHERE removed = 'erased'").fetchall()[0][0]:
         return
     connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE erased_records AS
+        WITH RECURSIVE same AS (
+            SELECT crm, record_id FROM buried WHERE removed = 'erased'
+            UNION
+            SELECT removals.crm, removals.record_id FROM store.removals
+            JOIN same ON removals.crm = same.crm AND removals.successor_id = same.record_id
+        )
+        FROM same;
         CREATE OR REPLACE TEMP TABLE erased AS
         SELECT owner FROM store.owners
-        WHERE (crm, record_id) IN (SELECT crm, record_id FROM buried WHERE removed = 'erased')
+        WHERE (crm, record_id) IN (FROM erased_records)
             OR (crm, email) IN (
-                SELECT records.crm, {normal.email("records.email")} FROM store.records
-                JOIN buried USING (crm, record_id) WHERE buried.removed = 'erased');
+                SELECT crm, {normal.email("records.email")}
+                FROM store.records JOIN erased_records USING (crm, record_id));
         DELETE FROM store.facts WHERE owner IN (SELECT owner FROM erased);
         DELETE FROM store.owners WHERE owner IN (SELECT owner FROM erased);
-        DELETE FROM store.records WHERE (crm, record_id) IN (
-            SELECT crm, record_id FROM buried WHERE removed = 'erased');
-        DELETE FROM store.counters WHERE (crm, record_id) IN (
-            SELECT crm, record_id FROM buried WHERE removed = 'erased');
+        DELETE FROM store.records WHERE (crm, record_id) IN (FROM erased_records);
+        DELETE FROM store.counters WHERE (crm, record_id) IN (FROM erased_records);
         DROP TABLE erased;
+        DROP TABLE erased_records;
     """)

@@ -210,6 +210,25 @@ def test_changed_and_deleted_ids_of_a_span(server: Server) -> None:
         assert answer.json()[0]["errorCode"] == "INVALID_REPLICATION_DATE"
 
 
+def test_the_log_of_deletions_names_what_no_query_shows(server: Server) -> None:
+    org = server.org
+    binned, emptied, hard = lead(server, "Bin"), lead(server, "Emptied"), lead(server, "Hard")
+    for record_id in (binned, emptied):
+        org.delete("Lead", record_id)
+    org.purge("Lead", emptied)
+    org.purge("Lead", hard)
+    span = {"start": "2026-06-15T11:00:00+00:00", "end": "2026-06-15T12:30:00+00:00"}
+    deleted = server.call("GET", "/sobjects/Lead/deleted", params=span).json()["deletedRecords"]
+    assert {row["id"] for row in deleted} == {binned, emptied, hard}
+    rows = server.call("GET", "/queryAll", params={"q": "SELECT Id FROM Lead"}).json()["records"]
+    assert [row["Id"] for row in rows] == [binned]
+    short = span | {"end": "2026-06-15T11:00:30+00:00"}
+    org.delete_log_from = NOW
+    for refused in (short, span):
+        answer = server.call("GET", "/sobjects/Lead/deleted", params=refused)
+        assert answer.json()[0]["errorCode"] == "INVALID_REPLICATION_DATE"
+
+
 def test_query_troubles(server: Server) -> None:
     lead(server, "Ann")
     server.trouble("query_timeout", over_rows=2)

@@ -197,6 +197,23 @@ def test_an_erased_person_leaves_nothing_but_a_tombstone_and_does_not_come_back(
     assert rows(con, "SELECT record_id, removed FROM store.removals") == [("1", "erased")]
 
 
+def test_with_an_erased_person_go_the_records_that_became_them(con: duckdb.DuckDBPyConnection) -> None:
+    people = [record("hubspot", name, kind="lead", email=f"{name}@canary.example") for name in "abcd"]
+    store(con, batch(Table.RECORDS, people))
+    store(con, batch(Table.ACTIVITIES, [activity("hubspot", "1", "a"), activity("hubspot", "2", "d")]))
+    store(con, batch(Table.REMOVALS, [removal("lead", "a", "merged", "b"), removal("lead", "b", "converted", "c")]))
+    # What is left of a merged record is gone for good, too: it still leads to the one that lives.
+    store(con, batch(Table.REMOVALS, [removal("lead", "a", "erased")]))
+    assert rows(con, "SELECT record_id, removed FROM store.removals ORDER BY 1") == [
+        ("a", "merged"),
+        ("b", "converted"),
+    ]
+    store(con, batch(Table.REMOVALS, [removal("lead", "c", "erased")]))
+    assert rows(con, "SELECT record_id FROM store.records") == [("d",)]
+    assert rows(con, "SELECT count(*) FROM store.facts") == [(1,)]
+    assert "a@canary" not in str(rows(con, "FROM store.owners"))
+
+
 def test_a_new_attribute_gets_a_column_and_has_the_records_read_afresh(tmp_path: Path) -> None:
     path = tmp_path / "mirror.duckdb"
     with mirror_at(path).open() as con:
