@@ -69,10 +69,10 @@ def findings(crm: str, wanted: StageSettings, model: Model, stages: CrmStages) -
         remedy = f"Name them under {KEY}.{crm}: there are {_listed(stages.values)}."
         yield Finding("fail", stages.field, "has none of the stages that the model's transitions lead to.", remedy)
         return
-    for stage in order:
-        if stage not in {rung.stage for rung in found} and stage not in wanted.named(crm):
-            remedy = f"Name one under {KEY}.{crm} if it should be written or moved on from."
-            yield Finding("warn", stages.field, f"has nothing for the model's stage {stage}.", remedy)
+    named = {rung.stage for rung in found} | set(wanted.named(crm))
+    if missing := tuple(stage for stage in order if stage not in named):
+        remedy = f"Name some under {KEY}.{crm} if they should be written or moved on from."
+        yield Finding("warn", stages.field, f"has nothing for stages of the model: {_listed(missing)}.", remedy)
     places = [stages.values.index(rung.value) for rung in found]
     if stages.forward_only and places != sorted(places):
         message = f"has its stages in another order than the model: {_listed(stages.values)}."

@@ -225,7 +225,7 @@ def test_a_refused_own_stage_is_told_and_not_sent_again(world: World) -> None:
         ({"hubspot": {"laed": "lead"}}, {"values": OWN}, "fail", "no stage of the model"),
         ({"hubspot": {"customer": "won"}}, {"values": OWN, "never": ("won",)}, "fail", "by the CRM alone"),
         ({}, {"values": ("a", "b")}, "fail", "none of the stages"),
-        ({}, {"values": ("lead", "customer")}, "warn", "nothing for the model's stage subscriber"),
+        ({}, {"values": ("lead", "customer")}, "warn", "nothing for stages of the model: subscriber"),
         ({}, {"values": ("customer", "lead"), "forward_only": True}, "fail", "another order"),
         ({}, {"values": ("customer", "lead")}, "pass", "can be written"),
         ({}, {"obstacle": "is read-only", "remedy": "Open it."}, "fail", "is read-only"),
