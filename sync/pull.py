@@ -1,20 +1,25 @@
-"""Pulls a connector's streams into the mirror, each batch with its cursor."""
+"""Pulls a connector's streams into the mirror, each batch with its cursor.
+
+Batches are gathered across streams and stored together: opening the mirror costs as much as storing some thousands of
+rows, and most streams of a usual sync bring a few or none.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from connectors.base import Stream
 from connectors.errors import ConnectorError, LimitReached
 from scoring.facts import Table
 from sync import revisit
-from sync.mirror.load import load
+from sync.mirror.load import Part, load
 from sync.mirror.store import cursors
 from sync.progress import Step
 from sync.report import Pulled
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterable
 
     from connectors.base import Batch, Connector
@@ -36,109 +41,108 @@ def pull(connector: Connector, session: Session, pulled: list[Pulled], not_casta
     """
     with session.mirror.open() as connection:
         known = cursors(connection, connector.crm)
-    for stream in connector.streams():
-        rows: Counter[Table] = Counter()
-        began = session.clock.monotonic()
-        skipped = ""
-        try:
+    gathered = _Gathered(connector, session, not_castable)
+    try:
+        for stream in connector.streams():
             cursor = known.get(stream.name)
-            _pull_stream(connector, stream, connector.pull(stream.name, cursor), cursor, session, rows, not_castable)
-        except LimitReached:
-            raise
-        except ConnectorError as error:
-            if not stream.optional:
+            try:
+                _read(stream, connector.pull(stream.name, cursor), cursor, gathered, pulled)
+            except LimitReached:
                 raise
-            skipped = str(error)
-        finally:
-            pulled.append(_told(connector, stream, rows, session.clock.monotonic() - began, skipped))
-    if revisit.is_due(known.get(revisit.STREAM), session.clock.now()):
-        _revisit(connector, known.get(revisit.STREAM), session, pulled, not_castable)
+            except ConnectorError:
+                if not stream.optional:
+                    raise
+        gathered.store()
+        if revisit.is_due(known.get(revisit.STREAM), session.clock.now()):
+            _revisit(known.get(revisit.STREAM), gathered, pulled)
+    except ConnectorError:
+        gathered.store()
+        raise
 
 
-def _told(connector: Connector, stream: Stream, rows: Counter[Table], seconds: float, skipped: str = "") -> Pulled:
-    own = rows[stream.table]
-    beside = rows.total() - own
-    return Pulled(crm=connector.crm, stream=stream.name, rows=own, beside=beside, seconds=seconds, skipped=skipped)
-
-
-def _revisit(
-    connector: Connector, cursor: str | None, session: Session, pulled: list[Pulled], not_castable: Counter[str]
-) -> None:
+def _revisit(cursor: str | None, gathered: _Gathered, pulled: list[Pulled]) -> None:
     """Today's share of the records again by id."""
-    stream = Stream(revisit.STREAM, Table.RECORDS)
-    rows: Counter[Table] = Counter()
-    now, began = session.clock.now(), session.clock.monotonic()
+    session, connector = gathered.session, gathered.connector
+    now = session.clock.now()
     with session.mirror.open() as connection:
         share = revisit.share(connection, connector.crm, now)
     batches = revisit.batches(connector, share, cursor, now)
-    try:
-        _pull_stream(connector, stream, batches, cursor, session, rows, not_castable)
-    finally:
-        pulled.append(_told(connector, stream, rows, session.clock.monotonic() - began))
+    _read(Stream(revisit.STREAM, Table.RECORDS), batches, cursor, gathered, pulled)
+    gathered.store()
 
 
-def _pull_stream(
-    connector: Connector,
-    stream: Stream,
-    batches: Iterable[Batch],
-    cursor: str | None,
-    session: Session,
-    rows: Counter[Table],
-    not_castable: Counter[str],
+def _read(
+    stream: Stream, batches: Iterable[Batch], cursor: str | None, gathered: _Gathered, pulled: list[Pulled]
 ) -> None:
-    step = Step("pull", connector.crm, stream.name)
-    pending: list[Batch] = []
+    """Gather a stream's batches, and tell what came of it, also when it ends with an error."""
+    session, crm = gathered.session, gathered.connector.crm
+    step = Step("pull", crm, stream.name)
+    own = beside = 0
+    skipped = ""
+    began = session.clock.monotonic()
     session.progress.start(step)
     try:
-        began = session.clock.monotonic()
         for batch in batches:
-            pending.append(batch)
-            session.progress.advance(step, batch.rows.num_rows, batch.total)
-            # Batches under one cursor belong together: a page of people, their counters, and whom they took in.
-            moved, cursor = batch.cursor != cursor, batch.cursor
-            late = session.clock.monotonic() - began >= COMMIT_S
-            many = sum(item.rows.num_rows for item in pending) >= COMMIT_ROWS
-            if moved and (many or late or session.stop.requested):
-                _commit(connector, stream, pending, session, rows, not_castable)
+            count = batch.rows.num_rows
+            own, beside = (own + count, beside) if batch.table is stream.table else (own, beside + count)
+            gathered.add(stream, batch)
+            session.progress.advance(step, count, batch.total)
+            # What comes beside a stream's own rows belongs with those that follow it: people's counters, and whom they
+            # took in. Own rows under a cursor that has not moved yet may be stored: they would be read once more.
+            whole, cursor = batch.table is stream.table or batch.cursor != cursor, batch.cursor
+            if whole and (gathered.is_due() or session.stop.requested):
+                gathered.store()
                 session.stop.check()
-                began = session.clock.monotonic()
-    except ConnectorError:
-        _commit(connector, stream, pending, session, rows, not_castable)
+        if session.stop.requested:
+            gathered.store()
+            session.stop.check()
+    except ConnectorError as error:
+        skipped = str(error) if stream.optional and not isinstance(error, LimitReached) else ""
         raise
-    else:
-        _commit(connector, stream, pending, session, rows, not_castable)
-        session.stop.check()
     finally:
         session.progress.finish(step)
+        seconds = session.clock.monotonic() - began
+        pulled.append(Pulled(crm=crm, stream=stream.name, rows=own, beside=beside, seconds=seconds, skipped=skipped))
 
 
-def _commit(
-    connector: Connector,
-    stream: Stream,
-    pending: list[Batch],
-    session: Session,
-    rows: Counter[Table],
-    not_castable: Counter[str],
-) -> None:
-    if not pending:
-        return
-    session.lease.renew()
-    now = session.clock.now()
-    with session.mirror.open() as connection:
-        loaded = load(
-            connection,
-            crm=connector.crm,
-            stream=stream.name,
-            batches=pending,
-            types=session.mirror.types,
-            now=now,
-            fence=session.lease.fence,
-        )
-    cursor = pending[-1].cursor
-    pending.clear()
-    rows.update(loaded.rows)
-    not_castable.update(loaded.not_castable)
-    session.note_calls(connector)
-    session.journal.copy_cursor(
-        crm=connector.crm, stream=stream.name, cursor=cursor, rows=loaded.rows[stream.table], stored_at=now
-    )
+@dataclass(slots=True)
+class _Gathered:
+    """Batches of one CRM that were read and are not stored yet, in the order in which they came."""
+
+    connector: Connector
+    session: Session
+    not_castable: Counter[str]
+    _parts: list[Part] = field(default_factory=list)
+    _rows: int = 0
+    _since: float = 0.0
+
+    def add(self, stream: Stream, batch: Batch) -> None:
+        """One more; consecutive ones of a stream belong together. Raises `ConnectorBug` for rows without a key."""
+        if not self._parts:
+            self._since = self.session.clock.monotonic()
+        going_on = self._parts and self._parts[-1].stream is stream
+        part = self._parts[-1] if going_on else Part(self.connector.crm, stream)
+        part.add(batch)
+        if not going_on:
+            self._parts.append(part)
+        self._rows += batch.rows.num_rows
+
+    def is_due(self) -> bool:
+        """Whether it is time to store them: they are many, or have waited long."""
+        return self._rows >= COMMIT_ROWS or self.session.clock.monotonic() - self._since >= COMMIT_S
+
+    def store(self) -> None:
+        """Rows and cursors, all or nothing."""
+        if not self._parts:
+            return
+        session = self.session
+        session.lease.renew()
+        now = session.clock.now()
+        with session.mirror.open() as connection:
+            found = load(connection, self._parts, types=session.mirror.types, now=now, fence=session.lease.fence)
+        self.not_castable.update(found)
+        session.note_calls(self.connector)
+        copies = [(part.stream.name, part.cursor, part.rows(part.stream.table)) for part in self._parts]
+        self._parts.clear()
+        self._rows = 0
+        session.journal.copy_cursors(self.connector.crm, copies, now)

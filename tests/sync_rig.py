@@ -25,10 +25,11 @@ from connectors.base import (
 )
 from connectors.clock import FakeClock
 from scoring.facts import OUTPUT_FIELDS, Table, arrow_schema
-from sync.mirror.load import Loaded, load
+from sync.mirror.load import Part, load
 from sync.mirror.store import Mirror
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
@@ -90,9 +91,12 @@ def store(
     stream: str = "records",
     fence: int = 1,
     crm: str = "hubspot",
-) -> Loaded:
-    """Load batches as one commit."""
-    return load(connection, crm=crm, stream=stream, batches=batches, types=TYPES, now=NOW, fence=fence)
+) -> Counter[str]:
+    """Load batches as one commit; how many values were not of their type, per attribute."""
+    part = Part(crm, Stream(stream, batches[0].table))
+    for item in batches:
+        part.add(item)
+    return load(connection, [part], types=TYPES, now=NOW, fence=fence)
 
 
 def fake_scores(connection: duckdb.DuckDBPyConnection, desired: dict[str, dict[str, Any]]) -> None:

@@ -131,17 +131,18 @@ class Journal:
         with self._reading.connect() as connection:
             return [(at, calls) for at, calls in connection.execute(query)]
 
-    def copy_cursor(self, *, crm: str, stream: str, cursor: str, rows: int, stored_at: datetime) -> None:
-        """Note where a stream stands, for `status`; the mirror's own cursor is the true one."""
+    def copy_cursors(self, crm: str, streams: Iterable[tuple[str, str, int]], stored_at: datetime) -> None:
+        """Note where streams stand (name, cursor, new rows), for `status`; the true cursors are in the mirror."""
         with self.engine.begin() as connection:
-            here = (tables.cursors.c.crm == crm) & (tables.cursors.c.stream == stream)
-            before = connection.execute(select(tables.cursors.c.rows).where(here)).scalar() or 0
-            connection.execute(delete(tables.cursors).where(here))
-            connection.execute(
-                insert(tables.cursors).values(
-                    crm=crm, stream=stream, cursor=cursor, rows=before + rows, stored_at=stored_at
+            for stream, cursor, rows in streams:
+                here = (tables.cursors.c.crm == crm) & (tables.cursors.c.stream == stream)
+                before = connection.execute(select(tables.cursors.c.rows).where(here)).scalar() or 0
+                connection.execute(delete(tables.cursors).where(here))
+                connection.execute(
+                    insert(tables.cursors).values(
+                        crm=crm, stream=stream, cursor=cursor, rows=before + rows, stored_at=stored_at
+                    )
                 )
-            )
 
     def forget_cursors(self) -> None:
         """Streams are read anew."""

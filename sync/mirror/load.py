@@ -1,7 +1,8 @@
-"""Batches and their cursor into the mirror, in one transaction. Every write is an upsert."""
+"""Batches and their cursors into the mirror, in one transaction. Every write is an upsert."""
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -15,13 +16,13 @@ from sync.mirror.store import transaction
 from sync.mirror.tables import quoted, typed_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     import duckdb
 
     from config.attributes import AttributeType
-    from connectors.base import Batch
+    from connectors.base import Batch, Stream
 
 
 # A merge must be known before the counters that it moved from one record to another.
@@ -30,50 +31,74 @@ _ORDER: Final = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """What a commit stored: rows delivered of each table, and per attribute how many values were not of its type."""
+@dataclass(slots=True)
+class Part:
+    """Consecutive batches of one stream."""
 
-    rows: Counter[Table]
-    not_castable: dict[str, int] = field(default_factory=dict)
+    crm: str
+    stream: Stream
+    batches: list[Batch] = field(default_factory=list)
+
+    def add(self, batch: Batch) -> None:
+        """One more. Raises `ConnectorBug` when it has rows without a key."""
+        for column in KEYS[batch.table]:
+            if missing := batch.rows.column(column).null_count:
+                raise ConnectorBug(
+                    f"{missing} rows of {self.stream.name} came without {column}.",
+                    crm=self.crm,
+                    remedy="Nothing of that batch was stored; report this as a bug of the connector.",
+                )
+        self.batches.append(batch)
+
+    @property
+    def cursor(self) -> str:
+        """What is true of the stream once all of it is stored."""
+        return self.batches[-1].cursor
+
+    def rows(self, table: Table | None = None) -> int:
+        """How many rows there are, of one table or of all."""
+        return sum(batch.rows.num_rows for batch in self.batches if table in {None, batch.table})
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it brings nothing but activities."""
+        return all(batch.table is Table.ACTIVITIES or not batch.rows.num_rows for batch in self.batches)
 
 
 def load(
     connection: duckdb.DuckDBPyConnection,
+    parts: Sequence[Part],
     *,
-    crm: str,
-    stream: str,
-    batches: Sequence[Batch],
     types: Mapping[str, AttributeType],
     now: datetime,
     fence: int,
-) -> Loaded:
-    """Store consecutive batches of one stream and the last one's cursor, all or nothing.
+) -> Counter[str]:
+    """Store parts of streams with their cursors, all or nothing; per attribute how many values were not of its type.
 
-    `now` is aware UTC; `fence` is the lease's number. Raises `ConnectorBug` for rows without a key, `LeaseLost` when a
-    later holder of the lease has written.
+    `now` is aware UTC; `fence` is the lease's number. Raises `LeaseLost` when a later holder of the lease has written.
     """
-    rows: Counter[Table] = Counter()
-    not_castable: dict[str, int] = {}
+    not_castable: Counter[str] = Counter()
     with transaction(connection, fence):
-        for table, arrow in _joined(batches):
-            rows[table] += arrow.num_rows
-            _require_keys(crm, stream, table, arrow)
-            connection.register("batch", arrow)
-            try:
-                _count_bad_counts(connection, table, not_castable)
-                if table is Table.ACTIVITIES:
-                    activities.store(connection, "batch")
-                elif table is Table.COUNTERS:
-                    counters.store(connection)
-                elif table is Table.REMOVALS:
-                    removals.store(connection)
-                else:
-                    _upsert(connection, table, types, not_castable)
-            finally:
-                connection.unregister("batch")
-        _move_cursor(connection, crm, stream, batches[-1].cursor, rows.total(), now)
-    return Loaded(rows, not_castable)
+        for batches in _in_turn(parts):
+            for table, arrow in _joined(batches):
+                connection.register("batch", arrow)
+                try:
+                    _store(connection, table, types, not_castable)
+                finally:
+                    connection.unregister("batch")
+        for part in parts:
+            _move_cursor(connection, part, now)
+    return not_castable
+
+
+def _in_turn(parts: Iterable[Part]) -> Iterator[list[Batch]]:
+    """Batches that may be stored as one: those of a stream, and of neighbours that bring nothing but activities.
+
+    Other streams go one after the other, in the order in which they were read: one may take away what another brought.
+    """
+    turns = enumerate(parts)
+    for _, group in itertools.groupby(turns, key=lambda turn: None if turn[1].is_plain else turn[0]):
+        yield [batch for _, part in group for batch in part.batches]
 
 
 def _joined(batches: Sequence[Batch]) -> list[tuple[Table, pa.Table]]:
@@ -87,21 +112,26 @@ def _joined(batches: Sequence[Batch]) -> list[tuple[Table, pa.Table]]:
     return joined
 
 
-def _require_keys(crm: str, stream: str, table: Table, rows: pa.Table) -> None:
-    for column in KEYS[table]:
-        if rows.column(column).null_count:
-            raise ConnectorBug(
-                f"{rows.column(column).null_count} rows of {stream} came without {column}.",
-                crm=crm,
-                remedy="Nothing of that batch was stored; report this as a bug of the connector.",
-            )
+def _store(
+    connection: duckdb.DuckDBPyConnection, table: Table, types: Mapping[str, AttributeType], not_castable: Counter[str]
+) -> None:
+    """The rows of relation `batch`."""
+    _count_bad_counts(connection, table, not_castable)
+    if table is Table.ACTIVITIES:
+        activities.store(connection, "batch")
+    elif table is Table.COUNTERS:
+        counters.store(connection)
+    elif table is Table.REMOVALS:
+        removals.store(connection)
+    else:
+        _upsert(connection, table, types, not_castable)
 
 
 def _upsert(
     connection: duckdb.DuckDBPyConnection,
     table: Table,
     types: Mapping[str, AttributeType],
-    not_castable: dict[str, int],
+    not_castable: Counter[str],
 ) -> None:
     """What has versions: delete by key, insert. Of several versions in a batch the last one counts.
 
@@ -145,7 +175,7 @@ def _cast(name: str, sql_type: str) -> str:
 
 
 def _count_bad_casts(
-    connection: duckdb.DuckDBPyConnection, columns: Mapping[str, str], not_castable: dict[str, int]
+    connection: duckdb.DuckDBPyConnection, columns: Mapping[str, str], not_castable: Counter[str]
 ) -> None:
     cast = [name for name, sql in columns.items() if name.startswith(ATTRIBUTE_PREFIX) and sql != "VARCHAR"]
     if not cast:
@@ -153,32 +183,29 @@ def _count_bad_casts(
     counts = ", ".join(f"count(*) FILTER (trim({quoted(n)}) <> '' AND {_cast(n, columns[n])} IS NULL)" for n in cast)
     for name, count in zip(cast, connection.execute(f"SELECT {counts} FROM batch").fetchall()[0], strict=True):
         if count:
-            attribute = name.removeprefix(ATTRIBUTE_PREFIX)
-            not_castable[attribute] = not_castable.get(attribute, 0) + count
+            not_castable[name.removeprefix(ATTRIBUTE_PREFIX)] += count
 
 
-def _count_bad_counts(connection: duckdb.DuckDBPyConnection, table: Table, not_castable: dict[str, int]) -> None:
+def _count_bad_counts(connection: duckdb.DuckDBPyConnection, table: Table, not_castable: Counter[str]) -> None:
     """Count the rows whose number of events cannot be one, as values that are not of their type."""
     column = {Table.ACTIVITIES: "count", Table.COUNTERS: "total"}.get(table)
     if column is None:
         return
     found = connection.execute(f"SELECT count(*) FROM batch WHERE NOT {activities.is_count(column)}").fetchall()[0][0]
     if found:
-        name = f"{table}.{column}"
-        not_castable[name] = not_castable.get(name, 0) + found
+        not_castable[f"{table}.{column}"] += found
 
 
 def _same_key(left: str, right: str, key: Sequence[str]) -> str:
     return " AND ".join(f"{left}.{column} = {right}.{column}" for column in key)
 
 
-def _move_cursor(
-    connection: duckdb.DuckDBPyConnection, crm: str, stream: str, cursor: str, rows: int, now: datetime
-) -> None:
+def _move_cursor(connection: duckdb.DuckDBPyConnection, part: Part, now: datetime) -> None:
+    here = [part.crm, part.stream.name]
     stored = connection.execute(
-        "DELETE FROM store.cursors WHERE crm = ? AND stream = ? RETURNING rows", [crm, stream]
+        "DELETE FROM store.cursors WHERE crm = ? AND stream = ? RETURNING rows", here
     ).fetchall()
-    total = rows + sum(count for (count,) in stored)
+    total = part.rows() + sum(count for (count,) in stored)
     connection.execute(
-        "INSERT INTO store.cursors VALUES (?, ?, ?, ?, ?)", [crm, stream, cursor, total, now.replace(tzinfo=None)]
+        "INSERT INTO store.cursors VALUES (?, ?, ?, ?, ?)", [*here, part.cursor, total, now.replace(tzinfo=None)]
     )

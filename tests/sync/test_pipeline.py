@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pytest
 from sync_rig import TYPES, MemoryCrm, ago
 
@@ -85,6 +86,51 @@ def test_a_second_run_reads_only_what_changed(world: World) -> None:
     report = world.run()
     assert sum(row.rows for row in report.pulled) == 1
     assert counts(report)["hubspot"].accepted == 1
+    assert world.hubspot.observed("3")["fit_score"] == "60"
+
+
+def test_a_quiet_sync_stores_all_streams_of_a_crm_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.run()
+    world.run()
+    opened: list[object] = []
+    connect = duckdb.connect
+
+    def watched(*args: Any, **more: Any) -> Any:
+        opened.append(args)
+        return connect(*args, **more)
+
+    monkeypatch.setattr(duckdb, "connect", watched)
+    world.hubspot.put("3", attr={"job_title": "CEO"})
+    world.hubspot.do("h9", "3")
+    assert sum(row.rows for row in world.run("plan").pulled) == 2
+    per_crm = ("cursors", "streams", "whole")
+    assert len(opened) == 2 * len(per_crm) - 1 + 2, "Salesforce's streams bring nothing; beside them guards and scores"
+
+
+def test_what_one_stream_takes_away_of_another_is_gone_though_both_are_stored_at_once(world: World) -> None:
+    world.run()
+    world.hubspot.do("h9", "1")
+    gone = {"crm": "hubspot", "kind": "activity", "record_id": "h9", "removed": "deleted", "removed_at": ago(0)}
+    world.hubspot._note("removals", gone)
+    world.hubspot.do("h10", "1")
+    before = facts(world)
+    assert world.run().exit_code == 0
+    assert facts(world) == before + 1
+
+
+def facts(world: World) -> int:
+    with open_mirror(world.settings, world.clock).open() as connection:
+        return int(connection.execute("SELECT count(*) FROM store.facts").fetchall()[0][0])
+
+
+def test_rows_without_a_key_stop_their_own_stream_only(world: World) -> None:
+    world.run()
+    world.hubspot.do("h9", "1")
+    world.hubspot.put("3", attr={"job_title": "CEO"})
+    world.hubspot.rows["activities.web"][-1][1]["activity_id"] = None  # type: ignore[index] # as a broken one would
+    report = world.run()
+    assert report.exit_code == 1
+    assert [row.stream for row in report.pulled if row.skipped] == ["activities.web"]
     assert world.hubspot.observed("3")["fit_score"] == "60"
 
 
