@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from connectors.crew import Crew
+from connectors.hubspot.client import WORKERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Future
 
 P = TypeVar("P")
-
-WORKERS = 6
-"""A portal answers in 150 to 300 ms and allows 19 calls a second; as many calls must be under way at a time."""
 
 AHEAD = 12
 """Chunks read or being read that nobody has taken yet. Those that wait keep the calls going while rows are stored."""

@@ -1,11 +1,17 @@
-"""Marketing e-mail events and form submissions. Both know people by address, not by contact id."""
+"""Marketing e-mail events and form submissions. Both know people by address, not by contact id.
+
+Slices of time and forms are read side by side; what comes is stored whenever it comes, and the cursor tells which of
+them are still to be read to their end.
+"""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from typing import TYPE_CHECKING, Any
 
 from connectors.hubspot import paths
+from connectors.hubspot.ahead import overlapped
 from connectors.hubspot.errors import Refused
 from connectors.hubspot.paging import follow
 from connectors.hubspot.rows import batch
@@ -13,7 +19,7 @@ from connectors.hubspot.windows import Cursor, Window, due, read_cursor, slices
 from scoring.facts import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from connectors.base import Batch
     from connectors.hubspot.client import Client
@@ -24,9 +30,14 @@ HISTORY_MS = 730 * DAY_MS
 """How far a first load goes back. Older marketing e-mail moves no score, and the service refuses a start of zero."""
 
 SLICE_MS = 30 * DAY_MS
+PARTS = 8
+"""A slice whose events do not fit on a page is cut into so many, which are read side by side ..."""
+
+SHORTEST_MS = 60_000
+"""... down to this length: from then on page after page."""
+
 EVENTS_PAGE = 1000
 SUBMISSIONS_PAGE = 50
-BATCH_ROWS = 5_000
 
 EVENT_TYPES = {
     "SENT": "email_sent",
@@ -39,6 +50,8 @@ EVENT_TYPES = {
     "FORWARD": "custom:email_forwarded",
 }
 """What is not here (PROCESSED, DEFERRED, DROPPED, SUPPRESSED, an event without a type ...) is nobody's deed."""
+
+Objects = list[dict[str, Any]]
 
 NOT_READABLE = "FORM_TYPE_NOT_ALLOWED"
 
@@ -56,22 +69,20 @@ def _window(reading: Reading, cursor: str | None) -> tuple[Cursor | None, Window
 
 
 def email_events(reading: Reading, cursor: str | None) -> Iterator[Batch]:
-    """Opens, clicks, bounces and the like, slice by slice of time; a slice's cursor moves when all of it is read."""
-    _, window = _window(reading, cursor)
-    for part in slices(window.start, window.end, SLICE_MS):
-        here = Cursor(since=part.start, upto=window.end)
-        waiting: list[dict[str, Any]] = []
-        for events in _event_pages(reading.client, part):
-            waiting += events
-            if len(waiting) >= BATCH_ROWS:
-                yield _event_batch(reading, waiting, here)
-                waiting = []
-        if waiting:
-            yield _event_batch(reading, waiting, Cursor(since=part.end, upto=window.end))
-    yield _event_batch(reading, [], Cursor(since=window.end))
+    """Opens, clicks, bounces and the like, by slices of time; the cursor names those that are not read to their end."""
+    place, window = _window(reading, cursor)
+    left = place.windows if place is not None and place.windows else slices(window.start, window.end, SLICE_MS)
+    for chunk in overlapped(left, functools.partial(_slice, reading.client)):
+        waiting = tuple(sorted(chunk.left, key=lambda one: one.start))
+        here = Cursor(since=window.start, upto=window.end, windows=waiting) if waiting else Cursor(since=window.end)
+        yield _event_batch(reading, chunk.objects, here)
+    if not left:
+        yield _event_batch(reading, [], Cursor(since=window.end))
 
 
-def _event_pages(client: Client, window: Window) -> Iterator[list[dict[str, Any]]]:
+def _slice(client: Client, window: Window, _: Callable[[], bool]) -> Iterator[tuple[Objects, Sequence[Window]]]:
+    """Pages of a slice of time, or the slices into which it is cut when its first page is full and not its last."""
+
     def ask(offset: str | None) -> Any:
         return client.get(
             paths.EMAIL_EVENTS,
@@ -84,8 +95,14 @@ def _event_pages(client: Client, window: Window) -> Iterator[list[dict[str, Any]
     def token(body: dict[str, Any]) -> str | None:
         return str(body.get("offset")) if body.get("hasMore") else None
 
-    for events, _ in follow("e-mail events", ask, rows="events", token=token):
-        yield events
+    is_first = True
+    for events, following in follow("e-mail events", ask, rows="events", token=token):
+        is_long = window.end - window.start > SHORTEST_MS
+        if is_first and is_long and following is not None and len(events) >= EVENTS_PAGE:
+            yield [], window.split(PARTS)
+            return
+        is_first = False
+        yield events, [] if following is None else [window]
 
 
 def _event_type(event: dict[str, Any]) -> str | None:
@@ -97,7 +114,7 @@ def _event_type(event: dict[str, Any]) -> str | None:
     return EVENT_TYPES.get(kind)
 
 
-def _event_batch(reading: Reading, events: list[dict[str, Any]], cursor: Cursor) -> Batch:
+def _event_batch(reading: Reading, events: Objects, cursor: Cursor) -> Batch:
     kept = [(event, kind) for event in events if (kind := _event_type(event)) and event.get("recipient")]
     columns: dict[str, list[Any]] = {
         "activity_id": [f"email_event-{event['id']}" for event, _ in kept],
@@ -127,21 +144,22 @@ def _text(value: Any) -> str | None:
 
 
 def form_submissions(reading: Reading, cursor: str | None) -> Iterator[Batch]:
-    """Submissions of every form. The cursor remembers the forms done and moves in time when all are."""
+    """Submissions of every form. The cursor remembers up to which form all are done, and moves in time at the end."""
     place, window = _window(reading, cursor)
     done = place.part if place is not None and place.upto is not None else None
-    for form in sorted(_forms(reading.client), key=lambda item: str(item["id"])):
-        form_id = str(form["id"])
-        if done is not None and form_id <= done:
-            continue
-        rows: list[dict[str, Any]] = []
-        for submission in _submissions(reading.client, form_id, window):
-            rows.append(submission)
-            if len(rows) >= BATCH_ROWS:
-                yield _submission_batch(reading, form, rows, Cursor(since=window.start, upto=window.end, part=done))
-                rows = []
-        done = form_id
-        yield _submission_batch(reading, form, rows, Cursor(since=window.start, upto=window.end, part=done))
+    every = sorted(_forms(reading.client), key=lambda item: str(item["id"]))
+    forms = [form for form in every if done is None or str(form["id"]) > done]
+
+    def read(number: int, _: Callable[[], bool]) -> Iterator[tuple[Objects, Sequence[int]]]:
+        form = forms[number]
+        for submissions in _submissions(reading.client, str(form["id"]), window):
+            yield [{"form": form, **submission} for submission in submissions], [number]
+        yield [], []
+
+    for chunk in overlapped(range(len(forms)), read):
+        first_open = min(chunk.left, default=len(forms))
+        part = str(forms[first_open - 1]["id"]) if first_open else done
+        yield _submission_batch(reading, chunk.objects, Cursor(since=window.start, upto=window.end, part=part))
     yield batch(Table.ACTIVITIES, {}, 0, Cursor(since=window.end))
 
 
@@ -150,39 +168,36 @@ def _forms(client: Client) -> Iterator[dict[str, Any]]:
         yield from forms
 
 
-def _submissions(client: Client, form_id: str, window: Window) -> Iterator[dict[str, Any]]:
-    """Newest first, as the service gives them; the first one before the window ends the reading."""
+def _submissions(client: Client, form_id: str, window: Window) -> Iterator[Objects]:
+    """Pages of those in the window, newest first, as the service gives them; one before the window ends the reading."""
 
     def ask(after: str | None) -> Any:
         return client.get(paths.submissions(form_id), limit=SUBMISSIONS_PAGE, after=after)
 
     try:
         for submissions, _ in follow("form submissions", ask):
-            for submission in submissions:
-                at = int(submission.get("submittedAt") or 0)
-                if at < window.start:
-                    return
-                if at < window.end:
-                    yield submission
+            times = [int(submission.get("submittedAt") or 0) for submission in submissions]
+            yield [one for one, at in zip(submissions, times, strict=True) if window.holds(at)]
+            if any(at < window.start for at in times):
+                return
     except Refused as error:
         if NOT_READABLE in {error.problem.category, *error.problem.codes} or NOT_READABLE in error.problem.message:
             return  # comments on a blog are kept as a form that cannot be read
         raise
 
 
-def _submission_batch(
-    reading: Reading, form: dict[str, Any], submissions: list[dict[str, Any]], cursor: Cursor
-) -> Batch:
+def _submission_batch(reading: Reading, submissions: Objects, cursor: Cursor) -> Batch:
+    """Each submission with its form."""
     known = [(item, email) for item in submissions if (email := _address(item))]
     columns: dict[str, list[Any]] = {
-        "activity_id": [f"form-{form['id']}-{_submission_id(item, email)}" for item, email in known],
+        "activity_id": [f"form-{item['form']['id']}-{_submission_id(item, email)}" for item, email in known],
         "email": [email for _, email in known],
         "type": ["form_submission"] * len(known),
         "occurred_at": [item.get("submittedAt") for item, _ in known],
         "seen_at": [reading.client.server_now().isoformat()] * len(known),
         "count": [1] * len(known),
         "url": [item.get("pageUrl") or None for item, _ in known],
-        "asset": [form.get("name") or str(form["id"])] * len(known),
+        "asset": [item["form"].get("name") or str(item["form"]["id"]) for item, _ in known],
     }
     return batch(Table.ACTIVITIES, columns, len(known), cursor)
 

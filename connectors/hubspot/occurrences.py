@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from connectors.crew import in_parallel
 from connectors.hubspot import paths
-from connectors.hubspot.ahead import WORKERS
+from connectors.hubspot.client import WORKERS
 from connectors.hubspot.objects import Source
 from connectors.hubspot.paging import follow
 from connectors.hubspot.rows import batch

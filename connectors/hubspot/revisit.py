@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.crew import in_parallel
 from connectors.hubspot import paths
-from connectors.hubspot.ahead import WORKERS
+from connectors.hubspot.client import WORKERS
 from connectors.hubspot.errors import Refused
 from connectors.hubspot.objects import read_by_id
 from connectors.hubspot.rows import batch

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
 import pytest
 
 from connectors.errors import AuthStop
+from connectors.hubspot import marketing
 from scoring.facts import Table, is_activity_type
 from tests.connectors.facts_of import Facts
 
@@ -216,6 +218,44 @@ def test_email_events_over_many_pages_and_slices_each_once(hub: HubSpotRig, rows
     hub.journal.clear()
     assert len(activities(hub, "email_events", facts)) == 2501
     assert sum("/email/" in call.path for call in hub.journal) == 1
+
+
+def test_a_slice_that_does_not_fit_on_a_page_is_cut_and_a_full_minute_is_read_page_by_page(hub: HubSpotRig) -> None:
+    busy = hub.clock.now() - timedelta(days=3)
+    for number in range(2200):
+        hub.portal.email_event("a@example.com", "OPEN", busy + timedelta(milliseconds=number), campaign_id=1)
+        hub.portal.email_event("a@example.com", "SENT", busy - timedelta(minutes=number), campaign_id=1)
+    hub.settle()
+    facts = Facts()
+    assert len(activities(hub, "email_events", facts)) == 4400
+    assert facts.rows_in == 4400
+    calls = [parse_qs(call.query) for call in hub.journal if "/email/" in call.path]
+    assert {len(query.get("offset", [])) for query in calls} == {0, 1}
+    lengths = [int(query["endTimestamp"][0]) - int(query["startTimestamp"][0]) for query in calls if "offset" in query]
+    assert lengths, "the full minute is read on"
+    assert max(lengths) < marketing.SHORTEST_MS
+
+
+@pytest.mark.parametrize("stream", ["email_events", "forms"])
+def test_91_parts_read_side_by_side_are_read_on_from_any_batch(hub: HubSpotRig, stream: str) -> None:
+    forms = [f"g-{number:02}" for number in range(15)]
+    for form in forms:
+        hub.portal.form(form, "Request a demo")
+    for number in range(300):
+        at = hub.clock.now() - timedelta(days=2 * number)
+        hub.portal.email_event("a@example.com", "OPEN", at, campaign_id=1)
+        hub.portal.submission(forms[number % 15], f"f{number}@example.com", at, "https://acme.example/demo")
+    hub.settle()
+    name = f"activities.{stream}"
+    whole = list(hub.connector().pull(name, None))
+    known = {row["activity_id"] for part in whole for row in part.rows.to_pylist()}
+    assert len(known) == 300
+    stored: set[str] = set()
+    for part in whole:
+        stored |= {row["activity_id"] for row in part.rows.to_pylist()}
+        rest = {row["activity_id"] for more in hub.connector().pull(name, part.cursor) for row in more.rows.to_pylist()}
+        assert stored | rest == known
+    assert len(rest) < 10, "the end of the last window, once more"
 
 
 def test_form_submissions_by_address_newest_first_up_to_the_last_run(hub: HubSpotRig) -> None:
