@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import structlog
 
-from connectors.errors import ConnectorBug, SplitBatch, Unreachable
+from connectors.errors import Unreachable
 from connectors.salesforce import bulk
-from connectors.salesforce.errors import CRM
+from connectors.salesforce.errors import CRM, judge_query_job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ class Page:
 def download(client: Client, soql: str, clock: Clock, *, all_rows: bool = False) -> Iterator[pa.Table]:
     """All rows of a query by a job of its own, as tables of some 5,000 rows of text; ends with the job's last page.
 
-    Raises BulkRefused, SplitBatch and ConnectorBug as the three steps do.
+    Raises what the three steps do.
     """
     job = start(client, soql, all_rows=all_rows)
     finish(client, job, clock)
@@ -65,14 +65,10 @@ def start(client: Client, soql: str, *, all_rows: bool) -> str:
 
 
 def finish(client: Client, job: str, clock: Clock) -> None:
-    """Wait for a query job. Raises SplitBatch when it ran too long, ConnectorBug when it failed otherwise."""
+    """Wait for a query job. Raises SplitBatch when it ran too long, or what `errors.judge_query_job` says."""
     state = bulk.wait(client, f"/jobs/query/{job}", clock)
-    if state["state"] == "JobComplete":
-        return
-    reason = str(state.get("errorMessage") or "no reason given")
-    if "QUERY_TIMEOUT" in reason or "running for too long" in reason:
-        raise SplitBatch(f"Bulk query {job} ran too long.", crm=CRM)
-    raise ConnectorBug(f"Bulk query {job} ended as {state['state']} ({reason.partition(':')[0]}).", crm=CRM)
+    if state["state"] != "JobComplete":
+        raise judge_query_job(job, str(state["state"]), str(state.get("errorMessage") or ""))
 
 
 def pages(client: Client, job: str, locator: str = "") -> Iterator[Page]:

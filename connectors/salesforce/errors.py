@@ -12,7 +12,15 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from connectors.door import Again, Good, Renew, Verdict
-from connectors.errors import AuthStop, ConfigProblem, ConnectorBug, ConnectorError, LimitReached, SplitBatch
+from connectors.errors import (
+    AuthStop,
+    ConfigProblem,
+    ConnectorBug,
+    ConnectorError,
+    LimitReached,
+    SplitBatch,
+    Unreachable,
+)
 
 if TYPE_CHECKING:
     from connectors.door import Request, Response
@@ -133,13 +141,14 @@ def _judge_code(request: Request, status: int, problem: Problem) -> Verdict | No
         return verdict
     if status == 401:
         return _judge_session(request, text)
+    return _judge_named(request, code, text)
+
+
+def _judge_named(request: object, code: str, text: str) -> Verdict | None:
+    """What an error code means wherever it stands; `request` is what the messages call the call."""
     if code in _PERMISSION_CODES or "Implementation restriction" in text:
         remedy = _PERMISSION_CODES.get(code, _PERMISSION_CODES["OPERATION_TOO_LARGE"])
         return AuthStop(f"{request} was refused ({code}).", crm=CRM, remedy=remedy)
-    return _judge_rest(request, code, text)
-
-
-def _judge_rest(request: Request, code: str, text: str) -> Verdict | None:
     if code in _SPLIT_CODES:
         return SplitBatch(f"{request} asked for too much ({code}).", crm=CRM)
     if code in _PASSING_CODES:
@@ -204,7 +213,7 @@ def _judge_session(request: Request, text: str) -> Verdict:
     return refusal if any(words in text for words in _PERMANENT_401) else Renew(refusal)
 
 
-def _judge_limit(request: Request, text: str) -> Verdict:
+def _judge_limit(request: object, text: str) -> Verdict:
     if "concurrent" in text.lower():
         return Again("too many long calls at once")
     return LimitReached(
@@ -214,7 +223,7 @@ def _judge_limit(request: Request, text: str) -> Verdict:
     )
 
 
-def _missing_field(request: Request, text: str) -> ConfigProblem:
+def _missing_field(request: object, text: str) -> ConfigProblem:
     found = _NO_SUCH_COLUMN.search(text)
     name = f"{found[2]}.{found[1]}" if found else "a field"
     return ConfigProblem(
@@ -224,11 +233,38 @@ def _missing_field(request: Request, text: str) -> ConfigProblem:
     )
 
 
-def _retired(request: Request) -> ConfigProblem:
+def _retired(request: object) -> ConfigProblem:
     return ConfigProblem(
         f"{request}: this API version is not served.",
         crm=CRM,
         remedy="Set salesforce.api_version to one that the organisation lists under /services/data.",
+    )
+
+
+_CODE = re.compile(r"[A-Z][A-Z_]+[A-Z]")
+_TOO_LONG: Final = ("running for too long", "Retried more than")
+
+
+def judge_query_job(job: str, state: str, text: str) -> ConnectorError:
+    """Why a Bulk query job ended as `state` other than complete; `text` is the server's message.
+
+    The codes stand somewhere in the message, often behind one of the job's own ("InvalidBatch : Failed to process
+    query: ..."). What names no cause that we know is taken as passing: nothing was lost, and a later job may do it.
+    """
+    what = f"Bulk query {job}"
+    if any(words in text for words in _TOO_LONG):
+        return SplitBatch(f"{what} ran too long.", crm=CRM)
+    codes: list[str] = _CODE.findall(text)
+    for code in codes:
+        verdict = _judge_named(what, code, text)
+        if isinstance(verdict, (AuthStop, ConfigProblem, LimitReached, SplitBatch)):
+            return verdict
+    head = text.partition(":")[0].strip()
+    named = next((code for code in codes if "_" in code), head if head.isalpha() else "no code")
+    return Unreachable(
+        f"{what} ended as {state} ({named}).",
+        crm=CRM,
+        remedy="Nothing was lost; run again. If it ends so each time, look at Setup > Bulk Data Load Jobs.",
     )
 
 

@@ -47,7 +47,7 @@ def create(call: Call) -> Answer:
     job.sobject, job.state, job.query = made.spec.name, "UploadComplete", made
     if (failure := call.trouble("job_failed")) is not None:
         job.outcome, job.retries = str(failure.get("state", "Failed")), 15
-        job.error = "QUERY_TIMEOUT: Your query request was running for too long."
+        job.error = str(failure.get("message", "QUERY_TIMEOUT: Your query request was running for too long."))
         return Answer(job.as_json(whole=False))
     with org.lock:
         job.rows = select(org, made, include_all=operation == "queryAll")

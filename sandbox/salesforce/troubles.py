@@ -29,8 +29,8 @@ TROUBLES: Final[dict[str, str]] = {
     "row_missing": "A collections answer lacks its last row.",
     "bulk_refused": "400 LIMIT_EXCEEDED when a bulk job is created.",
     "job_slow": "A bulk job needs `polls` more polls to end.",
-    "job_failed": "A bulk job ends as `state` (Failed; or Aborted); an ingest job after `done` (0) rows, and the rest "
-    "stays unprocessed.",
+    "job_failed": "A bulk job ends as `state` (Failed; or Aborted): a query with `message` (QUERY_TIMEOUT), an "
+    "ingest job after `done` (0) rows, and the rest stays unprocessed.",
     "whole_as_decimals": "Bulk CSV writes whole numbers as decimals: 5.0.",
     "no_charset": "Bulk CSV is sent as text/csv without a charset.",
     "times_with_offset": "Bulk CSV writes date-times with +0000 instead of Z.",

@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from config.settings import AttributeSetting
-from connectors.errors import AuthStop, ConfigProblem, ConnectorBug, LimitReached, Unreachable
-from connectors.salesforce import bulk, bulk_query
+from connectors.errors import AuthStop, ConfigProblem, ConnectorError, LimitReached, Unreachable
+from connectors.salesforce import bulk_query
 from scoring.facts import OBSERVED_PREFIX, Table
 from tests.connectors.conftest import SERVER_TIME
 from tests.connectors.facts_of import Facts
@@ -102,6 +102,31 @@ def test_50_a_query_that_runs_too_long_is_halved_and_both_halves_are_read(sf: Sa
         sf.troubles.set("job_failed", times=2)
     facts = Facts().pull(sf.connector(bulk_above=bulk_above), LEADS)
     assert facts.column("email") == sf.live()
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "exit_code"),
+    [
+        ("InternalServerError : UNKNOWN_EXCEPTION: an unexpected error", Unreachable, 5),
+        ("InternalError : x", Unreachable, 5),
+        ("", Unreachable, 5),
+        ("InvalidBatch : Failed to process query: INSUFFICIENT_ACCESS: ann@example.com may not", AuthStop, 3),
+        ("InvalidBatch : Failed to process query: INVALID_FIELD: No such column 'Plan__c' on entity 'Lead'",
+         ConfigProblem, 2),
+        ("REQUEST_LIMIT_EXCEEDED: TotalRequests Limit exceeded.", LimitReached, 5),
+    ],
+)  # fmt: skip
+def test_38_a_query_job_that_fails_is_never_zero_rows_and_says_what_to_do(
+    sf: SalesforceRig, text: str, error: type[ConnectorError], exit_code: int
+) -> None:
+    sf.person(1)
+    sf.troubles.set("job_failed", message=text)
+    with pytest.raises(error) as raised:
+        Facts().pull(sf.connector(bulk_above=0), LEADS)
+    assert raised.value.exit_code == exit_code
+    assert raised.value.remedy
+    assert "@" not in str(raised.value)
+    assert Facts().pull(sf.connector(bulk_above=0), LEADS).column("email") == sf.live()
 
 
 def test_38_a_second_that_is_too_long_stops_the_run_instead_of_counting_as_empty(sf: SalesforceRig) -> None:
@@ -390,13 +415,3 @@ def test_52_passing_troubles_of_the_edge_are_waited_out(sf: SalesforceRig, code:
     connector = sf.connector()
     assert Facts().pull(connector, LEADS).column("email") == sf.live()
     assert connector.usage().retries == 2
-
-
-def test_38_a_job_that_fails_for_no_good_reason_is_never_zero_rows(
-    sf: SalesforceRig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sf.person(1)
-    connector = sf.connector(bulk_above=0)
-    monkeypatch.setattr(bulk, "wait", lambda *_: {"id": "750", "state": "Failed", "errorMessage": "InternalError : x"})
-    with pytest.raises(ConnectorBug, match="InternalError"):
-        Facts().pull(connector, LEADS)
