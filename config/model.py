@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import Field, StrictStr
 
 from config.errors import ConfigErrors
-from config.model_sections import Engagement, Example, Fit, Gate, Lifecycle, Rating, Trend
+from config.model_fit import Fit
+from config.model_sections import Engagement, Example, Gate, Lifecycle, Rating, Trend
 from config.model_values import Part
 from config.model_visits import Visits
+from config.sensitive import SENSITIVE
 from config.vocabulary import EXTRA_FIELDS
 from config.yaml_file import Document, read, validate
 
@@ -41,6 +43,9 @@ class Model(Part):
     lists: dict[str, tuple[StrictStr, ...] | Literal["preset"]] = Field(
         default={}, description="Named lists for `in: $name`; preset: the list of that name that comes with Leadgrade."
     )
+    acknowledge: tuple[StrictStr, ...] = Field(
+        default=(), description="Sensitive attributes that this model may use: " + ", ".join(SENSITIVE) + "."
+    )
     gates: tuple[Gate, ...] = ()
     fit: Fit = Fit()
     engagement: Engagement = Engagement()
@@ -60,7 +65,8 @@ class Model(Part):
         Examples do not count, nor does the choice of fields, nor what is left at its default: a key that a later
         Leadgrade knows changes the version of the models alone that use it.
         """
-        content = self.model_dump(mode="json", by_alias=True, exclude={"examples", "also_write"}, exclude_defaults=True)
+        beside = {"examples", "also_write", "acknowledge"}
+        content = self.model_dump(mode="json", by_alias=True, exclude=beside, exclude_defaults=True)
         content["lists"] = {name: sorted(self.list_values(name)) for name in {*self.lists, SCANNERS}}
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
         return f"{self.model}@{digest[:8]}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from config.attributes import COMPUTED
 from config.model_condition_checks import ACTIVITY_ATTRIBUTES, Findings, check_fact, check_when
+from config.model_fit_checks import check_fit, check_sensitive, highest_fit
 from config.model_values import ALL, micro
 from config.model_visit_checks import check_rule_on_visits, check_visits
 from config.vocabulary import ACTIVITY_TYPES, DISQUALIFIED, EXTRA_FIELDS, UNKNOWN_GRADE, is_activity_type
@@ -40,17 +41,15 @@ def problems(model: Model, document: Document, attributes: Mapping[str, Attribut
     find = Findings(document)
     known: dict[str, str] = {**attributes, **COMPUTED}
     _lists(model, find)
-    for number, gate in enumerate(model.gates):
-        check_when(find, model, gate.when, ("gates", number, "when"), known)
-    _names(find, ("gates",), [gate.name for gate in model.gates])
-    _fit(model, find, known)
+    _gates(model, find, known)
+    check_fit(model, find, known)
+    _fit_names(model, find)
+    check_sensitive(model, find)
     _engagement(model, find)
     check_visits(model, find)
-    _ladder(find, ("fit", "grades"), model.fit.grades)
+    _ladder(find, ("fit", "grades"), model.fit.scale)
     _ladder(find, ("engagement", "levels"), model.engagement.levels)
-    ratings = Counter(
-        grade + level for grade in (*model.fit.grades, UNKNOWN_GRADE) for level in model.engagement.levels
-    )
+    ratings = Counter(grade + level for grade in (*model.fit.scale, UNKNOWN_GRADE) for level in model.engagement.levels)
     for rating, times in ratings.items():
         if times > 1 or rating == DISQUALIFIED:
             find.add(("engagement", "levels"), f"two ratings would both read {rating!r}.", "Rename a grade or a level.")
@@ -68,9 +67,9 @@ def problems(model: Model, document: Document, attributes: Mapping[str, Attribut
 def warnings(model: Model, document: Document) -> list[ConfigError]:
     """What works but can hardly be meant: grades and levels that nobody can reach."""
     find = Findings(document)
-    if model.fit.criteria:
+    if model.fit.traits:
         best = highest_fit(model)
-        for grade, lowest in model.fit.grades.items():
+        for grade, lowest in model.fit.scale.items():
             if lowest > best:
                 find.add(
                     ("fit", "grades", grade),
@@ -93,11 +92,6 @@ def _key(label: str, document: Document) -> str | int:
     """The label as the file has it: ``1`` may stand there as a number."""
     as_text: Loc = ("engagement", "levels", label)
     return int(label) if as_text not in document.lines and label.isdigit() else label
-
-
-def highest_fit(model: Model) -> float:
-    """The most points that one person can get for fit, at most 100."""
-    return min(100.0, sum(max(0.0, *criterion.outcomes) for criterion in model.fit.criteria))
 
 
 def highest_engagement(model: Model) -> float:
@@ -139,22 +133,25 @@ def _names(find: Findings, loc: Loc, names: Sequence[str]) -> None:
         seen.add(name)
 
 
-def _fit(model: Model, find: Findings, known: Mapping[str, str]) -> None:
-    for number, criterion in enumerate(model.fit.criteria):
-        loc: Loc = ("fit", "criteria", number)
-        if criterion.when is not None:
-            check_when(find, model, criterion.when, (*loc, "when"), known)
-        if criterion.by is not None:
-            find.attribute((*loc, "by"), criterion.by, known)
-            if known.get(criterion.by, "number") != "number":
-                find.add(
-                    (*loc, "by"),
-                    f"bands need a number, and {criterion.by!r} is a {known[criterion.by]}.",
-                    "Use `when`, or map it with `type: number`.",
-                )
-        if not any(criterion.outcomes):
-            find.add(loc, f"criterion {criterion.name!r} never gives a point.", "Give it points, or remove it.")
-    _names(find, ("fit", "criteria"), [criterion.name for criterion in model.fit.criteria])
+def _gates(model: Model, find: Findings, known: Mapping[str, str]) -> None:
+    for number, gate in enumerate(model.gates):
+        if gate.when is not None:
+            check_when(find, model, gate.when, ("gates", number, "when"), known)
+        _types(find, ("gates", number, "activity"), gate.activity)
+    _names(find, ("gates",), [gate.name for gate in model.gates])
+
+
+def _fit_names(model: Model, find: Findings) -> None:
+    common = [criterion.name for criterion in model.fit.criteria]
+    _names(find, ("fit", "criteria"), common)
+    _names(find, ("fit", "profiles"), [profile.name for profile in model.fit.profiles])
+    for number, profile in enumerate(model.fit.profiles):
+        loc: Loc = ("fit", "profiles", number, "criteria")
+        own = [criterion.name for criterion in profile.criteria]
+        _names(find, loc, own)
+        for place, name in enumerate(own):
+            if name in common:
+                find.add((*loc, place, "name"), f"{name!r} stands among the criteria for everybody too.", "Rename it.")
 
 
 def _engagement(model: Model, find: Findings) -> None:
@@ -247,7 +244,7 @@ def _thresholds(model: Model, transition: Transition, find: Findings, loc: Loc) 
     fit, engagement = highest_fit(model), highest_engagement(model)
     _score_threshold(transition, find, loc, "fit", fit)
     _score_threshold(transition, find, loc, "engagement", engagement)
-    _label_threshold(transition, find, loc, "grade", model.fit.grades, fit)
+    _label_threshold(transition, find, loc, "grade", model.fit.scale, fit)
     _label_threshold(transition, find, loc, "level", model.engagement.levels, engagement)
 
 
@@ -312,7 +309,7 @@ def _example(model: Model, example: Example, find: Findings, loc: Loc, known: Ma
             )
     expect = example.expect
     stages = model.lifecycle.order if model.lifecycle is not None else []
-    grades, levels = [*model.fit.grades, UNKNOWN_GRADE], list(model.engagement.levels)
+    grades, levels = [*model.fit.scale, UNKNOWN_GRADE], list(model.engagement.levels)
     ratings = [DISQUALIFIED, *(grade + level for grade in grades for level in levels)]
     choices: list[tuple[Loc, str | None, Sequence[str]]] = [
         (("stage",), example.stage, stages),

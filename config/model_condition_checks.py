@@ -7,7 +7,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from config.model_conditions import OPERATORS_BY_TYPE
+from config.model_conditions import OPERATORS_BY_TYPE, is_list_name
 from config.model_values import parse_days
 from config.yaml_file import did_you_mean
 
@@ -31,6 +31,7 @@ ACTIVITY_ATTRIBUTES: Final = {
 """What an activity rule may test; `duration` is in seconds."""
 
 AGO: Final = " ago"
+PARTS: Final = frozenset({"contains", "starts_with", "ends_with"})
 _BOUNDS: Final = frozenset({"at_least", "at_most", "above", "below"})
 _IN_QUOTES: Final = "Put it in quotes."
 _REMEDIES: Final = {
@@ -90,6 +91,8 @@ def _check_tests(find: Findings, model: Model, tests: Tests, loc: Loc, attribute
             find.add(place, f"{attribute!r} is no duration.", "Write a number without a unit.")
         if operator in {"is", "in", "not_in"}:
             _check_values(find, model, value, place, attribute, kind)
+        if operator in PARTS and is_list_name(value):
+            _check_list_name(find, model, value, place)
         if operator == "matches" and (complaint := regex_complaint(value)):
             find.add(place, f"this regular expression cannot be used: {complaint}.", "The syntax is that of RE2.")
         if operator == "between" and value[0] > value[1]:

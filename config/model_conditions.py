@@ -7,6 +7,7 @@ unknown, neither true nor false, except for ``known`` and ``unknown``; the joins
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -65,6 +66,18 @@ Values = Annotated[
 ]
 
 
+Texts = Annotated[
+    Annotated[list[Annotated[StrictStr, Field(min_length=1)]], Field(min_length=1)]
+    | Annotated[StrictStr, Field(min_length=1)],
+    Field(description="A text, several of which one is enough, or the name of a list after a dollar sign."),
+]
+
+
+def is_list_name(value: object) -> bool:
+    """Whether a text names a list: ``$free_mail``."""
+    return isinstance(value, str) and re.fullmatch(r"\$[a-z_][a-z0-9_]*", value) is not None
+
+
 def _plain_date(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.date()
@@ -85,9 +98,9 @@ class Tests(Part):
     is_: Annotated[Scalar | None, Field(alias="is", description="Equals this value.")] = None
     in_: Annotated[Values | None, Field(alias="in", description="Equals one of these.")] = None
     not_in: Annotated[Values | None, Field(description="Equals none of these.")] = None
-    contains: Annotated[StrictStr | None, Field(min_length=1, description="Holds this text.")] = None
-    starts_with: Annotated[StrictStr | None, Field(min_length=1, description="Begins with this text.")] = None
-    ends_with: Annotated[StrictStr | None, Field(min_length=1, description="Ends with this text.")] = None
+    contains: Annotated[Texts | None, Field(description="Holds this text, or one of a list.")] = None
+    starts_with: Annotated[Texts | None, Field(description="Begins with this text, or one of a list.")] = None
+    ends_with: Annotated[Texts | None, Field(description="Ends with this text, or one of a list.")] = None
     matches: Annotated[
         StrictStr | None, Field(min_length=1, description="Holds a match of this regular expression (RE2).")
     ] = None

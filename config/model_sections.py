@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, Strict, StrictStr, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, Strict, StrictStr, WithJsonSchema, model_validator
 
 from config.model_conditions import Scalar, When
+from config.model_fit import Label, Ladder, as_label
 from config.model_values import (
     EVERY,
     MOST_DAYS,
@@ -21,82 +22,38 @@ from config.model_values import (
     Name,
     Number,
     Part,
-    PlainText,
     Points,
     Seconds,
     Types,
-    at_most,
 )
 from config.yaml_file import Misfit
 
-
-def _as_label(value: Any) -> Any:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-Label = Annotated[PlainText, BeforeValidator(_as_label), AfterValidator(at_most(9)), Field(min_length=1, max_length=9)]
-Ladder = Annotated[
-    dict[Label, Annotated[Number, Field(ge=0, le=100)]],
-    Field(min_length=1, description="Label -> lowest score that earns it, best first; the last starts at 0."),
-]
 WholeScore = Annotated[int, Field(strict=True, ge=0, le=100)]
 
 
 class Gate(Part):
-    """Decided before any points: who is not to be scored, or not to be worked."""
+    """Decided before any points: who is not to be scored, or not to be worked.
+
+    By attributes (`when`), by something that happened (`activity`), or by both together.
+    """
 
     name: Annotated[Name, Field(description="Shown as the reason.")]
-    when: When
+    when: Annotated[When | None, Field(description="A condition over attributes.")] = None
+    activity: Annotated[Types, Field(description="Activity type, or a list: an event closes the gate.")] = ()
+    within: Annotated[Days | None, Field(description="Only events of the last so many days, today included.")] = None
+    at_least: Annotated[int, Field(strict=True, ge=1, le=MOST_TIMES, description="So many events.")] = 1
     effect: Annotated[
         Literal["disqualify", "do_not_score"],
         Field(description="disqualify: scored, but rated disqualified. do_not_score: every field is emptied."),
     ]
 
-
-class Criterion(Part):
-    """One trait of a person or company. Match gives `points`, mismatch `otherwise`, unknown nothing.
-
-    Either `when` with `points`, or `by` with `bands`: the points of the highest lower bound that the value reaches.
-    """
-
-    name: Name
-    when: Annotated[When | None, Field(description="The condition.")] = None
-    points: Annotated[Points | None, Field(description="Points when it holds.")] = None
-    by: Annotated[StrictStr | None, Field(description="A number attribute to band.")] = None
-    bands: Annotated[
-        dict[Number, Points] | None, Field(min_length=1, description="Lower bound (included) -> points.")
-    ] = None
-    otherwise: Annotated[Points, Field(description="Points on a mismatch, or below the lowest band.")] = 0
-
     @model_validator(mode="after")
-    def _one_shape(self) -> Criterion:
-        with_when = self.when is not None and self.points is not None and self.by is None and self.bands is None
-        with_bands = self.by is not None and self.bands is not None and self.when is None and self.points is None
-        if not with_when and not with_bands:
-            raise Misfit(
-                "a criterion needs `when` and `points`, or `by` and `bands`.", remedy="Write one of the pairs."
-            )
-        if self.points is not None and self.points == self.otherwise:
-            raise Misfit(
-                "match and mismatch give the same points.", loc=("points",), remedy="Change `points` or `otherwise`."
-            )
+    def _asks_something(self) -> Gate:
+        if self.when is None and not self.activity:
+            raise Misfit("this gate asks nothing.", remedy="Write `when`, or `activity`.")
+        if not self.activity and self.model_fields_set & {"within", "at_least"}:
+            raise Misfit("`within` and `at_least` go with `activity`.", remedy="Write `activity`, or remove them.")
         return self
-
-    @property
-    def outcomes(self) -> list[float]:
-        """Every number of points that a known value can give."""
-        return [self.points or 0, self.otherwise] if self.bands is None else [*self.bands.values(), self.otherwise]
-
-    def attributes(self) -> list[str]:
-        """The attributes it reads, in the order of the file."""
-        return self.when.attributes() if self.when is not None else [self.by or ""]
-
-
-class Fit(Part):
-    """Who they are: points for traits, 0 to 100 in all, and a letter."""
-
-    criteria: tuple[Criterion, ...] = ()
-    grades: Ladder = Field(default={"A": 75, "B": 50, "C": 25, "D": 1, "F": 0})
 
 
 class Stagnation(Part):
@@ -301,7 +258,7 @@ class Expected(Part):
     grade: Label | None = None
     engagement: ExpectedNumber | None = None
     level: Label | None = None
-    rating: Annotated[str, BeforeValidator(_as_label)] | None = None
+    rating: Annotated[str, BeforeValidator(as_label)] | None = None
     trend: Literal["rising", "steady", "cooling"] | None = None
     stage: str | None = None
     gate: Annotated[str | None, Field(description="Name of the gate that stops them.")] = None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
+from config.model_conditions import is_list_name
 from scoring.sql import DIALECT
 
 if TYPE_CHECKING:
@@ -67,7 +68,9 @@ class Scope:
             found = exp.In(this=_comparable(column, kind), expressions=[_literal(single, kind) for single in values])
             return found if operator == "in" else exp.not_(found)
         if operator in _TEXT:
-            return _TEXT[operator](column, value)
+            parts = self.model.list_values(value.removeprefix("$")) if is_list_name(value) else value
+            texts = [parts] if isinstance(parts, str) else parts
+            return _joined(exp.or_, [_TEXT[operator](column, text) for text in texts])
         if operator in _RELATIVE:
             age = exp.DateDiff(
                 this=exp.maybe_parse(self.day, dialect=DIALECT), expression=_as_date(column), unit=exp.var("DAY")

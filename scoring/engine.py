@@ -15,6 +15,7 @@ from scoring.derived import derive_activities, derived_matches
 from scoring.engagement import Tally, note_lives, now_sums, tabulate_terms, tally
 from scoring.events import Moment, match_signatures, tabulate_ages
 from scoring.fit import outcomes_sql
+from scoring.gates import find_gate_events
 from scoring.ledger import create_ledger
 from scoring.machines import MachineTest, find_bursts, mark_signatures
 from scoring.plan import Plan
@@ -62,6 +63,7 @@ def score(con: Any, model: Model, as_of: datetime, *, attributes: Mapping[str, s
     tabulate_ratings(con, model)
     span = tabulate_ages(con, plan, moment)
 
+    find_gate_events(con, model, moment)
     _fit(con, model, moment, attributes)
     _engagement(con, plan, moment, machines, span, NOW)
     if model.trend is not None:
@@ -134,7 +136,7 @@ def _trend(model: Model) -> str:
 
 
 def _scores(con: Any, model: Model) -> None:
-    grades, levels = list(model.fit.grades), list(model.engagement.levels)
+    grades, levels = list(model.fit.scale), list(model.engagement.levels)
     order = model.lifecycle.order if model.lifecycle is not None else ()
     gates = [gate.name for gate in model.gates]
     # An unknown fit still has a range: what any value could make of it.
@@ -156,6 +158,8 @@ def _scores(con: Any, model: Model) -> None:
         "valid_until": "v.valid_until",
         "model_version": sql.text(model.version),
     }
+    if model.fit.profiles:
+        columns["fit_profile"] = sql.labels("s.profile", [profile.name for profile in model.fit.profiles])
     if "data_confidence" in model.also_write:
         columns["data_confidence"] = "s.data_confidence"
     kept = ", ".join(

@@ -196,6 +196,8 @@ OUTPUT_FIELDS: Final = (
     OutputField("next_fact", "Fact most worth finding", "text", "What would narrow the grade most.", 100),
     OutputField("valid_until", "Valid until", "date", "The day rating or stage drops if nothing happens.", rider=True),
     OutputField("model_version", "Model version", "text", "Model that wrote these values.", 40, rider=True),
+    OutputField("fit_profile", "Fit profile", "text", "Segment whose criteria count; empty for none.", 60,
+                section="fit.profiles"),
     OutputField("data_confidence", "Data confidence", "integer", "How much of what fit asks about is known, 0 to 100.",
                 section=ALSO_WRITE),
 )  # fmt: skip

@@ -1,8 +1,9 @@
 """Gates and fit: who they are.
 
-One pass over `people` gives `fit_outcomes`, a row per person: the gate that stops them, the micro-points of every
-criterion (null where unknown), their sum, the best and worst sum still possible, the fact most worth finding out,
-and for every transition of the lifecycle whether the attributes that it requires are known.
+One pass over `people` gives `fit_outcomes`, a row per person: the gate that stops them, their profile, the micro-points
+of every criterion (null where unknown, 0 where it belongs to another profile), their sum, the best and worst sum still
+possible, the fact most worth finding out, and for every transition of the lifecycle whether the attributes that it
+requires are known.
 """
 
 from __future__ import annotations
@@ -12,8 +13,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from config.attributes import COMPUTED
-from config.model_values import micro
-from scoring import sql
+from scoring import gates, sql
 from scoring.conditions import Scope
 from scoring.facts import ATTRIBUTE_PREFIX
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from config.model import Model
-    from config.model_sections import Criterion
+    from config.model_fit import Trait
+    from config.model_sections import Gate
 
 
 def attribute_column(name: str) -> exp.Expr:
@@ -37,38 +38,37 @@ def outcomes_sql(model: Model, types: Mapping[str, str], *, people: str, keys: s
     ages are counted.
     """
     scope = Scope(model, {**types, **COMPUTED}, attribute_column, day)
-    criteria = model.fit.criteria
-    columns = [keys, f"{_gate(model, scope)} AS gate"]
-    columns += [f"{_outcome(criterion, scope)} AS o{number}" for number, criterion in enumerate(criteria)]
+    traits = model.fit.traits
+    profile = _profile(model, scope)
+    columns = [keys, f"{_gate(model, scope)} AS gate", f"{profile} AS profile"]
+    columns += [f"{_outcome(trait, scope, profile)} AS o{number}" for number, trait in enumerate(traits)]
     columns += [f"{_required(model, number)} AS r{number}" for number in _transitions(model)]
     columns += [
         f"{attribute_column(name).sql(dialect=sql.DIALECT)} IS NULL AS u{number}"
         for number, name in enumerate(attributes_of(model))
     ]
-    kept = [keys.replace("p.", "").replace("k.", ""), "gate"]
-    kept += [f"o{number}" for number in range(len(criteria))]
+    kept = [keys.replace("p.", "").replace("k.", ""), "gate", "profile"]
+    kept += [f"o{number}" for number in range(len(traits))]
     kept += [f"r{number}" for number in _transitions(model)]
-    lowest = [min(map(micro, criterion.outcomes)) for criterion in criteria]
-    highest = [max(map(micro, criterion.outcomes)) for criterion in criteria]
-    known = " OR ".join(f"o{number} IS NOT NULL" for number in range(len(criteria))) or "FALSE"
+    known = " OR ".join(f"({_is_known(number, trait)})" for number, trait in enumerate(traits)) or "FALSE"
     spreads = [f"{spread} AS s{place}" for place, spread in enumerate(_spreads(model))]
     widest = "0" if not spreads else "s0" if len(spreads) == 1 else f"GREATEST({', '.join(_numbered('s', spreads))})"
     return f"""
         SELECT {", ".join(kept)},
-               {_total([0] * len(criteria))} AS micro,
-               {_total(highest)} AS best,
-               {_total(lowest)} AS worst,
+               {_total(model, [0] * len(traits))} AS micro,
+               {_total(model, [max(trait.outcomes) for trait in traits])} AS best,
+               {_total(model, [min(trait.outcomes) for trait in traits])} AS worst,
                {known} AS is_known,
                {_next_fact(model)} AS next_fact,
                {_data_confidence(model)} AS data_confidence
         FROM (SELECT *, {widest} AS widest
               FROM (SELECT {", ".join(["*", *spreads])}
-                    FROM (SELECT {", ".join(columns)} FROM {people})))"""
+                    FROM (SELECT {", ".join(columns)} FROM {people}{gates.join(model)})))"""
 
 
 def attributes_of(model: Model) -> list[str]:
     """The attributes that criteria read, each once, in the order of the file."""
-    return list(dict.fromkeys(name for criterion in model.fit.criteria for name in criterion.attributes()))
+    return list(dict.fromkeys(name for trait in model.fit.traits for name in trait.criterion.attributes()))
 
 
 def readable(attribute: str) -> str:
@@ -84,21 +84,40 @@ def _transitions(model: Model) -> range:
 def _gate(model: Model, scope: Scope) -> str:
     # Who objected to being scored is not scored, whatever else is true of them.
     order = sorted(enumerate(model.gates), key=lambda pair: (pair[1].effect != "do_not_score", pair[0]))
-    cases = " ".join(f"WHEN {scope.sql(gate.when)} THEN {number}" for number, gate in order)
+    cases = " ".join(f"WHEN {_closes(number, gate, scope)} THEN {number}" for number, gate in order)
     return f"CASE {cases} END" if cases else "CAST(NULL AS INTEGER)"
 
 
-def _outcome(criterion: Criterion, scope: Scope) -> str:
-    otherwise = micro(criterion.otherwise)
+def _closes(number: int, gate: Gate, scope: Scope) -> str:
+    parts = [] if gate.when is None else [f"({scope.sql(gate.when)})"]
+    parts += [gates.happened(number, gate, scope.day)] if gate.activity else []
+    return " AND ".join(parts)
+
+
+def _profile(model: Model, scope: Scope) -> str:
+    """SQL: the place of the first profile whose condition is true; -1 for people of none."""
+    cases = " ".join(f"WHEN {scope.sql(profile.when)} THEN {place}" for place, profile in enumerate(model.fit.profiles))
+    return f"CASE {cases} ELSE -1 END" if cases else "-1"
+
+
+def _outcome(trait: Trait, scope: Scope, profile: str) -> str:
+    criterion, otherwise = trait.criterion, trait.otherwise
     if criterion.when is not None:
         condition = scope.sql(criterion.when)
-        cases = f"CASE ({condition}) WHEN TRUE THEN {micro(criterion.points or 0)} WHEN FALSE THEN {otherwise} END"
+        cases = f"CASE ({condition}) WHEN TRUE THEN {trait.points} WHEN FALSE THEN {otherwise} END"
     else:
         value = attribute_column(criterion.by or "").sql(dialect=sql.DIALECT)
-        bands = sorted((criterion.bands or {}).items(), reverse=True)
-        steps = " ".join(f"WHEN {value} >= {sql.number(bound)} THEN {micro(points)}" for bound, points in bands)
+        bands = sorted((trait.bands or {}).items(), reverse=True)
+        steps = " ".join(f"WHEN {value} >= {sql.number(bound)} THEN {points}" for bound, points in bands)
         cases = f"CASE {steps} WHEN {value} IS NOT NULL THEN {otherwise} END"
+    if trait.profile is not None:
+        cases = f"CASE WHEN ({profile}) = {trait.profile} THEN {cases} ELSE 0 END"
     return f"CAST({cases} AS BIGINT)"
+
+
+def _is_known(number: int, trait: Trait) -> str:
+    known = f"o{number} IS NOT NULL"
+    return known if trait.profile is None else f"{known} AND profile = {trait.profile}"
 
 
 def _required(model: Model, number: int) -> str:
@@ -107,9 +126,10 @@ def _required(model: Model, number: int) -> str:
     return f"({' AND '.join(known)})" if known else "TRUE"
 
 
-def _total(for_unknown: list[int]) -> str:
+def _total(model: Model, for_unknown: list[int]) -> str:
     terms = [f"COALESCE(o{number}, {instead})" for number, instead in enumerate(for_unknown)]
-    return " + ".join(terms) or "CAST(0 AS BIGINT)"
+    terms += [f"CAST({model.fit.start} AS BIGINT)"] if model.fit.start or not terms else []
+    return " + ".join(terms)
 
 
 def _spreads(model: Model) -> list[str]:
@@ -117,10 +137,9 @@ def _spreads(model: Model) -> list[str]:
     spreads = []
     for place, attribute in enumerate(attributes_of(model)):
         terms = []
-        for number, criterion in enumerate(model.fit.criteria):
-            outcomes = [micro(points) for points in criterion.outcomes]
-            if attribute in criterion.attributes():
-                terms.append(f"CASE WHEN o{number} IS NULL THEN {max(outcomes) - min(outcomes)} ELSE 0 END")
+        for number, trait in enumerate(model.fit.traits):
+            if attribute in trait.criterion.attributes():
+                terms.append(f"CASE WHEN o{number} IS NULL THEN {trait.spread} ELSE 0 END")
         spreads.append(f"CASE WHEN u{place} THEN {' + '.join(terms)} ELSE 0 END")
     return spreads
 
@@ -134,11 +153,19 @@ def _next_fact(model: Model) -> str:
 
 def _data_confidence(model: Model) -> str:
     """The share of the criteria whose answer is known, 0 to 100, each weighing as much as its range of points."""
-    spans = [max(points) - min(points) for points in (list(map(micro, c.outcomes)) for c in model.fit.criteria)]
-    if "data_confidence" not in model.also_write or not any(spans):
+    traits = model.fit.traits
+    if "data_confidence" not in model.also_write or not traits:
         return "CAST(NULL AS INTEGER)"
-    known = " + ".join(f"CASE WHEN o{number} IS NULL THEN 0 ELSE {span} END" for number, span in enumerate(spans))
-    return f"CAST((200 * CAST({known} AS BIGINT) + {sum(spans)}) // {2 * sum(spans)} AS INTEGER)"
+    known = " + ".join(
+        f"CASE WHEN {_is_known(number, trait)} THEN {trait.spread} ELSE 0 END" for number, trait in enumerate(traits)
+    )
+    common, *special = (
+        sum(trait.spread for trait in traits if trait.profile == place)
+        for place in (None, *range(len(model.fit.profiles)))
+    )
+    cases = " ".join(f"WHEN {place} THEN {common + own}" for place, own in enumerate(special))
+    whole = f"NULLIF(CAST({f'CASE profile {cases} ELSE {common} END' if cases else common} AS BIGINT), 0)"
+    return f"CAST((200 * CAST({known} AS BIGINT) + {whole}) // (2 * {whole}) AS INTEGER)"
 
 
 def _numbered(letter: str, items: list[str]) -> list[str]:

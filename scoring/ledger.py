@@ -1,16 +1,16 @@
 """The ledger: one line per person, axis, rule and kind, summing to the scores exactly.
 
 The physical tables are wide (a column per criterion, a row per person and activity rule); this view tells them as
-lines. Kinds: ``points`` (match, or undecayed points of activities), ``otherwise`` (mismatch), ``unknown`` (a
-criterion nobody knows the answer to; 0), ``decay``, ``cap``, ``machine`` (events set aside; 0), ``group_cap``,
-``inactivity``, ``floor``, ``ceiling``, ``rounding``.
+lines. Kinds: ``start`` (what everybody begins with), ``points`` (match, or undecayed points of activities),
+``otherwise`` (mismatch), ``unknown`` (a criterion nobody knows the answer to; 0), ``decay``, ``cap``, ``machine``
+(events set aside; 0), ``group_cap``, ``inactivity``, ``floor``, ``ceiling``, ``rounding``.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from config.model_values import MICRO, micro
+from config.model_values import MICRO
 from scoring import sql
 from scoring.stages import not_scored
 
@@ -46,9 +46,14 @@ def create_ledger(con: Any, plan: Plan) -> None:
 
 def _fit_lines(model: Model) -> list[str]:
     lines = []
-    for number, criterion in enumerate(model.fit.criteria):
-        column = f"o{number}"
-        mismatch = f"WHEN {column} = {micro(criterion.otherwise)} THEN 'otherwise'" if criterion.bands is None else ""
+    if model.fit.start:
+        lines.append(
+            f"SELECT person, 'fit' AS axis, 'start' AS rule, 'start' AS kind, {model.fit.start} AS micro, "
+            f"1 AS occurrences, {_NEVER} AS last_at FROM fit_outcomes"
+        )
+    for number, trait in enumerate(model.fit.traits):
+        criterion, column = trait.criterion, f"o{number}"
+        mismatch = f"WHEN {column} = {trait.otherwise} THEN 'otherwise'" if criterion.bands is None else ""
         lines.append(
             f"SELECT person, 'fit' AS axis, {sql.text(criterion.name)} AS rule, "
             f"CASE WHEN {column} IS NULL THEN 'unknown' {mismatch} ELSE 'points' END AS kind, "

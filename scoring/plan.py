@@ -151,8 +151,9 @@ class Plan:
     def aging_attributes(self) -> tuple[str, ...]:
         """The attributes whose age a gate or criterion tests, so that fit can change as time passes."""
         conditions = [gate.when for gate in self.model.gates]
-        conditions += [criterion.when for criterion in self.model.fit.criteria if criterion.when is not None]
-        tested = [pair for when in conditions for pair in when.walk()]
+        conditions += [profile.when for profile in self.model.fit.profiles]
+        conditions += [trait.criterion.when for trait in self.model.fit.traits]
+        tested = [pair for when in conditions if when is not None for pair in when.walk()]
         return tuple(dict.fromkeys(name for _, name, tests in tested if tests.is_relative))
 
     @cached_property

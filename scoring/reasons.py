@@ -25,7 +25,7 @@ INACTIVITY_NAME: Final = "Inactivity"
 
 def create_reasons(con: Any, plan: Plan) -> None:
     """Create `reasons` (person, reasons) from `fit_outcomes`, `contributions` and `inactivity`."""
-    names = [criterion.name for criterion in plan.model.fit.criteria]
+    names = [trait.criterion.name for trait in plan.model.fit.traits]
     first_rule = len(names)
     names += [term.rule.name for term in plan.terms]
     idle = len(names)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def grade_index(model: Model, score: str, is_known: str = "TRUE") -> str:
     """SQL: place of the grade for whole points `score`, 0 being best; null while nothing is known."""
-    place = sql.ladder(score, model.fit.grades.values())
+    place = sql.ladder(score, model.fit.scale.values())
     return place if is_known == "TRUE" else f"CASE WHEN {is_known} THEN {place} END"
 
 
@@ -35,7 +35,7 @@ def tabulate_ratings(con: Any, model: Model) -> None:
     Cells are ranked by the sum of both places, then by grade; an unknown grade ranks as the middle one does.
     Disqualified people rank after them all, with as many as there are cells.
     """
-    grades, levels = list(model.fit.grades), list(model.engagement.levels)
+    grades, levels = list(model.fit.scale), list(model.engagement.levels)
     cells = [(grade, level) for grade in range(-1, len(grades)) for level in range(len(levels))]
 
     def order(cell: tuple[int, int]) -> tuple[int, int, bool]:
@@ -55,7 +55,7 @@ def tabulate_ratings(con: Any, model: Model) -> None:
 
 def rating_count(model: Model) -> int:
     """How many cells the matrix has; also the rank of disqualified people."""
-    return (len(model.fit.grades) + 1) * len(model.engagement.levels)
+    return (len(model.fit.scale) + 1) * len(model.engagement.levels)
 
 
 def disqualified(model: Model, gate: str = "gate") -> str:
@@ -84,7 +84,7 @@ def exit_sql(model: Model, transition: Transition) -> str:
     if leave.engagement is not None:
         parts.append(f"engagement_score < {leave.engagement.lowest_kept}")
     if leave.grade is not None:
-        parts.append(f"COALESCE(grade > {list(model.fit.grades).index(leave.grade.below)}, FALSE)")
+        parts.append(f"COALESCE(grade > {list(model.fit.scale).index(leave.grade.below)}, FALSE)")
     if leave.level is not None:
         parts.append(f"level > {list(model.engagement.levels).index(leave.level.below)}")
     return f"({' OR '.join(parts)})" if parts else "FALSE"
@@ -99,7 +99,7 @@ def enter_sql(model: Model, transition: Transition, number: int, day: str) -> st
     if enter.engagement is not None:
         parts.append(f"engagement_score >= {enter.engagement.lowest}")
     if enter.grade is not None:
-        parts.append(f"COALESCE(grade <= {list(model.fit.grades).index(enter.grade.at_least)}, FALSE)")
+        parts.append(f"COALESCE(grade <= {list(model.fit.scale).index(enter.grade.at_least)}, FALSE)")
     if enter.level is not None:
         parts.append(f"level <= {list(model.engagement.levels).index(enter.level.at_least)}")
     if transition.cool_down is not None:

@@ -13,14 +13,14 @@ from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from tests.scoring.oracle_conditions import Activity, answers, days_since, holds, is_machine
-from tests.scoring.oracle_fit import confidence, possible
+from tests.scoring.oracle_conditions import Activity, answers, days_since, is_machine
+from tests.scoring.oracle_fit import asked, begins_with, confidence, gate_of, grades, profile_of
 from tests.scoring.oracle_numbers import POINT, micro, rounded
 from tests.scoring.oracle_visits import chains, reopens, visit_activities, with_times_on_page
 
 if TYPE_CHECKING:
     from config.model import Model
-    from config.model_sections import ActivityRule, Criterion, Gate, Transition
+    from config.model_sections import ActivityRule, Gate, Transition
 
 DONE_TO_THEM = {"email_sent", "email_delivered", "email_bounce", "task_done"}
 Lines = list[tuple]
@@ -56,25 +56,6 @@ class Standing:
 # --- fit -------------------------------------------------------------------------------------------------------
 
 
-def gate_of(model: Model, person: Person, day: date) -> Gate | None:
-    matching = [gate for gate in model.gates if holds(model, gate.when, person.attributes, day) is True]
-    for gate in matching:
-        if gate.effect == "do_not_score":
-            return gate
-    return matching[0] if matching else None
-
-
-def criterion_outcome(model: Model, criterion: Criterion, person: Person, day: date) -> float | None:
-    if criterion.when is not None:
-        answer = holds(model, criterion.when, person.attributes, day)
-        return None if answer is None else criterion.points if answer else criterion.otherwise
-    value = person.attributes.get(criterion.by)
-    if value is None:
-        return None
-    reached = [bound for bound in criterion.bands if bound <= value]
-    return criterion.bands[max(reached)] if reached else criterion.otherwise
-
-
 def settle(axis: str, total: int, lines: Lines, least: int = 0, most: int = 100) -> int:
     """Floor, ceiling and rounding as lines; the whole score."""
     if total < least * POINT:
@@ -99,38 +80,35 @@ def label(ladder: dict[str, float], score: int) -> str:
 def fit_of(
     model: Model, person: Person, day: date, lines: Lines, contributions: Contributions
 ) -> tuple[int, str, str, str, str | None]:
-    total = best = worst = 0
-    known = False
-    spread: dict[str, int] = {}
-    for criterion in model.fit.criteria:
-        outcome = criterion_outcome(model, criterion, person, day)
-        high, low = max(map(micro, possible(criterion))), min(map(micro, possible(criterion)))
-        names = criterion.when.attributes() if criterion.when is not None else [criterion.by]
-        for name in names:
-            spread.setdefault(name, 0)
-        if outcome is None:
-            lines.append(("fit", criterion.name, "unknown", 0, 0, None))
-            best, worst = best + high, worst + low
-            for name in names:
-                if person.attributes.get(name) is None:
-                    spread[name] += high - low
+    total = best = worst = begins_with(model)
+    if total:
+        lines.append(("fit", "start", "start", total, 1, None))
+    spread: dict[str, int] = {name: 0 for trait in model.fit.traits for name in trait.criterion.attributes()}
+    criteria = asked(model, person.attributes, day)
+    known = any(one.answer is not None for one in criteria)
+    for one in criteria:
+        name, points = one.criterion.name, one.answer
+        if points is None:
+            lines.append(("fit", name, "unknown", 0, 0, None))
+            best, worst = best + max(one.possible), worst + min(one.possible)
+            for attribute in one.criterion.attributes():
+                if person.attributes.get(attribute) is None:
+                    spread[attribute] += one.spread
             continue
-        known = True
-        points = micro(outcome)
         total, best, worst = total + points, best + points, worst + points
-        contributions.append((criterion.name, points))
+        contributions.append((name, points))
         if points:
-            kind = "otherwise" if criterion.when is not None and points == micro(criterion.otherwise) else "points"
-            lines.append(("fit", criterion.name, kind, points, 1, None))
+            is_mismatch = one.criterion.when is not None and points == micro(one.criterion.otherwise)
+            lines.append(("fit", name, "otherwise" if is_mismatch else "points", points, 1, None))
     score = settle("fit", total, lines)
     widest = max(spread.values(), default=0)
     fact = next((name for name, size in spread.items() if size == widest), None) if widest else None
     if fact is not None:
         fact = fact.replace(".", " ").replace("_", " ")
         fact = fact[0].upper() + fact[1:]
-    grades = model.fit.grades
-    grade = label(grades, score) if known else "?"
-    return score, grade, label(grades, settle("", best, [])), label(grades, settle("", worst, [])), fact
+    ladder = grades(model)
+    grade = label(ladder, score) if known else "?"
+    return score, grade, label(ladder, settle("", best, [])), label(ladder, settle("", worst, [])), fact
 
 
 # --- engagement ------------------------------------------------------------------------------------------------
@@ -288,10 +266,10 @@ def price_of_silence(model: Model, price: float | str, total: int) -> int:
 
 
 def rating_ranks(model: Model) -> dict[tuple[str, str], int]:
-    grades, levels = list(model.fit.grades), list(model.engagement.levels)
+    letters, levels = list(grades(model)), list(model.engagement.levels)
     cells = []
-    for grade in [*grades, "?"]:
-        place = grades.index(grade) if grade in grades else len(grades) // 2
+    for grade in [*letters, "?"]:
+        place = letters.index(grade) if grade in letters else len(letters) // 2
         cells += [(place + levels.index(level), place, grade == "?", grade, level) for level in levels]
     return {(grade, level): rank for rank, (_, _, _, grade, level) in enumerate(sorted(cells))}
 
@@ -299,7 +277,7 @@ def rating_ranks(model: Model) -> dict[tuple[str, str], int]:
 def standing(model: Model, person: Person, day: date, known: list[Activity]) -> Standing:
     lines: Lines = []
     contributions: Contributions = []
-    gate = gate_of(model, person, day)
+    gate = gate_of(model, person.attributes, known, day)
     fit, grade, best, worst, fact = fit_of(model, person, day, lines, contributions)
     engagement = engagement_of(model, person, day, known, lines, contributions)
     level = label(model.engagement.levels, engagement)
@@ -315,20 +293,20 @@ def standing(model: Model, person: Person, day: date, known: list[Activity]) -> 
 def leaves(model: Model, way: Transition | None, at: Standing) -> bool:
     if way is None or way.exit is None:
         return False
-    grades, levels = list(model.fit.grades), list(model.engagement.levels)
+    letters, levels = list(grades(model)), list(model.engagement.levels)
     fallen = []
     for missed, score in ((way.exit.fit, at.fit), (way.exit.engagement, at.engagement)):
         if missed is not None:
             fallen.append(score < missed.below if missed.below is not None else score <= missed.at_most)
     if way.exit.grade is not None:
-        fallen.append(at.grade != "?" and grades.index(at.grade) > grades.index(way.exit.grade.below))
+        fallen.append(at.grade != "?" and letters.index(at.grade) > letters.index(way.exit.grade.below))
     if way.exit.level is not None:
         fallen.append(levels.index(at.level) > levels.index(way.exit.level.below))
     return any(fallen)
 
 
 def enters(model: Model, way: Transition, at: Standing, person: Person, before: int, day: date) -> bool:
-    grades, levels = list(model.fit.grades), list(model.engagement.levels)
+    letters, levels = list(grades(model)), list(model.engagement.levels)
     if leaves(model, way, at) or any(person.attributes.get(name) is None for name in way.requires):
         return False
     for reached, score in ((way.enter.fit, at.fit), (way.enter.engagement, at.engagement)):
@@ -338,7 +316,7 @@ def enters(model: Model, way: Transition, at: Standing, person: Person, before: 
             return False
     if way.enter.grade is not None and at.grade == "?":
         return False
-    if way.enter.grade is not None and grades.index(at.grade) > grades.index(way.enter.grade.at_least):
+    if way.enter.grade is not None and letters.index(at.grade) > letters.index(way.enter.grade.at_least):
         return False
     if way.enter.level is not None and levels.index(at.level) > levels.index(way.enter.level.at_least):
         return False
@@ -416,7 +394,9 @@ def score(model: Model, person: Person, as_of: datetime) -> tuple[dict[str, Any]
         "valid_until": valid_until(model, person, at, stage, day, known),
         "model_version": model.version,
     }
+    if model.fit.profiles:
+        profile = profile_of(model, person.attributes, day)
+        row["fit_profile"] = profile.name if profile is not None else None
     if "data_confidence" in model.also_write:
-        outcomes = [criterion_outcome(model, criterion, person, day) for criterion in model.fit.criteria]
-        row["data_confidence"] = confidence(model.fit.criteria, outcomes)
+        row["data_confidence"] = confidence(asked(model, person.attributes, day))
     return row, at.lines

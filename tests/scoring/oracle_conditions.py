@@ -102,6 +102,10 @@ def compare(model: Model, operator: str, value: Any, wanted: Any, day: date) -> 
     if operator == "is":
         return equal(value, wanted)
     if operator in {"contains", "starts_with", "ends_with"}:
+        if isinstance(wanted, str) and wanted[:1] == "$" and wanted[1:].isidentifier():
+            wanted = named_list(model, wanted[1:])
+        if not isinstance(wanted, str):
+            return any(compare(model, operator, value, part, day) for part in wanted)
         text, part = value.lower(), wanted.lower()
         return {"contains": part in text, "starts_with": text.startswith(part), "ends_with": text.endswith(part)}[
             operator

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from config.vocabulary import EXTRA_FIELDS
 from tests.scoring.oracle import Activity, Person
+from tests.scoring.strategies_fit import fits, gates
 from tests.scoring.strategies_visits import surfing, visit_facts, visit_sections
 
 AS_OF = datetime(2026, 3, 18, 15, 30, tzinfo=UTC)  # a Wednesday
@@ -52,6 +53,7 @@ text_tests = st.one_of(
         {"in": "$titles"}, {"not_in": "$titles"}, {"contains": "HEAD"}, {"contains": "%"}, {"starts_with": "head"},
         {"ends_with": "IT"}, {"matches": "head|cto"}, {"matches": r"^a\.b"}, {"known": True}, {"unknown": True},
         {"not_in": ["CTO"], "known": True}, {"contains": "Ż"}, {"is": "It's"},
+        {"contains": "$titles"}, {"starts_with": ["stud", "c"]}, {"ends_with": ["of sales", "$"]},
     ]),
 )  # fmt: skip
 number_tests = st.sampled_from([
@@ -105,25 +107,6 @@ durations = st.sampled_from([
     {"at_least": "30s"}, {"below": 31}, {"known": True}, {"between": [30, 60]}, {"at_most": 30}, {"above": "30s"}, 60,
     {"in": [29.5, 60]}, {"not_in": [30]}, {"unknown": True}, {"below": "1min", "above": 29.5},
 ])  # fmt: skip
-
-
-@st.composite
-def criteria(draw: st.DrawFn, still: bool) -> list[dict[str, Any]]:
-    known = {name: tests for name, tests in tests_of.items() if not still or name not in {"renewal", "created_at"}}
-    items = []
-    for number in range(draw(st.integers(0, 5))):
-        item: dict[str, Any] = {"name": f"Trait {number}"}
-        if draw(st.booleans()):
-            item |= {"when": draw(whens(known)), "points": draw(points)}
-            if draw(st.booleans()):
-                item["otherwise"] = draw(st.sampled_from([-5, 4.25, 0.5]))
-        else:
-            bands = draw(st.dictionaries(st.sampled_from([50, 250, 1000.5]), points, min_size=1))
-            item |= {"by": "company.employee_count", "bands": bands}
-            if draw(st.booleans()):
-                item["otherwise"] = -5
-        items.append(item)
-    return items
 
 
 decays = st.one_of(
@@ -228,15 +211,12 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
     gate_tests = {
         name: tests_of[name] for name in ("email_domain", "unsubscribed", "job_title", *([] if still else ["renewal"]))
     }
-    gates = [
-        {"name": f"Gate {number}", "when": draw(whens(gate_tests)), "effect": effect}
-        for number, effect in enumerate(draw(st.lists(st.sampled_from(["disqualify", "do_not_score"]), max_size=2)))
-    ]
+    traits = {name: tests for name, tests in tests_of.items() if not still or name not in {"renewal", "created_at"}}
     model: dict[str, Any] = {
         "model": "random",
         "lists": {"titles": ["cto", "student"], "domains": ["rival.example"], "free_mail": "preset"},
-        "gates": gates,
-        "fit": {"criteria": draw(criteria(still)), "grades": {"A": 40, "B": 20.5, "C": 1, "D": 0}},
+        "gates": draw(gates(whens(gate_tests), types, duration)),
+        "fit": draw(fits(whens(traits), points)),
         "engagement": {
             "decay": draw(decays),
             "rules": items,
@@ -256,6 +236,7 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
         model["trend"] = {"over": draw(duration)} | change
     if draw(st.booleans()):
         model["lifecycle"] = draw(lifecycles())
+    model["acknowledge"] = draw(st.sampled_from([[], ["age"]]))
     model["also_write"] = draw(st.lists(st.sampled_from(EXTRA_FIELDS), unique=True))
     return model
 

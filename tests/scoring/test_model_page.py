@@ -21,7 +21,7 @@ CONDITIONS = [line for block in BLOCKS for line in block.splitlines() if line.st
 
 
 def test_the_sections_of_the_page_make_a_model_whose_example_passes() -> None:
-    sections = [block for block in BLOCKS if not block.startswith(("when:", "rules:"))]
+    sections = [block for block in BLOCKS if not block.startswith(("when:", "rules:", "writes:"))]
     text = "\n".join([*sections, "rating: {matrix: grade x level}", "trend: {over: 14d, rising: 10, cooling: -10}"])
     model = checked_model(parse(text, Path("model.md")), BUILT_IN)
     assert len(model.examples) == 1
