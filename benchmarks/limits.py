@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.limits", description=__doc__)
     parser.add_argument("--contacts", type=int, default=200_000, help="HubSpot contacts of the backfill")
-    parser.add_argument("--searched", type=int, default=20_000, help="HubSpot contacts of the sync that searches")
+    parser.add_argument("--searched", type=int, default=100_000, help="HubSpot contacts of the sync that searches")
     options = parser.parse_args(arguments)
     rows = [*backfill(options.contacts), *search(options.searched)]
     table(f"share of HubSpot's limits, {LATENCY_S * 1000:.0f} ms per call", COLUMNS, rows)
@@ -109,8 +109,8 @@ def is_write(call: Call) -> bool:
 
 
 def is_search(call: Call) -> bool:
-    """A page of a search, of whatever kind of object: all share one allowance."""
-    return call.path.endswith("/search")
+    """A page of a search for contacts. The sync then asks once for each other kind of object, of which none changed."""
+    return call.path.endswith("/contacts/search")
 
 
 if __name__ == "__main__":
