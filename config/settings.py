@@ -125,6 +125,22 @@ class HubSpotSettings(Section):
     look_back_s: int = Field(default=300, ge=0)  # how far each incremental read overlaps the last
 
 
+def _business_unit(text: str) -> str:
+    if not text.startswith("0Uv") or len(text) not in {15, 18} or not text.isalnum():
+        raise Misfit(
+            "this is not the id of a business unit.", remedy="It stands in Setup under Business Unit Setup: 0Uv…"
+        )
+    return text
+
+
+class AccountEngagementSettings(Section):
+    """One business unit of Account Engagement (Pardot), read where this section is given."""
+
+    business_unit_id: Annotated[str, AfterValidator(_business_unit)]
+    base_url: Url = "https://pi.pardot.com"  # https://pi.demo.pardot.com for a sandbox's
+    daily_share: float = Field(default=0.25, gt=0, le=1)  # of the business unit's daily calls that we may use
+
+
 class SalesforceSettings(Section):
     """One Salesforce organisation."""
 
@@ -142,6 +158,7 @@ class SalesforceSettings(Section):
     formula_refresh_h: int = Field(default=24, ge=1)  # all rows are read anew so often where a formula is mapped
     bulk_above: int = Field(default=2000, ge=0)  # rows above which Bulk API 2.0 is used
     look_back_s: int = Field(default=600, ge=0)  # late commits: how far each incremental read overlaps the last
+    account_engagement: AccountEngagementSettings | None = None
 
 
 class AttributeSetting(Section):

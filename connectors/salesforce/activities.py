@@ -53,16 +53,17 @@ def _suffixed(raw: pa.Table, suffix: str) -> pa.ChunkedArray:
     return pc.binary_join_element_wise(_ids(raw), suffix, "")
 
 
-def tasks(raw: pa.Table, seen_at: datetime, *, emails_apart: bool) -> pa.Table:
+def tasks(raw: pa.Table, seen_at: datetime, *, emails_apart: bool, mailings_apart: bool) -> pa.Table:
     """Closed tasks: calls, sent e-mails and other work done, for each of their people (`shared.widened`).
 
-    `emails_apart` says that e-mails are read as EmailMessage, each of which Salesforce also files as a task.
+    `emails_apart` says that e-mails are read as EmailMessage, each of which Salesforce also files as a task;
+    `mailings_apart` says the same of mails to many, which Account Engagement may tell of, too.
     """
     subtype = pc.fill_null(column(raw, "TaskSubtype"), "")
     is_call = pc.or_(pc.equal(subtype, "Call"), pc.is_valid(column(raw, "CallType")))
-    is_email = pc.or_(pc.equal(subtype, "Email"), pc.equal(subtype, "ListEmail"))
-    email_type = pa.scalar(None, pa.string()) if emails_apart else pa.scalar("email_sent")
-    done_type = pc.if_else(is_email, email_type, "task_done")
+    sent = {apart: pa.scalar(None if apart else "email_sent", pa.string()) for apart in (True, False)}
+    is_mailing, is_email = pc.equal(subtype, "ListEmail"), pc.equal(subtype, "Email")
+    done_type = pc.if_else(is_mailing, sent[mailings_apart], pc.if_else(is_email, sent[emails_apart], "task_done"))
     kind = pc.if_else(is_call, "call", done_type)
     is_done = pc.fill_null(flags(column(raw, "IsClosed")), False)
     columns = {

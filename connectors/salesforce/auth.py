@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from connectors.door import TransportError
 from connectors.errors import AuthStop, ConfigProblem, ConnectorError
-from connectors.salesforce.network import reason
+from connectors.salesforce.network import LOOPBACK, reason
 from connectors.salesforce.refresh import CRM, GrantRefused, TokenFile, refresh
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from config.settings import SalesforceSettings
 
-LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 STAND_IN: Final = "loopback-stand-in"
 """simple-salesforce logs in at ``https://<name>.salesforce.com`` and nowhere else; calls to this name are led to a
 server on this machine by the session's adapter."""

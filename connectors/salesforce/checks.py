@@ -8,6 +8,7 @@ from connectors.base import Finding
 from connectors.errors import ConnectorError
 from connectors.salesforce.client import server_time
 from connectors.salesforce.fields import COMPOUND_TYPES, WRITTEN, clash, mapped
+from connectors.salesforce.visitor_activities import FIELDS
 from connectors.salesforce.windows import STAMP
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from config.settings import AttributeSetting, SalesforceSettings
     from connectors.clock import Clock
+    from connectors.salesforce.business_unit import BusinessUnit
     from connectors.salesforce.client import Client
     from scoring.facts import OutputField
 
@@ -52,6 +54,8 @@ def findings(
         yield _object(client, sobject, "fail", "it is needed")
     for sobject, purpose in USEFUL.items():
         yield _object(client, sobject, "warn", f"without it there are no {purpose}")
+    if client.engagement is not None:
+        yield _visitor_activities(client.engagement)
     for sobject in ("Lead", "Contact", "Account"):
         description = client.describe(sobject)
         if description is None:
@@ -101,6 +105,15 @@ def _object(client: Client, sobject: str, level: Any, why: str) -> Finding:
         return Finding("pass", sobject, "can be read")
     remedy = f"Grant 'Read' and 'View All' on {sobject} to the running user in a permission set."
     return Finding(level, sobject, f"cannot be read; {why}", remedy)
+
+
+def _visitor_activities(unit: BusinessUnit) -> Finding:
+    try:
+        unit.get("visitor-activities", {"fields": ",".join(FIELDS), "limit": 1})
+    except ConnectorError as error:
+        off = " Or remove salesforce.account_engagement from the settings."
+        return Finding("fail", "Account Engagement", error.message, error.remedy + off)
+    return Finding("pass", "Account Engagement", "visitor activities can be read")
 
 
 def _mapped_fields(

@@ -7,32 +7,30 @@ neither timeouts nor streaming.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections import Counter
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import orjson
 import requests
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 
+from connectors.base import Usage
 from connectors.budget import Budget
-from connectors.door import Door, Request, Response, TransportError
+from connectors.door import Door, Request, Response
 from connectors.errors import ConnectorBug
-from connectors.salesforce.auth import LOOPBACK, STAND_IN, SessionTokens, host_of
+from connectors.salesforce.auth import STAND_IN, SessionTokens, host_of
+from connectors.salesforce.business_unit import BusinessUnit
 from connectors.salesforce.errors import CRM, NotThere, judge
 from connectors.salesforce.limits import Quota
-from connectors.salesforce.network import reason, was_sent
+from connectors.salesforce.network import LOOPBACK, exchange
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from contextlib import AbstractContextManager
     from datetime import datetime
     from pathlib import Path
 
     from config.settings import SalesforceSettings
-    from connectors.base import Usage
     from connectors.clock import Clock
 
 TIMEOUT_S: Final = (10.0, 150.0)
@@ -40,8 +38,6 @@ TIMEOUT_S: Final = (10.0, 150.0)
 
 CALLS_PER_S: Final = 50
 """Salesforce sets no rate for short calls; this only keeps a loop gone wrong from eating the day's quota."""
-
-CHUNK_BYTES: Final = 1 << 20
 
 PAGE_ROWS: Final = 2_000
 """Records of one page of a query that we ask for; the most that is given."""
@@ -62,17 +58,6 @@ class _Adapter(HTTPAdapter):
         if self._instead and url.startswith(self._prefix):
             request.url = self._instead + url.removeprefix(self._prefix)
         return super().send(request, *args, **kwargs)
-
-
-class _Bearer(AuthBase):
-    """Sets the token per request; as an `auth` object, so that a .netrc cannot replace it."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
 
 
 def make_session(loopback: str | None) -> requests.Session:
@@ -117,6 +102,8 @@ class Client:
             budgets={"general": Budget(CALLS_PER_S, 1.0, clock)},
             clock=clock,
         )
+        unit = settings.account_engagement
+        self.engagement = BusinessUnit(unit, self._session, self._tokens, clock) if unit else None
 
     # --- calls
 
@@ -159,27 +146,7 @@ class Client:
 
     def _send(self, request: Request, token: str) -> Response:
         self.quota.spend()
-        headers = dict(request.headers)
-        if request.json is not None:
-            headers["Content-Type"] = "application/json"
-        try:
-            with (
-                _body(request) as body,
-                self._session.request(
-                    request.method,
-                    f"https://{self._tokens.instance}{request.path}",
-                    params=request.params,
-                    data=body,
-                    headers=headers,
-                    auth=_Bearer(token),
-                    stream=True,
-                    allow_redirects=False,
-                ) as answer,
-            ):
-                content = _take(answer, request.stream_to)
-        except requests.RequestException as error:
-            raise TransportError(reason(error), sent=was_sent(error)) from None
-        response = Response(answer.status_code, {k.lower(): v for k, v in answer.headers.items()}, content)
+        response = exchange(self._session, request, f"https://{self._tokens.instance}{request.path}", token, {})
         self.quota.note(response.headers)
         return response
 
@@ -237,8 +204,13 @@ class Client:
         self._describes.clear()
 
     def usage(self) -> Usage:
-        """Calls and retries so far."""
-        return self._door.usage()
+        """Calls and retries so far, of Account Engagement too."""
+        own = self._door.usage()
+        if self.engagement is None:
+            return own
+        more = self.engagement.usage()
+        by_reason = Counter(own.by_reason) + Counter(more.by_reason)
+        return Usage(own.calls + more.calls, own.retries + more.retries, own.waited_s + more.waited_s, by_reason)
 
     def close(self) -> None:
         """Give back connections."""
@@ -255,19 +227,3 @@ def server_time(headers: Mapping[str, str]) -> datetime | None:
 
 def _paged() -> dict[str, str]:
     return {"Sforce-Query-Options": f"batchSize={PAGE_ROWS}"}
-
-
-def _body(request: Request) -> AbstractContextManager[BinaryIO | bytes | None]:
-    """What is sent: a file is read as it goes, and from its beginning at each try."""
-    if request.body_from is not None:
-        return request.body_from.open("rb")
-    return nullcontext(orjson.dumps(request.json) if request.json is not None else request.body)
-
-
-def _take(answer: requests.Response, path: Path | None) -> bytes:
-    if path is None or answer.status_code >= 300:
-        return answer.content
-    with path.open("wb") as file:
-        for chunk in answer.iter_content(CHUNK_BYTES):
-            file.write(chunk)
-    return b""

@@ -82,7 +82,7 @@ class Salesforce:
 
     def streams(self) -> Sequence[Stream]:
         """Accounts before people before what people do; removals last, so that nothing brings them back."""
-        return streams.STREAMS
+        return streams.offered(self._settings)
 
     def pull(self, stream: str, cursor: str | None) -> Iterator[Batch]:
         """What changed in `stream` since `cursor`, up to the server's time at the first call.

@@ -15,6 +15,8 @@ from connectors.salesforce import activities, purged, removals, shapes, shared, 
 from connectors.salesforce.fields import CRM, WRITTEN, Mapped, hidden, mapped, need_object, visible
 from connectors.salesforce.reader import Query, Reader
 from connectors.salesforce.values import flags, ids, text_table
+from connectors.salesforce.visitor_activities import STREAM as VISITORS
+from connectors.salesforce.visitor_activities import visitor_activities
 from connectors.salesforce.windows import STAMP, Position, dump, load
 from scoring.facts import Table
 
@@ -95,8 +97,19 @@ class Context:
         return need_object(sobject, self.client.describe(sobject))
 
 
+def offered(settings: SalesforceSettings) -> tuple[Stream, ...]:
+    """The streams there are under these settings, in the order in which they are best pulled."""
+    if settings.account_engagement is None:
+        return STREAMS
+    return (*STREAMS[:-1], Stream(VISITORS, Table.ACTIVITIES, optional=True), STREAMS[-1])
+
+
 def pull(context: Context, stream: str, cursor: str | None) -> Iterator[Batch]:
     """Batches of `stream` since `cursor`."""
+    if stream == VISITORS and context.client.engagement is not None:
+        look_back = timedelta(seconds=context.settings.look_back_s)
+        yield from visitor_activities(context.client.engagement, cursor, context.now, look_back)
+        return
     positions = load(cursor, stream)
     if stream == "removals":
         yield from _removals(context, positions)
@@ -107,7 +120,7 @@ def pull(context: Context, stream: str, cursor: str | None) -> Iterator[Batch]:
         log.info("the organisation has no such object", crm=CRM, sobject=needed)  # `check` says what that costs
         return
     if source is None:
-        names = ", ".join(each.name for each in STREAMS)
+        names = ", ".join(each.name for each in offered(context.settings))
         raise ConfigProblem(f"there is no stream {stream}.", crm=CRM, remedy=f"There are: {names}.")
     yield from source(context, positions)
 
@@ -233,7 +246,8 @@ def shape_of(context: Context, query: Query) -> Callable[[pa.Table], pa.Table]:
     """How rows of an activity query become activities."""
     if query.sobject == "Task":
         apart = context.client.describe("EmailMessage") is not None
-        return lambda raw: activities.tasks(raw, context.now, emails_apart=apart)
+        mailings = apart or context.client.engagement is not None
+        return lambda raw: activities.tasks(raw, context.now, emails_apart=apart, mailings_apart=mailings)
     if query.sobject == "Event":
         return lambda raw: activities.events(raw, context.now)
     if query.sobject == "CampaignMember":

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
@@ -33,6 +35,12 @@ TYPES: Final = {
     31: "UserVoice Suggestion", 32: "UserVoice Comment", 33: "UserVoice Ticket", 34: "Video Watched (75%+)",
     35: "Indirect Unsubscribe Open", 36: "Indirect Bounce", 37: "Indirect Resubscribed", 38: "Opportunity Unlinked",
 }  # fmt: skip
+REFERENCES: Final = frozenset({
+    "customRedirectId", "emailId", "emailTemplateId", "fileId", "formHandlerId", "formId", "landingPageId",
+    "listEmailId", "paidSearchAdId", "siteSearchQueryId", "visitId",
+})  # fmt: skip
+"""What an activity may have been done with, by id."""
+
 PAGE: Final = 200
 LARGEST_PAGE: Final = 1000
 TOKEN_LIFE: Final = timedelta(hours=4)
@@ -54,14 +62,21 @@ _ENDINGS: Final[dict[str, Callable[[Any, Any], bool]]] = {
 
 @dataclass(frozen=True, slots=True)
 class VisitorActivity:
-    """Something a prospect did; `person` is the id of the lead or contact, None for a prospect who is neither."""
+    """Something a visitor did.
+
+    `person` is the id of the lead or contact that the prospect is synced to, `email` the address of a prospect who is
+    neither; without both, nobody knows who it was. `refers` are the ids of what it was done with, such as ``emailId``.
+    """
 
     id: int
     type: int
     at: datetime
+    updated: datetime
     person: str | None
+    email: str | None
     details: str
-    campaign_id: int | None
+    campaign: str | None
+    refers: Mapping[str, int]
 
 
 class AccountEngagement:
@@ -71,9 +86,10 @@ class AccountEngagement:
         self.business_unit_id = "0Uv000000000001CAA"
         self.zone = timezone(timedelta(hours=-7))  # of the API user
         self.daily = 25_000  # calls a day of the Growth edition
+        self.may_view = True  # whether the integration user's role has the ability
         self.activities: list[VisitorActivity] = []
         self._org = org
-        self._prospects: dict[str | None, int] = {}  # lead or contact -> number
+        self._prospects: dict[str, int] = {}  # lead, contact or address -> number
         self._window = Window(self.daily, _DAY_S, org.shared.clock)
 
     def add(
@@ -82,15 +98,32 @@ class AccountEngagement:
         at: datetime,
         person: str | None,
         *,
+        email: str | None = None,
         details: str = "",
-        campaign_id: int | None = None,
+        campaign: str | None = None,
+        **refers: int,
     ) -> int:
         """Add an activity of a type of `TYPES`; its id. Raises KeyError for an unknown one."""
-        activity = VisitorActivity(len(self.activities) + 1, kind, at, person, details, campaign_id)
-        if kind not in TYPES:
-            raise KeyError(kind)
+        number = len(self.activities) + 1
+        activity = VisitorActivity(number, kind, at, at, person, email, details, campaign, refers)
+        if kind not in TYPES or not refers.keys() <= REFERENCES:
+            raise KeyError(kind, *refers)
         self.activities.append(activity)
         return activity.id
+
+    def recognise(self, activity_id: int, person: str | None, at: datetime, *, email: str | None = None) -> None:
+        """A visitor becomes a prospect, or a prospect another one: what was done is told as theirs from now on."""
+        before = self.activities[activity_id - 1]
+        self.activities[activity_id - 1] = replace(before, person=person, email=email, updated=at)
+
+    def shown(self) -> list[VisitorActivity]:
+        """What reads have caught up with."""
+        lag = timedelta(seconds=self._org.shared.commit_delay_s)
+        return [activity for activity in self.activities if activity.updated + lag <= self._org.now()]
+
+    def used(self) -> int:
+        """Calls of the last day."""
+        return self.daily - self._window.remaining()
 
     def spend(self) -> bool:
         """Count one call; False when the day's calls are used up."""
@@ -99,14 +132,19 @@ class AccountEngagement:
 
     def show(self, activity: VisitorActivity) -> dict[str, Any]:
         """The activity with every field that can be asked for. A prospect follows its lead into the contact."""
-        at = activity.at.astimezone(self.zone).isoformat(timespec="seconds")
-        prospect = self._prospects.setdefault(activity.person, 9_000 + len(self._prospects))
+        at, updated = (
+            moment.astimezone(self.zone).isoformat(timespec="seconds") for moment in (activity.at, activity.updated)
+        )
+        who = activity.person or activity.email
+        prospect = None if who is None else self._prospects.setdefault(who, 9_000 + len(self._prospects))
+        campaign = None if activity.campaign is None else zlib.crc32(activity.campaign.encode())
         return {
             "id": activity.id, "type": activity.type, "typeName": TYPES[activity.type], "details": activity.details,
-            "createdAt": at, "updatedAt": at, "campaignId": activity.campaign_id, "prospectId": prospect,
-            "visitorId": prospect + 100_000, "prospect.id": prospect,
+            "createdAt": at, "updatedAt": updated, "campaignId": campaign, "campaign.name": activity.campaign,
+            "prospectId": prospect, "visitorId": activity.id + 100_000, "prospect.id": prospect,
             "prospect.salesforceId": self._now_known_as(activity.person),
-            "prospect.email": self._email(activity.person),
+            "prospect.email": self._email(activity.person) or activity.email,
+            **{name: activity.refers.get(name) for name in REFERENCES},
         }  # fmt: skip
 
     def _now_known_as(self, person: str | None) -> str | None:
@@ -131,11 +169,20 @@ class _Refused(Exception):
 
 def answer(org: Org, path: str, base_url: str, params: Mapping[str, str], headers: Mapping[str, str]) -> Answer:
     """The answer to GET /api/v5/objects/<path>. Errors are an object with `code` and `message`."""
+    full, take = f"/api/v5/objects/{path}", org.shared.troubles.take
+    if take("html_503", full) is not None or take("server_unavailable", full) is not None:
+        return Answer(raw=b"<html><body>Service Unavailable</body></html>", status=503, media_type="text/html")
+    if (empty := take("status", full)) is not None:
+        return Answer(status=int(empty.get("code", 503)))
     try:
-        _admit(org, f"/api/v5/objects/{path}", headers)
-        return _route(org, path, base_url, params)
+        _admit(org, full, headers)
+        told = _route(org, path, base_url, params)
     except _Refused as refusal:
         return Answer(refusal.body, refusal.status)
+    if "x-return-api-usage" in headers:
+        usage = {"x-api-usage": f"{org.engagement.used()}/{org.engagement.daily}"}
+        return replace(told, headers={**told.headers, **usage})
+    return told
 
 
 def _admit(org: Org, path: str, headers: Mapping[str, str]) -> None:
@@ -150,6 +197,8 @@ def _admit(org: Org, path: str, headers: Mapping[str, str]) -> None:
         raise _Refused(181, "A required header is missing: Pardot-Business-Unit-Id")
     if unit != org.engagement.business_unit_id:
         raise _Refused(201, "Business Unit specified in Pardot-Business-Unit-Id header not found or inactive.")
+    if not org.engagement.may_view:
+        raise _Refused(46, "This API user lacks sufficient permissions for the requested operation", 403)
     if take("concurrent_limit", path) is not None:
         raise _Refused(66, "You have exceeded your concurrent request limit. Please wait, before trying again")
     if take("daily_limit", path) is not None or not org.engagement.spend():
@@ -165,7 +214,7 @@ def _route(org: Org, path: str, base_url: str, params: Mapping[str, str]) -> Ans
 
 def _read(org: Org, activity_id: str, params: Mapping[str, str]) -> Answer:
     names = _fields(params)
-    for activity in org.engagement.activities:
+    for activity in org.engagement.shown():
         if str(activity.id) == activity_id:
             return Answer(_shape(org.engagement.show(activity), names))
     raise _Refused(109, "The requested record was not found.", 404)
@@ -231,11 +280,12 @@ def _resumed(org: Org, params: Mapping[str, str]) -> tuple[dict[str, str], int]:
 
 def _found(org: Org, asked: Mapping[str, str]) -> list[VisitorActivity]:
     tests = [_test(org, name, text) for name, text in asked.items() if name not in {"limit", "orderBy"}]
-    rows = [activity for activity in org.engagement.activities if all(test(activity) for test in tests)]
+    rows = [activity for activity in org.engagement.shown() if all(test(activity) for test in tests)]
     order, _, way = asked.get("orderBy", "id").partition(" ")
     if order not in {"id", "createdAt", "updatedAt"} or way.upper() not in {"", "ASC", "DESC"}:
         raise _Refused(19, "Invalid value specified for orderBy")
-    rows.sort(key=lambda row: (row.id if order == "id" else row.at, row.id), reverse=way.upper() == "DESC")
+    at = {"createdAt": attrgetter("at", "id"), "updatedAt": attrgetter("updated", "id"), "id": attrgetter("id")}
+    rows.sort(key=at[order], reverse=way.upper() == "DESC")
     return rows
 
 
@@ -250,7 +300,8 @@ def _test(org: Org, name: str, text: str) -> Callable[[VisitorActivity], bool]:
         except ValueError:
             raise _Refused(7, "Invalid timestamp") from None
         bound = bound.astimezone(UTC) if bound.tzinfo else bound.replace(tzinfo=org.engagement.zone)
-        return lambda activity: compare(activity.at.replace(microsecond=0), bound)
+        moment = attrgetter("at" if field == "createdAt" else "updated")
+        return lambda activity: compare(moment(activity).replace(microsecond=0), bound)
     if field not in {"id", "type", "prospectId", "campaignId"}:
         raise _Refused(5, f"Invalid query parameters: {name}")
     if not text.isdigit():

@@ -33,6 +33,7 @@ class HubSpotRig:
     kind = "contact"
     record_streams = ("records",)
     activity_streams = ("activities.calls",)
+    marketing_streams = ("activities.email_events",)
 
     limits = (
         {"name": "rate_429"},
@@ -127,6 +128,10 @@ class HubSpotRig:
     def drop_line(self, line_id: str) -> None:
         self.portal.archive("line_items", line_id)
 
+    def engage(self, record_id: str) -> None:
+        address = self.portal.objects["contacts"][record_id].properties["email"]
+        self.portal.email_event(address, "CLICK", self.clock.now(), campaign_id=1)
+
     def live(self) -> Mapping[str, str]:
         contacts = self.portal.objects["contacts"].values()
         return {one.id: one.properties["email"] for one in contacts if not one.archived}
@@ -149,8 +154,11 @@ class HubSpotRig:
     def bad_change(self, record_id: str) -> Change:
         return Change("contact", record_id, {"engagement_score": "many"})
 
-    def expire_token(self, after_calls: int = 0) -> None:
-        self.troubles.set("expire_token", skip=after_calls)
+    def expire_token(self, after_calls: int = 0, *, always: bool = False) -> None:
+        if always:  # met by every second attempt
+            self.troubles.set("expire_token", times=None, skip=after_calls, every=2)
+        else:
+            self.troubles.set("expire_token", skip=after_calls)
 
     def take_name(self, field: str) -> None:
         self.portal.define("contacts", fields.property_of(field), type="date", fieldType="date")

@@ -44,6 +44,7 @@ class Rig(Protocol):
     kind: str  # the kind of record that `person` makes: "contact" or "lead"
     record_streams: Sequence[str]  # every stream of table `records`
     activity_streams: Sequence[str]  # every stream of table `activities` that `log_activity` may show up in
+    marketing_streams: Sequence[str]  # every stream that `engage` may show up in
     limits: Sequence[Mapping[str, Any]]  # every "come back later" of the CRM, as arguments of `troubles.set`
     daily_limit: Mapping[str, Any]  # "come back tomorrow"
     ways_to_push: Sequence[Mapping[str, Any]]  # settings under which a push goes another way
@@ -103,6 +104,10 @@ class Rig(Protocol):
         """Take a line out of its deal the usual way (it goes to the bin)."""
         ...
 
+    def engage(self, record_id: str) -> None:
+        """The person clicks in a marketing e-mail now."""
+        ...
+
     def live(self) -> Mapping[str, str]:
         """Record id -> e-mail address of every live person record, read from the sandbox's own memory."""
         ...
@@ -131,8 +136,11 @@ class Rig(Protocol):
         """A change that the CRM refuses because of its value (too long, not a number ...)."""
         ...
 
-    def expire_token(self, after_calls: int = 0) -> None:
-        """After so many further calls the token then in use is refused, once; a new one can be had."""
+    def expire_token(self, after_calls: int = 0, *, always: bool = False) -> None:
+        """After so many further calls the token then in use is refused, once; a new one can be had.
+
+        With `always` it is so at every further call: each is refused once and answered when it is repeated.
+        """
         ...
 
     def take_name(self, field: str) -> None:

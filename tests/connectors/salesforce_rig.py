@@ -10,9 +10,9 @@ from unittest import mock
 from pydantic import SecretStr
 
 from config.attributes import BUILT_IN
-from config.settings import AttributeSetting, SalesforceSettings
+from config.settings import AccountEngagementSettings, AttributeSetting, SalesforceSettings
 from connectors.base import Change
-from connectors.salesforce import client, fields
+from connectors.salesforce import client, fields, visitor_activities
 from connectors.salesforce.connector import Salesforce
 from sandbox.core import SandboxClock, Shared
 from sandbox.hubspot.portal import Portal
@@ -32,6 +32,7 @@ class SalesforceRig:
     kind = "lead"
     record_streams = ("records.lead", "records.contact")
     activity_streams = ("activities.tasks",)
+    marketing_streams = ("activities.visitor_activities",)
 
     limits = (
         {"name": "concurrent_limit"},
@@ -59,7 +60,12 @@ class SalesforceRig:
         mapping: Mapping[str, AttributeSetting] | None = None,
         **settings: Any,
     ) -> Salesforce:
-        settings = {"client_id": "sandbox-client", "client_secret": SecretStr("sandbox-secret")} | settings
+        unit = AccountEngagementSettings(business_unit_id=self.org.engagement.business_unit_id, base_url=self.url)
+        settings = {
+            "client_id": "sandbox-client",
+            "client_secret": SecretStr("sandbox-secret"),
+            "account_engagement": unit,
+        } | settings
         mapping = mapping or {}
         made = Salesforce(
             SalesforceSettings(login_url=self.url, **settings),
@@ -132,6 +138,9 @@ class SalesforceRig:
     def drop_line(self, line_id: str) -> None:
         self.org.delete("OpportunityLineItem", line_id)
 
+    def engage(self, record_id: str) -> None:
+        self.org.engagement.add(1, self.clock.now(), record_id, emailId=7)
+
     def live(self) -> Mapping[str, str]:
         rows = [row for sobject in ("Lead", "Contact") for row in self.org.tables[sobject].values()]
         return {row["Id"]: row["Email"] for row in rows if not row["IsDeleted"]}
@@ -160,8 +169,11 @@ class SalesforceRig:
     def bad_change(self, record_id: str) -> Change:
         return Change("lead", record_id, {"engagement_score": "many"})
 
-    def expire_token(self, after_calls: int = 0) -> None:
-        self.troubles.set("session_expired", skip=after_calls)
+    def expire_token(self, after_calls: int = 0, *, always: bool = False) -> None:
+        if always:  # met by every second attempt
+            self.troubles.set("session_expired", times=None, skip=after_calls, every=2)
+        else:
+            self.troubles.set("session_expired", skip=after_calls)
 
     def take_name(self, field: str) -> None:
         self.org.define("Lead", fields.WRITTEN[field], "date")
@@ -186,7 +198,11 @@ def rig(server_time: datetime) -> Iterator[SalesforceRig]:
     """A running organisation without people. Pages are small, so that a few people fill several."""
     shared = Shared(clock=SandboxClock(frozen=server_time))
     portal, org = Portal(shared), Org(shared)
-    with running(portal, org, shared) as urls, mock.patch.object(client, "PAGE_ROWS", 200):
+    with (
+        running(portal, org, shared) as urls,
+        mock.patch.object(client, "PAGE_ROWS", 200),
+        mock.patch.object(visitor_activities, "PAGE_ROWS", 3),
+    ):
         made = SalesforceRig(org, urls.salesforce)
         try:
             yield made

@@ -71,7 +71,7 @@ def test_streams_have_distinct_names_and_an_unknown_one_is_refused(rig: Rig) -> 
     connector = rig.connector()
     names = [stream.name for stream in connector.streams()]
     assert len(set(names)) == len(names)
-    assert set(rig.record_streams) | set(rig.activity_streams) | {"removals"} <= set(names)
+    assert {*rig.record_streams, *rig.activity_streams, *rig.marketing_streams, "removals"} <= set(names)
     with pytest.raises(Exception, match="no stream nonsense"):
         list(connector.pull("nonsense", None))
 
@@ -157,6 +157,25 @@ def test_pulling_again_changes_no_key(rig: Rig) -> None:
     assert once.comparable() == again.comparable()
 
 
+def test_21_a_long_pause_loses_nothing_and_costs_no_full_read(rig: Rig) -> None:
+    """Nothing relies on feeds that keep only the last days."""
+    ids = people(rig, 4)
+    rig.settle()
+    facts = Facts().pull(rig.connector())
+    for number, record_id in enumerate(ids):
+        rig.clock.advance(10 * 86_400)
+        rig.log_activity(record_id, number)
+        rig.engage(record_id)
+    rig.edit(ids[0], job_title="Edited")
+    rig.delete(ids[3])
+    rig.settle()
+    whole = Facts().pull(rig.connector())
+    facts.pull(rig.connector())
+    for table in (Table.ACTIVITIES, Table.REMOVALS):
+        assert facts.comparable()[table] == whole.comparable()[table], table
+    assert facts.records().keys() == whole.records().keys()
+
+
 def test_activities_come_with_their_person_and_time(rig: Rig) -> None:
     ids = people(rig, 3)
     rig.log_activity(ids[0], 1)
@@ -176,6 +195,23 @@ def test_activities_come_with_their_person_and_time(rig: Rig) -> None:
     before = len(facts.tables[Table.ACTIVITIES])
     facts.pull(rig.connector())
     assert len(facts.tables[Table.ACTIVITIES]) == before + 1
+
+
+def test_clicks_in_marketing_mails_find_their_person(rig: Rig) -> None:
+    """By the record, or by the address where that is all that the CRM tells."""
+    ids = people(rig, 3)
+    for record_id in (ids[0], ids[0], ids[2]):
+        rig.engage(record_id)
+        rig.clock.advance(1)
+    rig.settle()
+    facts = Facts().pull(rig.connector(), rig.marketing_streams)
+    rows = facts.tables[Table.ACTIVITIES].values()
+    assert {row["type"] for row in rows} == {"email_click"}
+    owners = sorted(row["record_id"] or row["email"] for row in rows)
+    assert owners in ([ids[0], ids[0], ids[2]], ["person0@example.com"] * 2 + ["person2@example.com"])
+    rig.engage(ids[1])
+    rig.settle()
+    assert len(facts.pull(rig.connector(), rig.marketing_streams).tables[Table.ACTIVITIES]) == 4
 
 
 def test_a_deletion_is_told_once(rig: Rig) -> None:
@@ -292,6 +328,7 @@ def test_every_stream_can_be_resumed_from_every_batchs_cursor(rig: Rig, first: b
         start.pull(rig.connector())
     for number, record_id in enumerate(ids):
         rig.log_activity(record_id, number)
+        rig.engage(record_id)
     rig.edit(ids[0], job_title="Edited")
     rig.merge(ids[1], ids[2])
     rig.delete(ids[3])

@@ -83,13 +83,16 @@ def test_65_rows_with_different_fields_share_a_batch(ready: Rig) -> None:
     assert ready.stored(ids[2], "stage") == "lead"
 
 
-def test_accepted_rejected_and_gone_rows_in_one_batch(ready: Rig) -> None:
+@pytest.mark.parametrize("number", [0, 1])
+def test_accepted_rejected_and_gone_rows_in_one_batch(ready: Rig, number: int) -> None:
+    if number >= len(ready.ways_to_push):
+        pytest.skip(f"{ready.crm} is written to in {len(ready.ways_to_push)} ways")
     ids = people(ready, 60)
     ready.refuse(ids[5])
     ready.delete(ids[6])
     survivor = ready.merge(ids[7], ids[8])
     changes = [*changes_for(ready, ids[:59]), ready.bad_change(ids[59])]
-    outcomes = push(ready, changes)
+    outcomes = push(ready, changes, **ready.ways_to_push[number])
     dead = {record_id for record_id in (ids[7], ids[8]) if record_id != survivor}
     good = set(ids) - {ids[5], ids[6], ids[59]} - dead
     assert {record_id for record_id, one in outcomes.items() if one.status is Status.ACCEPTED} == good
@@ -105,6 +108,15 @@ def test_accepted_rejected_and_gone_rows_in_one_batch(ready: Rig) -> None:
         assert (outcomes[record_id].gone, outcomes[record_id].successor_id) == (Removed.MERGED, survivor)
     assert all(ready.stored(record_id, "rating") == "A1" for record_id in good)
     assert ready.stored(ids[5], "rating") is None
+
+
+@pytest.mark.parametrize("odd", ["1/2", "a+b c", "名前", "../contacts", "1?archived=true"])
+def test_82_an_id_that_is_none_reaches_no_other_record(ready: Rig, odd: str) -> None:
+    record_id, other = people(ready, 2)
+    outcomes = push(ready, changes_for(ready, [odd, record_id]))
+    assert outcomes[record_id].status is Status.ACCEPTED
+    assert outcomes[odd].status is Status.REJECTED
+    assert ready.stored(other, "rating") is None
 
 
 def test_nothing_to_push_is_nothing_called(ready: Rig) -> None:

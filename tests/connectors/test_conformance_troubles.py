@@ -25,13 +25,14 @@ CUTS = ({"name": "no_answer"}, {"name": "cut", "after": 0}, {"name": "cut", "aft
 
 def streams(rig: Rig) -> list[str]:
     """A few streams of every kind, so that a pull takes few calls."""
-    return [*rig.record_streams, *rig.activity_streams, "removals"]
+    return [*rig.record_streams, *rig.activity_streams, *rig.marketing_streams, "removals"]
 
 
 def people(rig: Rig, count: int) -> list[str]:
     """People of whom one has done something; another, whom the ids do not hold, is gone."""
     ids = [rig.person(number) for number in range(count)]
     rig.log_activity(ids[0], 1)
+    rig.engage(ids[1])
     rig.delete(rig.person(count))
     rig.settle()
     return ids
@@ -112,6 +113,27 @@ def test_a_push_survives_a_token_that_expires_at_any_call(rig: Rig, number: int)
         assert failure is None, at
         assert {outcome.status for outcome in outcomes} == {Status.ACCEPTED}, at
         assert stored(rig, ids) == {str(at)}, at
+
+
+def test_every_verb_gets_through_when_the_token_is_refused_at_every_call(rig: Rig) -> None:
+    """Each call is renewed for by itself: none goes out by a way that has no second try, whatever came before it."""
+    ids = people(rig, 3)
+    undisturbed = Facts().pull(rig.connector())
+    rig.settle()  # what that pull took of the allowances is given back
+    rig.expire_token(always=True)
+    connector = rig.connector()
+    assert connector.identify().account_id == rig.account_id
+    assert {step.status for step in connector.provision(dry_run=False)} <= {"created", "exists"}
+    assert [finding for finding in connector.check() if finding.level == "fail"] == []
+    assert Facts().pull(connector).comparable() == undisturbed.comparable()
+    assert [batch.rows.num_rows for batch in connector.revisit(ids)] in ([], [3])
+    for number in range(len(rig.ways_to_push)):
+        outcomes, failure = push(rig, ids, number, number)
+        assert failure is None
+        assert {outcome.status for outcome in outcomes} == {Status.ACCEPTED}
+        assert stored(rig, ids) == {str(number)}
+    refused = [call for call in rig.journal if call.status == 401]
+    assert len(refused) > len(rig.journal) / 4
 
 
 def test_every_limit_delays_a_pull_and_a_push_but_loses_nothing(rig: Rig) -> None:

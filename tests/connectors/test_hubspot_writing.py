@@ -129,7 +129,7 @@ def test_58_an_answer_lost_at_the_gateway_after_the_write_is_written_again_to_th
     assert updates(ready)[0] == updates(ready)[1]
 
 
-def test_66_a_record_twice_in_a_batch_is_our_own_error_and_nothing_is_sent(ready: HubSpotRig) -> None:
+def test_66_80_a_record_twice_in_a_batch_is_our_own_error_and_nothing_is_sent(ready: HubSpotRig) -> None:
     [record_id] = people(ready, 1)
     with pytest.raises(ConnectorBug, match="twice"):
         push(ready, rate([record_id, record_id]))

@@ -151,7 +151,7 @@ def test_62_67_a_validation_rule_refuses_its_row_alone_with_its_own_words(sf: Sa
     assert outcomes[ids[5]].code == "DUPLICATES_DETECTED"
 
 
-def test_values_that_do_not_fit_are_refused_before_they_are_sent_and_never_cut(sf: SalesforceRig) -> None:
+def test_63_values_that_do_not_fit_are_refused_before_they_are_sent_and_never_cut(sf: SalesforceRig) -> None:
     leads = [sf.person(n) for n in range(4)]
     bad: list[dict[str, Any]] = [
         {"reasons": "x" * 256}, {"fit_score": "many"}, {"valid_until": "soon"}, {"rating": "A" * 21},
@@ -165,7 +165,9 @@ def test_values_that_do_not_fit_are_refused_before_they_are_sent_and_never_cut(s
 
 
 @BOTH_WAYS
-def test_66_a_record_that_stands_twice_is_our_error_before_anything_is_sent(sf: SalesforceRig, bulk_above: int) -> None:
+def test_66_80_a_record_that_stands_twice_is_our_error_before_anything_is_sent(
+    sf: SalesforceRig, bulk_above: int
+) -> None:
     lead = sf.person(1)
     twice = [Change("lead", lead, {"rating": "A1"}), Change("lead", lead[:15], {"rating": "B2"}, tag=1)]
     with pytest.raises(ConnectorBug, match="stand twice"):
@@ -231,7 +233,7 @@ def test_78_the_jobs_id_is_told_before_the_upload_and_a_failed_upload_leaves_no_
     assert sf.org.jobs[job].state == "Aborted"
 
 
-def test_a_session_that_ends_while_a_job_is_polled_does_not_end_the_job(sf: SalesforceRig) -> None:
+def test_37_a_session_that_ends_while_a_job_is_polled_does_not_end_the_job(sf: SalesforceRig) -> None:
     ids = [sf.person(n) for n in range(10)]
     sf.troubles.set("job_slow", polls=12)
     sf.troubles.set("session_expired", match="/jobs/ingest/", skip=6)
@@ -239,7 +241,7 @@ def test_a_session_that_ends_while_a_job_is_polled_does_not_end_the_job(sf: Sale
     assert {job.state for job in sf.org.jobs.values()} == {"JobComplete"}
 
 
-def test_a_job_is_cut_by_bytes(sf: SalesforceRig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_43_a_job_is_cut_by_bytes(sf: SalesforceRig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk_ingest, "JOB_BYTES", 2000)
     ids = [sf.person(n) for n in range(200)]
     assert statuses(push(sf, changes(ids), bulk_above=0)) == {Status.ACCEPTED: 200}

@@ -66,7 +66,7 @@ def leaves(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, str]]
         elif sections:
             yield from leaves(sections[0], f"{key}.")
         else:
-            default = info.default
+            default = None if info.is_required() else info.default
             text = ", ".join(default) if isinstance(default, tuple) else "" if default is None else str(default)
             yield key, text.lower() if isinstance(default, bool) else text
 

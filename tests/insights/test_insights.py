@@ -135,7 +135,7 @@ def test_while_a_backfill_is_under_way_all_three_answer(scene: Scene) -> None:
     assert all(word for word, _ in answers), "somebody was running all the time"
 
 
-def test_status_and_rejects_after_a_run(scene: Scene) -> None:
+def test_77_status_and_rejects_after_a_run(scene: Scene) -> None:
     report = scene.run("backfill")
     scene.given.clock.sleep(3600)  # connectors may have slept a few seconds before
     found = status(scene.settings, scene.given.clock)

@@ -67,7 +67,7 @@ def test_a_prospect_follows_its_lead_into_the_contact(visited: Server) -> None:
         ({"createdAtAfterOrEqualTo": "2026-06-15T03:00:00-07:00", "type": 1}, [2]),
         ({"createdAtBefore": "2026-06-15T03:00:00"}, [1]),  # without an offset: the user's zone
         ({"orderBy": "createdAt DESC", "limit": 2}, [4, 3]),
-        ({"prospectIdGreaterThan": 1, "idLessThan": 2}, [1]),
+        ({"prospectIdGreaterThan": 1}, [1, 2, 3]),  # a visitor whom nobody knows has no prospect
     ],
 )
 def test_filters_and_order(visited: Server, params: dict[str, Any], found: list[int]) -> None:
@@ -86,6 +86,28 @@ def test_pages_follow_a_token_that_ends_after_four_hours(visited: Server) -> Non
     assert ask(visited, nextPageToken="?").json()["code"] == 211
     visited.shared.clock.advance(4 * 3600 + 1)
     assert ask(visited, nextPageToken=token).json()["code"] == 210
+
+
+def test_what_an_unknown_visitor_did_is_told_again_once_somebody_knows_who_it_was(visited: Server) -> None:
+    (person,) = visited.org.tables["Lead"]
+    later = NOW + timedelta(seconds=5)
+    visited.org.engagement.recognise(4, person, later)
+    visited.shared.clock.advance(60)
+    answer = ask(visited, updatedAtAfter=NOW.isoformat())
+    assert [(row["id"], row["prospect"]) for row in answer.json()["values"]] == [(4, {"salesforceId": person})]
+    visited.shared.commit_delay_s = 100
+    assert ids(ask(visited)) == [1, 2, 3]
+
+
+def test_usage_is_told_to_who_asks_and_abilities_are_asked_for(visited: Server) -> None:
+    headers = {"Authorization": f"Bearer {visited.token()}", "Pardot-Business-Unit-Id": UNIT}
+    asked = headers | {"X-Return-Api-Usage": "1"}
+    params = {"fields": FIELDS}
+    assert "x-api-usage" not in requests.get(visited.url + PATH, headers=headers, params=params, timeout=30).headers
+    told = requests.get(visited.url + PATH, headers=asked, params=params, timeout=30).headers["x-api-usage"]
+    assert told == "2/25000"
+    visited.org.engagement.may_view = False
+    assert (ask(visited).status_code, ask(visited).json()["code"]) == (403, 46)
 
 
 @pytest.mark.parametrize(

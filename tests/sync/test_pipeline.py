@@ -134,7 +134,7 @@ def test_rows_without_a_key_stop_their_own_stream_only(world: World) -> None:
     assert world.hubspot.observed("3")["fit_score"] == "60"
 
 
-def test_a_cleared_field_is_healed_and_an_owned_one_left_alone(world: World) -> None:
+def test_81_a_cleared_field_is_healed_and_an_owned_one_left_alone(world: World) -> None:
     world.run()
     rating = world.hubspot.observed("1")["rating"]
     world.hubspot.put("1", observed={"rating": None})
@@ -194,7 +194,7 @@ def test_57_an_unknown_outcome_is_read_back_and_not_written_twice(world: World) 
     assert world.writes == writes
 
 
-def test_76_every_row_ends_in_exactly_one_count(world: World) -> None:
+def test_76_79_every_row_ends_in_exactly_one_count(world: World) -> None:
     for number in range(4):
         world.hubspot.put(f"x{number}", email=f"x{number}@acme.example")
     world.hubspot.skip, world.hubspot.lose, world.hubspot.gone = {"x0"}, {"x1"}, {"x2": ("deleted", None)}
