@@ -137,19 +137,21 @@ def _spares(plan: Plan) -> bool:
 def now_sums(plan: Plan, moment: Moment, machines: MachineTest, span: int) -> str:
     """SELECT of sums per person, rule and bucket, from the events themselves."""
     events = events_sql(plan, moment, machines, span)
-    if not _spares(plan):
-        return f"""
-            SELECT person, rule, bucket, SUM(n * micro) AS micro, SUM(n) AS n, CAST(0 AS DOUBLE) AS set_aside,
-                   MIN(micro) AS lowest, MAX(micro) AS highest, MAX(occurred_at) AS last_at
-            FROM ({events}) GROUP BY person, rule, bucket"""
+    single = ", ".join(str(term.number) for term in plan.terms if term.mode != "every")
+    spares = _spares(plan)
+
+    def kept(value: str, instead: str = "NULL") -> str:
+        return f"CASE WHEN set_aside THEN {instead} ELSE {value} END" if spares else value
+
+    def of_single(value: str) -> str:
+        # Only rules that count one event ask what it is worth; the others' millions of events need not be compared.
+        return f"CASE WHEN rule IN ({single}) THEN {value} END" if single else "CAST(NULL AS DOUBLE)"
+
     return f"""
-        SELECT person, rule, bucket,
-               SUM(CASE WHEN set_aside THEN 0 ELSE n * micro END) AS micro,
-               SUM(CASE WHEN set_aside THEN 0 ELSE n END) AS n,
-               SUM(CASE WHEN set_aside THEN n ELSE 0 END) AS set_aside,
-               MIN(CASE WHEN set_aside THEN NULL ELSE micro END) AS lowest,
-               MAX(CASE WHEN set_aside THEN NULL ELSE micro END) AS highest,
-               MAX(CASE WHEN set_aside THEN NULL ELSE occurred_at END) AS last_at
+        SELECT person, rule, bucket, SUM({kept("n * micro", "0")}) AS micro, SUM({kept("n", "0")}) AS n,
+               {"SUM(CASE WHEN set_aside THEN n ELSE 0 END)" if spares else "CAST(0 AS DOUBLE)"} AS set_aside,
+               MIN({of_single(kept("micro"))}) AS lowest, MAX({of_single(kept("micro"))}) AS highest,
+               MAX({kept("occurred_at")}) AS last_at
         FROM ({events}) GROUP BY person, rule, bucket"""
 
 

@@ -7,6 +7,7 @@ the number of threads or the time of the run.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from scoring import sql
@@ -14,7 +15,7 @@ from scoring.crossing import find_valid_until
 from scoring.derived import derive_activities, derived_matches
 from scoring.engagement import Tally, note_lives, now_sums, tabulate_terms, tally
 from scoring.events import Moment, match_signatures, tabulate_ages
-from scoring.fit import outcomes_sql
+from scoring.fit import outcomes_sql, summary_columns
 from scoring.gates import find_gate_events
 from scoring.ledger import create_ledger
 from scoring.machines import MachineTest, find_bursts, mark_signatures
@@ -43,34 +44,67 @@ NOW: Final = ""
 THEN: Final = "_then"
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What `prepare` has settled for one model, day and connection; good for any number of `score_people`."""
+
+    plan: Plan
+    moment: Moment
+    attributes: Mapping[str, str]
+    span: int
+
+    @property
+    def model(self) -> Model:
+        """The model."""
+        return self.plan.model
+
+
 def score(con: Any, model: Model, as_of: datetime, *, attributes: Mapping[str, str]) -> None:
     """Score everybody in `people` as of `as_of` (aware, UTC).
 
     `attributes` maps each mapped attribute to its type, as `config.attributes.attribute_types` gives them. Creates
     `ledger` and `scores` (their columns: docs/model.md, "What comes out"); nothing is set on the connection.
     """
+    oldest = con.execute("SELECT MIN(occurred_at) FROM activities").fetchall()[0][0]
+    score_people(con, prepare(con, model, as_of, attributes=attributes, oldest=oldest))
+
+
+def prepare(
+    con: Any, model: Model, as_of: datetime, *, attributes: Mapping[str, str], oldest: datetime | None
+) -> Prepared:
+    """Create the tables that hold for all people, from the model and `signatures`.
+
+    `oldest` is a time (naive, UTC) before which none of the people to be scored did anything; None if nobody did.
+    """
     plan, moment = Plan(model), Moment.of(as_of)
     tabulate_terms(con, plan)
     mark_signatures(con, plan)
+    if not plan.derives:
+        match_signatures(con, plan)
+    tabulate_ratings(con, model)
+    return Prepared(plan, moment, attributes, tabulate_ages(con, plan, moment, oldest))
+
+
+def score_people(con: Any, prepared: Prepared) -> None:
+    """Score the people who are in `people` now; see `score`."""
+    plan, model, moment, span = prepared.plan, prepared.model, prepared.moment, prepared.span
     machines = MachineTest(find_bursts(con, plan, moment))
     if plan.needs_visits:
         number_visits(con, plan, moment, machines)
     elif plan.derives:
         copy_activities(con, moment)
     if plan.derives:
+        mark_signatures(con, plan)  # those derived for the people before are gone
         derive_activities(con, plan, moment, machines)
-    match_signatures(con, plan, derived_matches(plan))
-    tabulate_ratings(con, model)
-    span = tabulate_ages(con, plan, moment)
-
+        match_signatures(con, plan, derived_matches(plan))
     find_gate_events(con, model, moment)
-    _fit(con, model, moment, attributes)
+    _fit(con, model, moment, prepared.attributes)
     _engagement(con, plan, moment, machines, span, NOW)
     if model.trend is not None:
         _engagement(con, plan, moment.earlier(model.trend.over), machines, span, THEN)
     _standings(con, model, moment)
     create_reasons(con, plan)
-    find_valid_until(con, plan, moment, machines, span, attributes)
+    find_valid_until(con, plan, moment, machines, span, prepared.attributes)
     create_ledger(con, plan)
     _scores(con, model)
 
@@ -96,6 +130,7 @@ def _engagement(con: Any, plan: Plan, moment: Moment, machines: MachineTest, spa
 
 def _standings(con: Any, model: Model, moment: Moment) -> None:
     """Create `standings`: grade, level, rating, trend and stage of each person, as places and ranks."""
+    kept = ", ".join(f"f.{column}" for column in summary_columns(model))
     then = (
         "LEFT JOIN engagement_then t ON t.person = f.person"
         if model.trend is not None
@@ -105,14 +140,14 @@ def _standings(con: Any, model: Model, moment: Moment) -> None:
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE standings AS
-        SELECT q.* EXCLUDE (since), {rating_text(model)} AS rating, {rating_rank(model)} AS rating_rank,
+        SELECT q.*, {rating_text(model)} AS rating, {rating_rank(model)} AS rating_rank,
                {stage_index(model, sql.day(moment.day))} AS stage_rank
         FROM (
             SELECT *, {level_index(model, "engagement_score")} AS level,
                    {grade_index(model, "fit_score", "is_known")} AS grade,
                    {stage_before_index(model)} AS before
             FROM (
-                SELECT f.*, COALESCE(e.score, 0) AS engagement_score, COALESCE(t.score, 0) AS score_then,
+                SELECT {kept}, COALESCE(e.score, 0) AS engagement_score, COALESCE(t.score, 0) AS score_then,
                        ps.stage AS stage_before, ps.since
                 FROM fit_outcomes f
                 LEFT JOIN engagement e ON e.person = f.person

@@ -131,15 +131,15 @@ def age_key(rule: str, age: str, span: int) -> str:
     return f"{rule} * {span} + LEAST({age}, {span - 1})"
 
 
-def tabulate_ages(con: Any, plan: Plan, moment: Moment) -> int:
+def tabulate_ages(con: Any, plan: Plan, moment: Moment, oldest: datetime | None) -> int:
     """Create `rule_ages` (key, micro) and answer the span: the number of ages, the last of which stands for all older.
 
-    The table reaches from today's events to the oldest event there is, and HORIZON_DAYS beyond; but not beyond the age
+    The table reaches from today's events to the `oldest` one, and HORIZON_DAYS beyond; but not beyond the age
     from which on no worth changes any more, however old an event's date may be. An age at which nothing is left of the
     points has no row. `age_key` gives the key.
     """
-    oldest = con.execute(f"SELECT {moment.age('MIN(occurred_at)')} FROM activities").fetchall()[0][0]
-    span = min(max(0, oldest or 0) + HORIZON_DAYS, plan.settled_at) + 1
+    reach = 0 if oldest is None else (moment.day - oldest.date()).days
+    span = min(max(0, reach) + HORIZON_DAYS, plan.settled_at) + 1
     keys: list[int] = []
     micro: list[float] = []
     for term in plan.terms:

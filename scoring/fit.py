@@ -66,6 +66,22 @@ def outcomes_sql(model: Model, types: Mapping[str, str], *, people: str, keys: s
                     FROM (SELECT {", ".join(columns)} FROM {people}{gates.join(model)})))"""
 
 
+def summary_columns(model: Model) -> list[str]:
+    """The columns of `fit_outcomes` beside those of the single criteria: what grade, rating and stage follow from."""
+    scores = [
+        "person",
+        "gate",
+        "profile",
+        "fit_score",
+        "best_score",
+        "worst_score",
+        "is_known",
+        "next_fact",
+        "data_confidence",
+    ]
+    return scores + [f"r{number}" for number in _transitions(model)]
+
+
 def attributes_of(model: Model) -> list[str]:
     """The attributes that criteria read, each once, in the order of the file."""
     return list(dict.fromkeys(name for trait in model.fit.traits for name in trait.criterion.attributes()))

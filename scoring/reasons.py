@@ -4,7 +4,7 @@
 before engagement and the model's order among equals; rules that come to less than half a point are left out.
 
 Each contribution is packed into one whole number (points, then place, then sign), so that the largest are found by
-comparing numbers: three columns among the many of fit, a window over the few rows of engagement.
+comparing numbers: three columns among the many of fit, three of the few rows of engagement, and the two merged.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 
 from config.model_values import MICRO
+from scoring import sql
 from scoring.events import put
 
 if TYPE_CHECKING:
+    from config.model import Model
+    from config.model_fit import Trait
     from scoring.plan import Plan
 
 TOP: Final = 3
@@ -31,61 +34,83 @@ def create_reasons(con: Any, plan: Plan) -> None:
     idle = len(names)
     names.append(INACTIVITY_NAME)
     put(con, "reason_names", pa.table({"place": pa.array(range(len(names)), pa.int64()), "name": pa.array(names)}))
-    engaged = f"""
-        SELECT person, {_packed("capped", f"{first_rule} + rule", len(names))} AS packed FROM contributions
-        UNION ALL
-        SELECT person, {_packed("micro", str(idle), len(names))} FROM inactivity"""
-    size = 2 * len(names)
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE reasons AS
-        WITH candidates AS ({_fit_candidates(first_rule, len(names))} {engaged}),
-        ranked AS (
-            SELECT person, packed,
-                   ROW_NUMBER() OVER (PARTITION BY person ORDER BY packed DESC) AS place_in_row
-            FROM candidates WHERE packed > 0
-        ),
-        worded AS (
-            SELECT r.person, r.place_in_row,
-                   n.name || CASE WHEN r.packed % 2 = 1 THEN ' +' ELSE ' -' END
-                          || CAST(r.packed // {size} AS VARCHAR) AS words
-            FROM ranked r JOIN reason_names n ON n.place = {len(names) - 1} - (r.packed % {size}) // 2
-            WHERE r.place_in_row <= {TOP}
+        WITH engaged AS (
+            SELECT person, {sql.largest("packed", TOP)} AS top
+            FROM (SELECT person, {_packed("capped", f"{first_rule} + rule", len(names))} AS packed FROM contributions
+                  UNION ALL
+                  SELECT person, {_packed("micro", str(idle), len(names))} FROM inactivity)
+            GROUP BY person
+        ), sides AS (
+            SELECT f.person, f1, f2, f3,
+                   COALESCE(top[1], 0) AS e1, COALESCE(top[2], 0) AS e2, COALESCE(top[3], 0) AS e3
+            FROM ({_fit_tops(plan.model, len(names))}) f LEFT JOIN engaged e ON e.person = f.person
+        ), tops AS (
+            SELECT person, GREATEST(f1, e1) AS t1, GREATEST(f2, e2, LEAST(f1, e1)) AS t2,
+                   GREATEST(f3, e3, LEAST(f1, e2), LEAST(f2, e1)) AS t3
+            FROM sides
         )
         SELECT person,
-               MAX(CASE WHEN place_in_row = 1 THEN words END)
-               || COALESCE(' · ' || MAX(CASE WHEN place_in_row = 2 THEN words END), '')
-               || COALESCE(' · ' || MAX(CASE WHEN place_in_row = 3 THEN words END), '') AS reasons
-        FROM worded GROUP BY person
+               {_words(1, len(names))} || COALESCE(' · ' || {_words(2, len(names))}, '')
+               || COALESCE(' · ' || {_words(3, len(names))}, '') AS reasons
+        FROM tops {" ".join(_names(rank, len(names)) for rank in (1, 2, 3))}
+        WHERE t1 > 0
         """
     )
 
 
-def _packed(micro: str, place: str, count: int) -> str:
-    """SQL: whole points, place among `count` names and sign as one number; 0 for less than half a point."""
-    points = f"((ABS({micro}) + {MICRO // 2}) // {MICRO})"
-    sign = f"CASE WHEN {micro} > 0 THEN 1 ELSE 0 END"
+def _words(rank: int, count: int) -> str:
+    """SQL: the words of the contribution at `rank`; null where there is none."""
+    packed = f"t{rank}"
     return (
-        f"CASE WHEN ABS(COALESCE({micro}, 0)) < {MICRO // 2} THEN 0 "
+        f"(n{rank}.name || CASE WHEN {packed} % 2 = 1 THEN ' +' ELSE ' -' END "
+        f"|| CAST({packed} // {2 * count} AS VARCHAR))"
+    )
+
+
+def _names(rank: int, count: int) -> str:
+    place = f"{count - 1} - (t{rank} % {2 * count}) // 2"
+    return f"LEFT JOIN reason_names n{rank} ON t{rank} > 0 AND n{rank}.place = {place}"
+
+
+def _packed(points_sql: str, place: str, count: int) -> str:
+    """SQL: whole points, place among `count` names and sign as one number; 0 for less than half a point."""
+    points = f"((ABS({points_sql}) + {MICRO // 2}) // {MICRO})"
+    sign = f"CASE WHEN {points_sql} > 0 THEN 1 ELSE 0 END"
+    return (
+        f"CASE WHEN ABS(COALESCE({points_sql}, 0)) < {MICRO // 2} THEN 0 "
         f"ELSE ({points} * {count} + ({count - 1} - ({place}))) * 2 + {sign} END"
     )
 
 
-def _fit_candidates(criteria: int, count: int) -> str:
-    """SELECT of each person's three largest fit contributions, then UNION ALL; empty when there are no criteria."""
-    if criteria == 0:
-        return ""
-    packed = ", ".join(f"{_packed(f'o{number}', str(number), count)} AS p{number}" for number in range(criteria))
-    columns = [f"p{number}" for number in range(criteria)]
+def _fit_tops(model: Model, count: int) -> str:
+    """SELECT of (person, f1, f2, f3): each person's three largest contributions to fit, packed; 0 for none."""
+    columns = [f"p{number}" for number in range(len(model.fit.traits))]
+    if not columns:
+        return "SELECT person, 0 AS f1, 0 AS f2, 0 AS f3 FROM fit_outcomes"
+    packed = ", ".join(
+        f"{_packed_outcome(trait, number, count)} AS p{number}" for number, trait in enumerate(model.fit.traits)
+    )
     second = [f"CASE WHEN {column} >= f1 THEN 0 ELSE {column} END" for column in columns]
     third = [f"CASE WHEN {column} >= f2 THEN 0 ELSE {column} END" for column in columns]
     return f"""
-        SELECT person, UNNEST([f1, f2, f3]) AS packed
-        FROM (SELECT person, f1, f2, {_greatest(third)} AS f3
-              FROM (SELECT *, {_greatest(second)} AS f2
-                    FROM (SELECT *, {_greatest(columns)} AS f1
-                          FROM (SELECT person, {packed} FROM fit_outcomes))))
-        UNION ALL"""
+        SELECT person, f1, f2, {_greatest(third)} AS f3
+        FROM (SELECT *, {_greatest(second)} AS f2
+              FROM (SELECT *, {_greatest(columns)} AS f1
+                    FROM (SELECT person, {packed} FROM fit_outcomes)))"""
+
+
+def _packed_outcome(trait: Trait, place: int, count: int) -> str:
+    """SQL: as `_packed`, of a criterion: its few outcomes are packed here and looked up."""
+    cases = []
+    for outcome in sorted(set(trait.outcomes)):
+        points = (abs(outcome) + MICRO // 2) // MICRO
+        if points:
+            packed = (points * count + (count - 1 - place)) * 2 + (outcome > 0)
+            cases.append(f"WHEN {outcome} THEN {packed}")
+    return f"CASE o{place} {' '.join(cases)} ELSE 0 END" if cases else "0"
 
 
 def _greatest(columns: list[str]) -> str:

@@ -78,3 +78,8 @@ def clamped(micro: str, lowest: int = 0, highest: int = 100 * MICRO) -> str:
 def whole_points(micro: str) -> str:
     """Micro-points from 0 up as whole points, halves upward."""
     return f"CAST(({micro} + {MICRO // 2}) // {MICRO} AS INTEGER)"
+
+
+def largest(column: str, count: int) -> str:
+    """The `count` largest values of a group, as a list, largest first."""
+    return f"MAX({column}, {count})"

@@ -144,10 +144,11 @@ def score_all(
     Raises `Stopped` between two spans.
     """
     types = attribute_types(settings)
+    prepared = engine.prepare(connection, model, as_of, attributes=types, oldest=views.oldest(connection))
     for place, span in enumerate(views.spans(connection)):
         stop.check()
         views.show(connection, span, types=types)
-        engine.score(connection, model, as_of, attributes=types)
+        engine.score_people(connection, prepared)
         into = "INSERT INTO scored FROM scores" if place else "CREATE OR REPLACE TEMP TABLE scored AS FROM scores"
         connection.execute(into)
     connection.execute("DROP TABLE scores; ALTER TABLE scored RENAME TO scores")

@@ -6,12 +6,12 @@ members(person, crm, kind, record_id, account_id, place)   live records; place 1
 owners_now(owner, person)                                   whose the activities are
 deals(person, amount, is_won, is_closed, created_at, closed_at, product, products)   see `_deals`
 last_stages(person, stage, since)
+signatures(signature, type, url, asset, campaign, user_agent)
 
 and `show` makes, of the people in a `Span`, what the engine reads:
 
 people(person, email, email_domain, created_at, "attr.*")   one row per person with a live record; see `_people`
 activities(person, signature, occurred_at, seen_at, count, duration_s, since_send_s, flagged_machine)
-signatures(signature, type, url, asset, campaign, user_agent)
 previous_stages(person, stage, since)
 """
 
@@ -75,6 +75,7 @@ def build(
     `precedence` names CRMs, the one whose values count first; `stages` come in chunks. `stage_order` is that of the
     model's lifecycle: of stages given at the same time the later one counts.
     """
+    _signatures(connection)
     _members(connection, precedence)
     _owners(connection)
     _deals(connection)
@@ -87,12 +88,25 @@ def spans(connection: duckdb.DuckDBPyConnection) -> list[Span]:
     return [Span(first, first + SPAN - 1) for first in range(1, highest + 1, SPAN)]
 
 
+def oldest(connection: duckdb.DuckDBPyConnection) -> datetime | None:
+    """When the oldest activity of all took place (naive, UTC); None when there is none."""
+    found: datetime | None = connection.execute("SELECT min(occurred_at) FROM store.facts").fetchall()[0][0]
+    return found
+
+
 def show(connection: duckdb.DuckDBPyConnection, span: Span, *, types: Mapping[str, AttributeType]) -> None:
     """Make the relations that the engine reads, for the people of `span`; needs `build`."""
     _people(connection, types, span)
     _activities(connection, span)
     connection.execute(f"""
         CREATE OR REPLACE TEMP VIEW previous_stages AS FROM last_stages WHERE {span.holds("person")}
+    """)
+
+
+def _signatures(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("""
+        CREATE OR REPLACE TEMP VIEW signatures AS
+        SELECT signature, type, url, asset, campaign, user_agent FROM store.signatures
     """)
 
 
@@ -167,10 +181,6 @@ def _activities(connection: duckdb.DuckDBPyConnection, span: Span) -> None:
         CREATE OR REPLACE TEMP TABLE activities AS
         SELECT person, signature, occurred_at, seen_at, count, duration_s, since_send_s, flagged_machine
         FROM store.facts JOIN (FROM owners_now WHERE {span.holds("person")}) USING (owner)
-    """)
-    connection.execute("""
-        CREATE OR REPLACE TEMP VIEW signatures AS
-        SELECT signature, type, url, asset, campaign, user_agent FROM store.signatures
     """)
 
 
