@@ -15,7 +15,13 @@ from config.yaml_file import parse
 from scoring.golden import run_examples
 
 PAGE = Path(__file__).parents[2] / "docs" / "model.md"
-BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+SETTINGS = "# leadgrade.yaml\n"
+"""What a block begins with that is no part of a model."""
+BLOCKS = [
+    block
+    for block in re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    if not block.startswith(SETTINGS)
+]
 RULES = [block for block in BLOCKS if block.startswith("rules:")]
 CONDITIONS = [line for block in BLOCKS for line in block.splitlines() if line.startswith("when:")]
 
