@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from config.attributes import COMPUTED
 from config.model_condition_checks import ACTIVITY_ATTRIBUTES, Findings, check_fact, check_when
+from config.model_counting_checks import check_counting, lasting_cap, most_points
 from config.model_fit_checks import check_fit, check_sensitive, highest_fit
 from config.model_values import ALL, micro
 from config.model_visit_checks import check_rule_on_visits, check_visits
@@ -98,20 +99,12 @@ def highest_engagement(model: Model) -> float:
     """The most points that one person can get for engagement, at most 100."""
     by_group: dict[str | None, float] = {}
     for rule in model.engagement.rules:
-        by_group[rule.group] = by_group.get(rule.group, 0.0) + _most(rule)
+        by_group[rule.group] = by_group.get(rule.group, 0.0) + most_points(rule)
     total = 0.0
     for name, points in by_group.items():
         group = model.engagement.groups.get(name) if name is not None else None
-        total += points if group is None or group.max is None else min(points, group.max)
+        total += points if group is None else min(points, lasting_cap(group.max))
     return max(model.engagement.min, min(model.engagement.max, total))
-
-
-def _most(rule: ActivityRule) -> float:
-    if rule.points <= 0:
-        return 0.0
-    once = rule.stagnates is not None or rule.count.mode != "every"
-    most = rule.points if once else math.inf
-    return min(most, rule.at_most.points) if rule.at_most is not None and rule.at_most.per is None else most
 
 
 def _lists(model: Model, find: Findings) -> None:
@@ -164,14 +157,13 @@ def _engagement(model: Model, find: Findings) -> None:
         loc: Loc = ("engagement", "groups", name)
         if name not in used:
             find.add(loc, f"no rule belongs to group {name!r}.", "Write `group: " + name + "` in a rule, or remove it.")
-        if group.max is None and group.min is None:
-            find.add(loc, f"group {name!r} limits nothing.", "Write `max` or `min`.")
-        if (group.max is not None and group.max <= 0) or (group.min is not None and group.min >= 0):
-            find.add(loc, f"group {name!r} needs a positive `max` or a negative `min`.", "Change the sign.")
+        if not group.max and group.min is None and group.fold is None:
+            find.add(loc, f"group {name!r} limits nothing.", "Write `max`, `min` or `fold`.")
     costs = [-math.inf if loss == ALL else loss for _, loss in sorted(model.engagement.inactivity.items())]
     if any(later > earlier for earlier, later in pairwise(costs)):
         find.add(("engagement", "inactivity"), "longer inactivity costs less than shorter.", "Put them in order.")
     _limits(model, find)
+    check_counting(model, find)
 
 
 def _limits(model: Model, find: Findings) -> None:
@@ -191,12 +183,10 @@ def _activity_rule(model: Model, rule: ActivityRule, find: Findings, loc: Loc) -
             if attribute == "duration" and (attribute not in top_level or place != (*loc, "when", attribute)):
                 find.add(place, "`duration` stands inside all, any or not.", "Move it to the top of `when`.")
     check_rule_on_visits(model, rule, find, loc)
-    if micro(rule.points) == 0:
+    if not any(micro(points) for points in rule.points):
         find.add((*loc, "points"), f"rule {rule.name!r} gives 0 points.", "Give it points, or remove it.")
     if rule.group is not None and rule.group not in model.engagement.groups:
         find.add((*loc, "group"), f"there is no group {rule.group!r}.", find.near(rule.group, model.engagement.groups))
-    if rule.at_most is not None and rule.at_most.per is not None and rule.count.mode != "every":
-        find.add((*loc, "at_most"), "a cap per window needs `count: every`.", "Leave out `per`, or count every event.")
     if rule.stagnates is not None:
         _types(find, (*loc, "stagnates", "without"), rule.stagnates.without)
         for key in rule.model_fields_set & {"count", "at_most", "within", "decay", "chain"}:

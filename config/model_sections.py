@@ -8,14 +8,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, Strict, StrictStr, WithJsonSchema, model_validator
 
 from config.model_conditions import Scalar, When
+from config.model_counting import EVERY, Caps, Count, PointsInTurn, Window
 from config.model_fit import Label, Ladder, as_label
 from config.model_values import (
-    EVERY,
     MOST_DAYS,
     MOST_TIMES,
     NO_DECAY,
-    Cap,
-    Count,
     Days,
     Decay,
     Loss,
@@ -72,9 +70,14 @@ class ActivityRule(Part):
     when: Annotated[
         When | None, Field(description="Tests of url, asset, campaign, user_agent or duration; all must hold.")
     ] = None
-    points: Annotated[Points, Field(description="Points per event (see `count`), positive or negative.")]
+    points: Annotated[
+        PointsInTurn,
+        Field(description="Points per event (see `count`), positive or negative; a list for the first, second ..."),
+    ]
     count: Annotated[Count, Field(description="Which events give points.")] = EVERY
-    at_most: Annotated[Cap | None, Field(description="The most this rule gives (or takes): 30, or 30 per 7d.")] = None
+    at_most: Annotated[
+        Caps, Field(description="The most this rule gives (or takes): 30, 30 per 7d, [10 per day, 50].")
+    ] = ()
     within: Annotated[Days | None, Field(description="Only events of the last so many days, today included.")] = None
     decay: Annotated[Decay | None, Field(description="In place of the decay of the section.")] = None
     chain: Annotated[
@@ -91,10 +94,15 @@ class ActivityRule(Part):
 
 
 class Group(Part):
-    """Limits that the rules of a group share."""
+    """Limits that the rules of a group share, and what of their events is one and the same deed."""
 
-    max: Annotated[Points | None, Field(description="The most points all rules of the group give together.")] = None
-    min: Annotated[Points | None, Field(description="The least, for groups that take points.")] = None
+    max: Annotated[
+        Caps, Field(description="The most points all rules of the group give together: 60, or [20 per day, 60].")
+    ] = ()
+    min: Annotated[Points | None, Field(lt=0, description="The least, for groups that take points.")] = None
+    fold: Annotated[
+        Window | None, Field(description="Of the events in each such window only the one with most points counts.")
+    ] = None
 
 
 class Engagement(Part):

@@ -1,4 +1,4 @@
-"""The small words of scoring.yaml: durations, points, caps, decays and counts, and how each is written."""
+"""The small words of scoring.yaml: durations, points and decays, and how each is written."""
 
 from __future__ import annotations
 
@@ -166,39 +166,6 @@ def micro(points: float) -> int:
     return round(points * MICRO)
 
 
-class Cap(Part):
-    """The most points a rule can give: in all, or in each calendar window of `per` days.
-
-    Written ``30`` or ``30 per 7d``. Windows are fixed, not sliding: whole days counted from a Monday.
-    """
-
-    points: Annotated[Points, Field(gt=0, description="The most points, as a positive number.")]
-    per: Annotated[Days | None, Field(description="Length of the calendar window; none: over all time.")] = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_text(cls, value: Any) -> Any:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return {"points": value}
-        if isinstance(value, str):
-            found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)(?:\s+per\s+(.+))?", value)
-            if not found:
-                raise Misfit("this is no cap.", remedy="Write points, such as 30, or points per window: 30 per 7d.")
-            return {"points": float(found[1])} | ({"per": found[2]} if found[2] else {})
-        return value
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core: Any, handler: Any) -> dict[str, Any]:
-        return {
-            "description": "The most points a rule can give: 30, or 30 per 7d.",
-            "anyOf": [
-                {"type": "number", "exclusiveMinimum": 0},
-                {"type": "string", "pattern": r"^\s*\d+(\.\d+)?(\s+per\s+\d+\s*[dwh])?\s*$", "examples": ["30 per 7d"]},
-                handler(core),
-            ],
-        }
-
-
 def parse_percent(value: Any) -> int:
     """A whole number of percent, 1 to 100, written ``10%``. Raises Misfit on anything else."""
     if isinstance(value, str) and (found := re.fullmatch(r"\s*(\d{1,3})\s*%\s*", value)) and 1 <= int(found[1]) <= 100:
@@ -254,34 +221,3 @@ class Decay(Part):
 
 _LOSS: Final = {"lose", "every"}
 NO_DECAY: Final = Decay.model_validate("none")
-
-
-class Count(Part):
-    """Which of the matching events give points.
-
-    ``every`` one; the ``first`` within the window; or the points once when there are ``{at_least: n}`` of them, as
-    old as the latest.
-    """
-
-    mode: Literal["every", "first", "at_least"] = "every"
-    at_least: Annotated[int, Field(ge=1, le=MOST_TIMES)] = 1
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_text(cls, value: Any) -> Any:
-        if isinstance(value, str) and value in {"every", "first"}:
-            return {"mode": value}
-        if isinstance(value, dict) and set(value) == {"at_least"}:
-            return {"mode": "at_least", **value}
-        if isinstance(value, Count):
-            return value
-        raise Misfit("this is no way to count.", remedy="Write every, first or {at_least: 3}.")
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, _core: Any, _handler: Any) -> dict[str, Any]:
-        at_least = {"type": "object", "required": ["at_least"], "additionalProperties": False}
-        at_least["properties"] = {"at_least": {"type": "integer", "minimum": 1, "maximum": MOST_TIMES}}
-        return {"description": "Which events give points.", "anyOf": [{"enum": ["every", "first"]}, at_least]}
-
-
-EVERY: Final = Count.model_validate("every")

@@ -18,6 +18,9 @@ REOPEN: Final = "email_reopen"
 DERIVED: Final = frozenset({VISIT, REOPEN})
 """Activity types that the engine makes of others: deeds on the web that belong together; an e-mail opened again."""
 
+CHAIN: Final = "chain"
+"""Type of the derived activities of rules with `chain`; no rule can name it."""
+
 CLICKS: Final = frozenset({"email_click", "ad_click"})
 """Activity types that lead to a page."""
 

@@ -47,7 +47,7 @@ def find_valid_until(
         _scan(con, plan, moment, span, types)
     for table in ("candidates", "futures", "asked", "searched", "worse"):
         con.execute(f"DROP TABLE IF EXISTS {table}")
-    for table in ("contributions", "group_caps", "inactivity", "engagement"):
+    for table in ("contributions", "capped_windows", "group_caps", "inactivity", "engagement"):
         con.execute(f"DROP TABLE IF EXISTS {ASKED.table(table)}")
 
 
@@ -75,11 +75,10 @@ def _keep_futures(con: Any, plan: Plan, moment: Moment, machines: MachineTest, s
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE futures AS
-        SELECT e.person, e.rule, e.rule IN ({risers}) AS rises, e.bucket, CAST(e.occurred_at AS DATE) AS on_day,
-               SUM(e.n) AS n
+        SELECT e.person, e.rule, e.rule IN ({risers}) AS rises, e.bucket, e.on_day, SUM(e.n) AS n
         FROM ({events_sql(plan, moment, machines, span)}) e
         WHERE NOT e.set_aside AND e.person IN (SELECT person FROM candidates)
-        GROUP BY e.person, e.rule, e.bucket, CAST(e.occurred_at AS DATE)
+        GROUP BY e.person, e.rule, e.bucket, e.on_day
         """
     )
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlglot import exp
 
 from config.model_condition_checks import ACTIVITY_ATTRIBUTES, VISIT_FACTS
-from config.vocabulary import CLICKS, REOPEN, VISIT
+from config.vocabulary import CHAIN, CLICKS, REOPEN, VISIT
 from scoring import sql
 from scoring.conditions import Scope
 from scoring.events import fact_column, lasting, of_types, signature_test
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from scoring.events import Moment
     from scoring.machines import MachineTest
     from scoring.plan import Plan, Term
-
-CHAIN: Final = "chain"
-"""Type of the derived activities of rules with `chain`; no rule can name it."""
 
 
 def derive_activities(con: Any, plan: Plan, moment: Moment, machines: MachineTest) -> None:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from config.model_values import micro
 from scoring import sql
+from scoring.counting import shaped_sql
 from scoring.events import age_key, duration_test, put
-from scoring.plan import NO_CAP
+from scoring.limits import capped, capped_windows_sql, group_caps_sql
+from scoring.outages import silent_day
 
 if TYPE_CHECKING:
     from scoring.events import Moment
@@ -55,29 +56,30 @@ class Tally:
 
 def tabulate_terms(con: Any, plan: Plan) -> None:
     """Create `rule_terms` and `group_limits`: what the model says of each rule and group, in micro-points."""
-    terms = plan.terms
+    terms, limits = plan.terms, plan.limits
+    narrowest = [limits.levels(term.rule)[0] for term in terms]
     columns = {
         "rule": pa.array([term.number for term in terms], pa.int32()),
+        "part_of": pa.array([term.part_of for term in terms], pa.int32()),
+        "shaped": pa.array([term.part_of in plan.shaped for term in terms], pa.bool_()),
+        "repeats": pa.array([term.repeats for term in terms], pa.bool_()),
         "name": pa.array([term.rule.name for term in terms], pa.string()),
         "mode": pa.array([term.mode for term in terms], pa.string()),
         "needed": pa.array([term.needed for term in terms], pa.int32()),
         "points": pa.array([float(term.points) for term in terms], pa.float64()),
-        "cap": pa.array([float(term.cap) for term in terms], pa.float64()),
-        "per": pa.array([term.per for term in terms], pa.int32()),
+        "cap": pa.array([float(cap) for _, cap in narrowest], pa.float64()),
+        "per": pa.array([width for width, _ in narrowest], pa.int64() if limits.by_visit else pa.int32()),
         "spares": pa.array([term.spares_machines for term in terms], pa.bool_()),
         "grp": pa.array([term.group for term in terms], pa.int32()),
         "over": pa.array([term.window for term in terms], pa.int32()),
         "last_worth": pa.array([float(term.last_worth) for term in terms], pa.float64()),
     }
     put(con, "rule_terms", pa.table(columns))
-    groups = plan.model.engagement.groups
-    limits = {
-        "grp": pa.array(range(len(groups)), pa.int32()),
-        "name": pa.array(list(groups), pa.string()),
-        "highest": pa.array([micro(group.max) if group.max is not None else NO_CAP for group in groups.values()]),
-        "lowest": pa.array([micro(group.min) if group.min is not None else -NO_CAP for group in groups.values()]),
-    }
-    put(con, "group_limits", pa.table(limits))
+    put(con, "group_limits", limits.group_limits())
+    if limits.depth > 1:
+        put(con, "wider_levels", limits.wider_levels())
+    if limits.group_depth:
+        put(con, "group_windows", limits.group_windows())
 
 
 def note_lives(con: Any, plan: Plan, moment: Moment, machines: MachineTest, suffix: str = "") -> None:
@@ -107,36 +109,33 @@ def note_lives(con: Any, plan: Plan, moment: Moment, machines: MachineTest, suff
     )
 
 
-def _bucket(plan: Plan, instant: str, per: str) -> str:
-    """SQL: the calendar window that an event falls in; 0 for rules whose cap has none."""
-    if not plan.has_windowed_caps:
-        return "0"
-    day = sql.days_between(sql.MONDAY, f"CAST({instant} AS DATE)")
-    # `//` would cut towards zero and make one window of the two around the epoch.
-    return f"CASE WHEN {per} = 0 THEN 0 ELSE CAST(FLOOR({day} / {per}) AS INTEGER) END"
+def events_sql(plan: Plan, moment: Moment, machines: MachineTest, span: int, suffix: str = "") -> str:
+    """SELECT of (person, rule, bucket, n, micro, set_aside, occurred_at, on_day): every event that a term counts.
 
-
-def events_sql(plan: Plan, moment: Moment, machines: MachineTest, span: int) -> str:
-    """SELECT of (person, rule, bucket, n, micro, set_aside, occurred_at): every event that a rule counts."""
+    `on_day` is the day from which its age is counted; `suffix` that of the shaped events.
+    """
     aside = f"rs.spares AND {machines.verdict('rs')}" if _spares(plan) else "FALSE"
     join = machines.join if _spares(plan) else ""
-    return f"""
-        SELECT a.person, rs.rule, {_bucket(plan, "a.occurred_at", "rs.per")} AS bucket,
-               CAST(a.count AS DOUBLE) AS n, ra.micro, {aside} AS set_aside, a.occurred_at
+    day = "CAST(a.occurred_at AS DATE)"
+    bucket = plan.limits.bucket("rs.per", day) if plan.limits.has_windows else "0"
+    plain = f"""
+        SELECT a.person, rs.rule, {bucket} AS bucket,
+               CAST(a.count AS DOUBLE) AS n, ra.micro, {aside} AS set_aside, a.occurred_at, {day} AS on_day
         FROM {plan.activities} a
         JOIN rule_signatures rs ON rs.signature = a.signature
         JOIN rule_ages ra ON ra.key = {age_key("rs.rule", moment.age("a.occurred_at"), span)}
         {join}
         WHERE a.occurred_at <= {sql.instant(moment.until)}{duration_test(plan)}"""
+    return f"{plain} UNION ALL {shaped_sql(moment, span, suffix)}" if plan.shaped else plain
 
 
 def _spares(plan: Plan) -> bool:
     return any(term.spares_machines for term in plan.terms)
 
 
-def now_sums(plan: Plan, moment: Moment, machines: MachineTest, span: int) -> str:
+def now_sums(plan: Plan, moment: Moment, machines: MachineTest, span: int, suffix: str = "") -> str:
     """SELECT of sums per person, rule and bucket, from the events themselves."""
-    events = events_sql(plan, moment, machines, span)
+    events = events_sql(plan, moment, machines, span, suffix)
     single = ", ".join(str(term.number) for term in plan.terms if term.mode != "every")
     spares = _spares(plan)
 
@@ -161,42 +160,17 @@ def tally(con: Any, plan: Plan, at: Tally, sums: str, *, lives: str = "") -> Non
     `lives` is the suffix of the `life_signs` and `blockers` that apply.
     """
     keys = at.columns()
-    con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE {at.table("contributions")} AS
-        SELECT {at.columns("m")}, m.rule,
-               CAST(m.nominal AS BIGINT) AS nominal, CAST(m.decayed AS BIGINT) AS decayed,
-               CAST(CASE WHEN m.decayed > m.cap THEN m.cap WHEN m.decayed < -m.cap THEN -m.cap
-                         ELSE m.decayed END AS BIGINT) AS capped,
-               CAST(m.n AS BIGINT) AS occurrences, CAST(m.set_aside AS BIGINT) AS set_aside, m.last_at
-        FROM ({_counted(plan, at, sums, lives)}) m
-        WHERE m.nominal <> 0 OR m.set_aside > 0
-        """
-        if not plan.has_windowed_caps
-        else f"""
-        CREATE OR REPLACE TEMP TABLE {at.table("contributions")} AS
-        SELECT {keys}, rule,
-               CAST(SUM(nominal) AS BIGINT) AS nominal, CAST(SUM(decayed) AS BIGINT) AS decayed,
-               CAST(SUM(CASE WHEN decayed > cap THEN cap WHEN decayed < -cap THEN -cap ELSE decayed END) AS BIGINT)
-                   AS capped,
-               CAST(SUM(n) AS BIGINT) AS occurrences, CAST(SUM(set_aside) AS BIGINT) AS set_aside,
-               MAX(last_at) AS last_at
-        FROM ({_counted(plan, at, sums, lives)})
-        WHERE nominal <> 0 OR set_aside > 0
-        GROUP BY {keys}, rule
-        """
-    )
-    con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE {at.table("group_caps")} AS
+    windows = _contributions(con, plan, at, f"{_counted(plan, at, sums, lives)}")
+    limited = f"""
         SELECT {keys}, grp, CASE WHEN micro > highest THEN highest - micro ELSE lowest - micro END AS micro
         FROM (SELECT {at.columns("c")}, t.grp, CAST(SUM(c.capped) AS BIGINT) AS micro
               FROM {at.table("contributions")} c JOIN rule_terms t ON t.rule = c.rule
               WHERE t.grp IS NOT NULL GROUP BY {at.columns("c")}, t.grp) s
         JOIN group_limits USING (grp)
-        WHERE micro > highest OR micro < lowest
-        """
-    )
+        WHERE micro > highest OR micro < lowest"""
+    if windows is not None:
+        limited = group_caps_sql(plan.limits, at.keys, windows)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {at.table('group_caps')} AS {limited}")
     con.execute(f"CREATE OR REPLACE TEMP TABLE {at.table('inactivity')} AS {_inactivity(plan, at, lives)}")
     # Where everybody has some points, those who did nothing have them too.
     everybody = "people" if at.keys == ("person",) else "asked"
@@ -213,6 +187,38 @@ def tally(con: Any, plan: Plan, at: Tally, sums: str, *, lives: str = "") -> Non
               GROUP BY {keys})
         """
     )
+
+
+def _contributions(con: Any, plan: Plan, at: Tally, counted: str) -> str | None:
+    """Create `contributions`; answers the table of the same by window, where limits of groups need it."""
+    keys, table = at.columns(), at.table("contributions")
+    counted = f"SELECT * FROM ({counted}) WHERE nominal <> 0 OR set_aside > 0"
+    if not plan.limits.has_windows and not plan.has_parts:
+        con.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE {table} AS
+            SELECT {keys}, rule, CAST(nominal AS BIGINT) AS nominal, CAST(decayed AS BIGINT) AS decayed,
+                   CAST({capped("decayed", "cap")} AS BIGINT) AS capped,
+                   CAST(n AS BIGINT) AS occurrences, CAST(set_aside AS BIGINT) AS set_aside, last_at
+            FROM ({counted})
+            """
+        )
+        return None
+    rows = f"({capped_windows_sql(plan.limits, at.keys, counted, has_parts=plan.has_parts)})"
+    windows = at.table("capped_windows") if plan.limits.group_depth else None
+    if windows is not None:
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {windows} AS FROM {rows}")
+        rows = windows
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE {table} AS
+        SELECT {keys}, rule, CAST(SUM(nominal) AS BIGINT) AS nominal, CAST(SUM(decayed) AS BIGINT) AS decayed,
+               CAST(SUM(capped) AS BIGINT) AS capped, CAST(SUM(n) AS BIGINT) AS occurrences,
+               CAST(SUM(set_aside) AS BIGINT) AS set_aside, MAX(last_at) AS last_at
+        FROM {rows} c GROUP BY {keys}, rule
+        """
+    )
+    return windows
 
 
 def _counted(plan: Plan, at: Tally, sums: str, lives: str) -> str:
@@ -234,8 +240,13 @@ def _counted(plan: Plan, at: Tally, sums: str, lives: str) -> str:
         # Between two days the first event may leave the window and a younger one take its place.
         bound = f"CASE WHEN t.points > 0 THEN t.last_worth ELSE {most} END"
         first = f"CASE WHEN {early} = {day} OR t.over IS NULL THEN {least} ELSE {bound} END"
+    # The terms of a rule are added up; where one repeats another's events, these are not counted twice.
+    rule, n, aside = "q.rule", "q.n", "q.set_aside"
+    if plan.has_parts:
+        rule = "t.part_of"
+        n, aside = (f"CASE WHEN t.repeats THEN 0 ELSE {column} END" for column in (n, aside))
     return f"""
-        SELECT {at.columns("q")}, q.rule, q.bucket, t.cap, q.n, q.set_aside, q.last_at,
+        SELECT {at.columns("q")}, {rule} AS rule, q.bucket, t.cap, {n} AS n, {aside} AS set_aside, q.last_at,
                CASE WHEN q.n = 0 THEN 0
                     WHEN t.mode = 'every' THEN q.n * t.points
                     WHEN t.mode = 'first' THEN t.points
@@ -258,7 +269,7 @@ def _inactivity(plan: Plan, at: Tally, lives: str) -> str:
     if at.keys != ("person",):
         source += " JOIN asked k ON k.person = l.person"
     keys = ", ".join("l.person" if key == "person" else f"k.{key}" for key in at.keys)
-    idle = sql.days_between("CAST(l.last_at AS DATE)", at.day.format(alias="k"))
+    idle = sql.days_between(silent_day("l", thawed=bool(plan.silent)), at.day.format(alias="k"))
     cases = " ".join(f"WHEN idle >= {days} THEN {cost}" for days, cost in steps)
     costs = f"""
         SELECT {at.columns()}, CAST({f"CASE {cases} END" if cases else "0"} AS BIGINT) AS micro, last_at

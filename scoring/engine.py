@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from scoring import sql
+from scoring.counting import match_shaped, shape_events
 from scoring.crossing import find_valid_until
 from scoring.derived import derive_activities, derived_matches
 from scoring.engagement import Tally, note_lives, now_sums, tabulate_terms, tally
@@ -19,6 +20,7 @@ from scoring.fit import outcomes_sql, summary_columns
 from scoring.gates import find_gate_events
 from scoring.ledger import create_ledger
 from scoring.machines import MachineTest, find_bursts, mark_signatures
+from scoring.outages import read_outages, tabulate_frosts, tabulate_frozen_days, thaw_lives
 from scoring.plan import Plan
 from scoring.reasons import create_reasons
 from scoring.stages import (
@@ -35,7 +37,7 @@ from scoring.stages import (
 from scoring.visits import copy_activities, number_visits
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from config.model import Model
@@ -72,15 +74,20 @@ def score(con: Any, model: Model, as_of: datetime, *, attributes: Mapping[str, s
 def prepare(
     con: Any, model: Model, as_of: datetime, *, attributes: Mapping[str, str], oldest: datetime | None
 ) -> Prepared:
-    """Create the tables that hold for all people, from the model and `signatures`.
+    """Create the tables that hold for all people, from the model, `signatures` and `outages`.
 
     `oldest` is a time (naive, UTC) before which none of the people to be scored did anything; None if nobody did.
     """
-    plan, moment = Plan(model), Moment.of(as_of)
+    moment = Moment.of(as_of)
+    outages = read_outages(con, moment)
+    plan = Plan(model, frozenset(outages))
+    tabulate_frosts(con, outages)
+    for suffix, each in _moments(model, moment).items():
+        tabulate_frozen_days(con, outages, each, suffix)
     tabulate_terms(con, plan)
     mark_signatures(con, plan)
     if not plan.derives:
-        match_signatures(con, plan)
+        _match(con, plan)
     tabulate_ratings(con, model)
     return Prepared(plan, moment, attributes, tabulate_ages(con, plan, moment, oldest))
 
@@ -96,17 +103,27 @@ def score_people(con: Any, prepared: Prepared) -> None:
     if plan.derives:
         mark_signatures(con, plan)  # those derived for the people before are gone
         derive_activities(con, plan, moment, machines)
-        match_signatures(con, plan, derived_matches(plan))
+        _match(con, plan, derived_matches(plan))
     find_gate_events(con, model, moment)
     _fit(con, model, moment, prepared.attributes)
-    _engagement(con, plan, moment, machines, span, NOW)
-    if model.trend is not None:
-        _engagement(con, plan, moment.earlier(model.trend.over), machines, span, THEN)
+    for suffix, each in _moments(model, moment).items():
+        _engagement(con, plan, each, machines, span, suffix)
     _standings(con, model, moment)
     create_reasons(con, plan)
     find_valid_until(con, plan, moment, machines, span, prepared.attributes)
     create_ledger(con, plan)
     _scores(con, model)
+
+
+def _moments(model: Model, moment: Moment) -> dict[str, Moment]:
+    """The moment, and that with which the trend compares, by the suffix of their tables."""
+    return {NOW: moment} if model.trend is None else {NOW: moment, THEN: moment.earlier(model.trend.over)}
+
+
+def _match(con: Any, plan: Plan, derived: Sequence[str] = ()) -> None:
+    match_signatures(con, plan, derived)
+    if plan.shaped:
+        match_shaped(con, plan)
 
 
 def _fit(con: Any, model: Model, moment: Moment, attributes: Mapping[str, str]) -> None:
@@ -124,8 +141,12 @@ def _fit(con: Any, model: Model, moment: Moment, attributes: Mapping[str, str]) 
 
 def _engagement(con: Any, plan: Plan, moment: Moment, machines: MachineTest, span: int, suffix: str) -> None:
     note_lives(con, plan, moment, machines, suffix)
+    if plan.silent:
+        thaw_lives(con, suffix)
+    if plan.shaped:
+        shape_events(con, plan, moment, machines, span, suffix)
     at = Tally(suffix, ("person",), day=sql.day(moment.day), early=sql.day(moment.day))
-    tally(con, plan, at, now_sums(plan, moment, machines, span), lives=suffix)
+    tally(con, plan, at, now_sums(plan, moment, machines, span, suffix), lives=suffix)
 
 
 def _standings(con: Any, model: Model, moment: Moment) -> None:

@@ -61,14 +61,15 @@ def match_signatures(con: Any, plan: Plan, derived: Sequence[str] = ()) -> None:
 
     `derived` are SELECTs of (signature, rule) of the derived activities' signatures.
 
-    Creates `rule_signatures` (signature, rule, per, spares, scanner, click) and `blocker_signatures` (signature, rule).
-    Needs `rule_terms`, and `signature_marks` of `scoring.machines`.
+    Creates `rule_matches` (signature, rule), of these `rule_signatures` (signature, rule, per, spares, scanner, click),
+    with a row for each term of the rules that are not shaped, and `blocker_signatures` (signature, rule). Needs
+    `rule_terms`, and `signature_marks` of `scoring.machines`.
     """
     scope = Scope(plan.model, ACTIVITY_ATTRIBUTES, lambda name: fact_column(name, table="s"), "CURRENT_DATE")
     matches = [
         f"SELECT s.signature, {term.number} AS rule FROM signatures s "
         f"WHERE {of_types(term.rule.activity)}{signature_test(term, scope)}"
-        for term in plan.terms
+        for term in plan.firsts
         if term.rule.chain is None
     ]
     blockers = [
@@ -78,13 +79,15 @@ def match_signatures(con: Any, plan: Plan, derived: Sequence[str] = ()) -> None:
         for source in ("signatures", *(["derived_signatures"] if plan.derives else ()))
     ]
     nothing = "SELECT s.signature, 0 AS rule FROM signatures s WHERE FALSE"
+    con.execute(f"CREATE OR REPLACE TEMP TABLE rule_matches AS {' UNION ALL '.join([*matches, *derived] or [nothing])}")
     con.execute(
-        f"""
+        """
         CREATE OR REPLACE TEMP TABLE rule_signatures AS
-        SELECT m.signature, m.rule, t.per, t.spares, k.scanner, k.click
-        FROM ({" UNION ALL ".join([*matches, *derived] or [nothing])}) m
-        JOIN rule_terms t ON t.rule = m.rule
+        SELECT m.signature, t.rule, t.per, t.spares, k.scanner, k.click
+        FROM rule_matches m
+        JOIN rule_terms t ON t.part_of = m.rule
         JOIN signature_marks k ON k.signature = m.signature
+        WHERE NOT t.shaped
         """
     )
     con.execute(f"CREATE OR REPLACE TEMP TABLE blocker_signatures AS {' UNION ALL '.join(blockers or [nothing])}")

@@ -72,6 +72,7 @@ def create_relations(con: Any, attributes: Mapping[str, str]) -> None:
         CREATE OR REPLACE TABLE signatures (
             signature INTEGER, type VARCHAR, url VARCHAR, asset VARCHAR, campaign VARCHAR, user_agent VARCHAR);
         CREATE OR REPLACE TABLE previous_stages (person BIGINT, stage VARCHAR, since TIMESTAMP);
+        CREATE OR REPLACE TABLE outages (type VARCHAR, first_day DATE, last_day DATE);
         """
     )
 

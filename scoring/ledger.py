@@ -3,7 +3,8 @@
 The physical tables are wide (a column per criterion, a row per person and activity rule); this view tells them as
 lines. Kinds: ``start`` (what everybody begins with), ``points`` (match, or undecayed points of activities),
 ``otherwise`` (mismatch), ``unknown`` (a criterion nobody knows the answer to; 0), ``decay``, ``cap``, ``machine``
-(events set aside; 0), ``group_cap``, ``inactivity``, ``floor``, ``ceiling``, ``rounding``.
+(events set aside; 0), ``group_cap``, ``inactivity``, ``floor``, ``ceiling``, ``rounding``, ``folded`` (events
+that count with another; 0), ``frozen`` (events whose age stood still; 0).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from config.model_values import MICRO
 from scoring import sql
+from scoring.counting import note_lines
 from scoring.stages import not_scored
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ def create_ledger(con: Any, plan: Plan) -> None:
     model = plan.model
     lines = [_NO_LINE, *_fit_lines(model), *_settling_lines("fit", "fit_outcomes", "micro", "fit_score")]
     lines += _engagement_lines()
+    if plan.shaped:
+        lines.append(note_lines())
     lines += _settling_lines("engagement", "engagement", "raw", "score", plan.lowest_score, plan.highest_score)
     unscored = f"SELECT person FROM fit_outcomes WHERE {not_scored(model)}"
     con.execute(

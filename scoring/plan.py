@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from config.model_counting import CAMPAIGN
 from config.model_values import ALL, MICRO, NO_DECAY, micro
-from config.vocabulary import DERIVED, PAGES, VISIT
+from config.vocabulary import CHAIN, DERIVED, PAGES, VISIT
 from scoring.decay import micro_at, settled_at
+from scoring.limits import NO_CAP, Limits
 
 if TYPE_CHECKING:
     from config.model import Model
     from config.model_sections import ActivityRule
     from config.model_values import Decay
 
-NO_CAP: Final = 2**52
-"""Micro-points that no sum reaches, yet exact in a DOUBLE."""
-
 
 @dataclass(frozen=True)
 class Term:
-    """One activity rule. `number` is its place in the model; `group` that of its group.
+    """A part of an activity rule whose events are all worth the same at the same age. Most rules are one term.
 
-    `mode` is every, first, at_least or stagnates; the last two ask for `needed` events. `cap` applies to each
-    calendar window of `per` days, or to the whole when that is 0. Events count while younger than `window` days.
+    The first term of a rule has the rule's place in the model as `number`, and `part_of` is that place; `group` is the
+    place of the rule's group. `mode` is every, first, at_least or stagnates; the last two ask for `needed` events.
+    Events count while younger than `window` days. Of a rule that counts by turns, those whose turn is from `first` to
+    `last` belong to the term. `repeats` says that its events are also those of another term of the rule.
     """
 
     number: int
+    part_of: int
     rule: ActivityRule
     points: int
     mode: str
     needed: int
-    cap: int
-    per: int
     group: int | None
     window: int | None
     decay: Decay
+    first: int = 1
+    last: int | None = None
+    repeats: bool = False
 
     @property
     def spares_machines(self) -> bool:
@@ -47,6 +50,11 @@ class Term:
     def rises(self) -> bool:
         """Whether the points of its events can only grow as time passes: a penalty that fades."""
         return self.points < 0
+
+    @property
+    def ages(self) -> bool:
+        """Whether it matters to its events how old they are; what stagnates is counted in days as they pass."""
+        return self.mode != "stagnates" and self.settled_at > 0
 
     @property
     def last_worth(self) -> int:
@@ -68,14 +76,46 @@ class Plan:
     """The model with its terms."""
 
     model: Model
+    silent: frozenset[str] = frozenset()
+    """The activity types with outages: their events do not age while nothing came."""
 
     @cached_property
     def terms(self) -> tuple[Term, ...]:
-        """The activity rules, in the order of the model."""
-        groups = list(self.model.engagement.groups)
-        return tuple(
-            _term(number, rule, self.model.engagement.decay, groups)
-            for number, rule in enumerate(self.model.engagement.rules)
+        """The terms of the activity rules: the first of each rule in the order of the model, then all others."""
+        groups, rules = list(self.model.engagement.groups), self.model.engagement.rules
+        firsts, others = [], []
+        for place, rule in enumerate(rules):
+            first, *rest = _terms(place, rule, self.model.engagement.decay, groups)
+            firsts.append(first)
+            others += rest
+        return (*firsts, *(replace(term, number=len(rules) + extra) for extra, term in enumerate(others)))
+
+    @property
+    def firsts(self) -> tuple[Term, ...]:
+        """The first term of each rule, in the order of the model."""
+        return self.terms[: len(self.model.engagement.rules)]
+
+    @cached_property
+    def limits(self) -> Limits:
+        """The caps of rules and groups."""
+        return Limits(self.model.engagement)
+
+    @cached_property
+    def has_parts(self) -> bool:
+        """Whether some rule has several terms."""
+        return len(self.terms) > len(self.model.engagement.rules)
+
+    @cached_property
+    def shaped(self) -> frozenset[int]:
+        """The rules whose events are put in order, folded or thawed first (`scoring.counting`), by their places."""
+        return frozenset(
+            place
+            for place, rule in enumerate(self.model.engagement.rules)
+            if len(rule.points) > 1
+            or rule.count.mode == "places"
+            or self.limits.window(rule) in {CAMPAIGN, VISIT}
+            or self.fold_of(rule) is not None
+            or (self.terms[place].ages and not self.silent.isdisjoint((CHAIN,) if rule.chain else rule.activity))
         )
 
     @cached_property
@@ -83,10 +123,9 @@ class Plan:
         """An age, in days, from which on no event's worth changes any more."""
         return max((term.settled_at for term in self.terms), default=0)
 
-    @cached_property
-    def has_windowed_caps(self) -> bool:
-        """Whether some cap applies to calendar windows."""
-        return any(term.per for term in self.terms)
+    def fold_of(self, rule: ActivityRule) -> int | str | None:
+        """The window in which one event of the rule's group counts; None where all do."""
+        return None if rule.group is None else self.model.engagement.groups[rule.group].fold
 
     @cached_property
     def asks_for_machines(self) -> bool:
@@ -97,11 +136,16 @@ class Plan:
     @cached_property
     def needs_visits(self) -> bool:
         """Whether it matters which deeds make a visit: `all_activities` of `scoring.visits` is made only then."""
-        return bool(self.chains) or self.asks_for(VISIT) or any(_times_pages(term.rule) for term in self.terms)
+        return (
+            self.limits.by_visit
+            or bool(self.chains)
+            or self.asks_for(VISIT)
+            or any(_times_pages(term.rule) for term in self.terms)
+        )
 
     def terms_of(self, kind: str) -> tuple[Term, ...]:
-        """The rules about activities of type `kind`."""
-        return tuple(term for term in self.terms if kind in term.rule.activity)
+        """The rules about activities of type `kind`, by their first terms."""
+        return tuple(term for term in self.firsts if term.rule.chain is None and kind in term.rule.activity)
 
     def asks_for(self, kind: str) -> bool:
         """Whether a rule is about activities of type `kind`, or such an activity keeps one from applying."""
@@ -110,8 +154,8 @@ class Plan:
 
     @cached_property
     def chains(self) -> tuple[Term, ...]:
-        """The rules about several pages in one visit."""
-        return tuple(term for term in self.terms if term.rule.chain is not None)
+        """The rules about several pages in one visit, by their first terms."""
+        return tuple(term for term in self.firsts if term.rule.chain is not None)
 
     @cached_property
     def derives(self) -> bool:
@@ -166,15 +210,21 @@ def _times_pages(rule: ActivityRule) -> bool:
     return rule.when is not None and "duration" in rule.when.tests and not PAGES.isdisjoint(rule.activity)
 
 
-def _term(number: int, rule: ActivityRule, default: Decay, groups: list[str]) -> Term:
-    cap = NO_CAP if rule.at_most is None else micro(rule.at_most.points)
-    per = 0 if rule.at_most is None else rule.at_most.per or 0
+def _terms(place: int, rule: ActivityRule, default: Decay, groups: list[str]) -> list[Term]:
     group = None if rule.group is None else groups.index(rule.group)
-    points = micro(rule.points)
+    points, count = [micro(each) for each in rule.points], rule.count
     if rule.stagnates is not None:
         needed, window = rule.stagnates.at_least, rule.stagnates.over
-        return Term(number, rule, points, "stagnates", needed, cap, per, group, window, NO_DECAY)
+        return [Term(place, place, rule, points[0], "stagnates", needed, group, window, NO_DECAY)]
     decay = default if rule.decay is None else rule.decay
-    return Term(
-        number, rule, points, rule.count.mode, rule.count.at_least, cap, per, group, rule.within, decay
-    )  # fmt: skip
+    mode = {"times": "at_least", "places": "every"}.get(count.mode, count.mode)
+    term = Term(place, place, rule, points[0], mode, count.at_least, group, rule.within, decay, count.from_, count.to)
+    if count.up_to is not None:
+        # The points while there are enough, and their opposite while there are too many.
+        return [term, replace(term, points=-points[0], needed=count.up_to + 1, repeats=True)]
+    return [
+        replace(term, points=each, first=count.from_ + turn, last=count.to if each_is_last else count.from_ + turn)
+        for turn, each in enumerate(points)
+        for each_is_last in [turn == len(points) - 1]
+        if turn == 0 or count.to is None or count.from_ + turn <= count.to
+    ]

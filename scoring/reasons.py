@@ -30,7 +30,7 @@ def create_reasons(con: Any, plan: Plan) -> None:
     """Create `reasons` (person, reasons) from `fit_outcomes`, `contributions` and `inactivity`."""
     names = [trait.criterion.name for trait in plan.model.fit.traits]
     first_rule = len(names)
-    names += [term.rule.name for term in plan.terms]
+    names += [rule.name for rule in plan.model.engagement.rules]
     idle = len(names)
     names.append(INACTIVITY_NAME)
     put(con, "reason_names", pa.table({"place": pa.array(range(len(names)), pa.int64()), "name": pa.array(names)}))

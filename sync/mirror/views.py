@@ -6,6 +6,7 @@ members(person, crm, kind, record_id, account_id, place)   live records; place 1
 owners_now(owner, person)                                   whose the activities are
 deals(person, amount, is_won, is_closed, created_at, closed_at, product, products)   see `_deals`
 last_stages(person, stage, since)
+outages(type, first_day, last_day)                          days without a type that used to come daily
 signatures(signature, type, url, asset, campaign, user_agent)
 
 and `show` makes, of the people in a `Span`, what the engine reads:
@@ -24,6 +25,7 @@ import pyarrow as pa
 
 from scoring.facts import ATTRIBUTE_PREFIX
 from sync.mirror import normal
+from sync.mirror.outages import note_outages
 from sync.mirror.tables import quoted
 
 if TYPE_CHECKING:
@@ -80,6 +82,7 @@ def build(
     _owners(connection)
     _deals(connection)
     _last_stages(connection, stages, stage_order)
+    note_outages(connection)
 
 
 def spans(connection: duckdb.DuckDBPyConnection) -> list[Span]:

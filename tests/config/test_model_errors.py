@@ -89,7 +89,14 @@ MISTAKES = {
     "decay that rises": ("{half_life: 30d}", "{steps: {1d: 0.5, 2d: 0.9}}", 11, ["rise with age"]),
     "no cap": ("30 per 7d", "lots", 13, ["no cap", "30 per 7d"]),
     "no count": ("count: first", "count: last", 14, ["no way to count"]),
-    "window cap beside first": ("count: first", "count: first, at_most: 9 per 7d", 14, ["needs `count: every`"]),
+    "window cap beside first": ("count: first", "count: first, at_most: 9 per 7d", 14, ["`count: every`"]),
+    "steps beside first": ("points: 50", "points: [50, 20]", 14, ["several points", "`count: every`"]),
+    "range that runs backward": ("count: first", "count: {between: [4, 2]}", 14, ["ends before it begins"]),
+    "no window": ("30 per 7d", "30 per session", 13, ["no duration"]),
+    "windows across each other": ("30 per 7d", "[9 per 2d, 30 per 7d]", 13, ["2d does not lie within 7d"]),
+    "campaigns within days": ("30 per 7d", "[9 per campaign, 30 per 7d]", 13, ["campaign does not lie within 7d"]),
+    "two caps alike": ("30 per 7d", "[9, 30]", 13, ["two caps for one window"]),
+    "cap wider than the group's": ("{max: 60}", "{max: 20 per day}", 13, ["group 'web'", "per 1d or narrower"]),
     "unknown group": ("group: web", "group: wep", 13, ["no group 'wep'", "'web'"]),
     "group without rules": (", group: web", "", 16, ["no rule belongs to group 'web'"]),
     "a group too many": ("groups: {web: {max: 60}}", "groups: {web: {max: 60}, a: {max: 5}}", 16, ["no rule belongs"]),
@@ -163,6 +170,15 @@ def test_every_mistake_names_its_line_and_what_to_do(mistake: str) -> None:
     assert f"scoring.yaml:{line}: " in said
     for word in words:
         assert word in said
+
+
+def test_what_cannot_be_limited_or_folded_by_window_is_refused() -> None:
+    once = MODEL.replace("count: first", "count: first, group: web").replace("{max: 60}", "{max: 200 per 7d}")
+    with pytest.raises(ConfigError, match=r"yaml:14: group 'web' has a cap per 7d, which needs points for each event"):
+        load(once)
+    penalty = MODEL.replace("points: 10", "points: -10").replace("{max: 60}", "{fold: visit}")
+    with pytest.raises(ConfigError, match=r"yaml:13: group 'web' folds events, .* it takes no penalties"):
+        load(penalty)
 
 
 def test_ratings_that_read_alike_are_refused() -> None:

@@ -16,7 +16,8 @@ from tests.scoring.oracle_conditions import Activity
 from tests.scoring.strategies import AS_OF, NOW
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Sequence
+    from datetime import date
 
 
 def engagement(text: str) -> Model:
@@ -30,8 +31,10 @@ def ago(days: int, kind: str, **facts: Any) -> Activity:
     return Activity(kind, NOW - timedelta(days=days), **facts)
 
 
-def life(con: Any, model: Model, *activities: Activity, as_of: datetime = AS_OF) -> tuple[dict, list[tuple]]:
+def life(
+    con: Any, model: Model, *activities: Activity, outages: Sequence[tuple[str, date, date]] = ()
+) -> tuple[dict, list[tuple]]:
     """The row of `scores` and the engagement lines (rule, kind, micro, occurrences) of one person."""
-    fill(con, [Person({}, list(activities))], BUILT_IN)
-    score(con, model, as_of, attributes=BUILT_IN)
+    fill(con, [Person({}, list(activities))], BUILT_IN, outages=outages)
+    score(con, model, AS_OF, attributes=BUILT_IN)
     return scores_of(con)[0], [line[1:5] for line in ledger_of(con, 1)[0] if line[0] == "engagement"]

@@ -12,6 +12,7 @@ from scoring.golden import create_relations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import date
 
     from tests.scoring.oracle import Person
 
@@ -19,9 +20,18 @@ SIGNATURE = ("type", "url", "asset", "campaign", "user_agent")
 ARROW = {"text": pa.string(), "number": pa.float64(), "boolean": pa.bool_(), "date": pa.timestamp("us")}
 
 
-def fill(con: Any, people: Sequence[Person], attributes: Mapping[str, str], *, seed: int | None = None) -> None:
+def fill(
+    con: Any,
+    people: Sequence[Person],
+    attributes: Mapping[str, str],
+    *,
+    seed: int | None = None,
+    outages: Sequence[tuple[str, date, date]] = (),
+) -> None:
     """Put the facts into `con`; `seed` shuffles rows and renumbers signatures."""
     create_relations(con, attributes)
+    for outage in outages:
+        con.execute("INSERT INTO outages VALUES (?, ?, ?)", list(outage))
     rows = [(number, event) for number, person in enumerate(people) for event in person.activities]
     if seed is not None:
         random.Random(seed).shuffle(rows)

@@ -5,22 +5,22 @@ One person at a time, one day at a time. docs/model.md says the same in words.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from decimal import Decimal, localcontext
 from fractions import Fraction
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from tests.scoring.oracle_conditions import Activity, answers, days_since, is_machine
+from tests.scoring.oracle_conditions import Activity, days_since, is_machine
+from tests.scoring.oracle_counting import Known, group_change, outage_days, outcomes, price_of_silence
 from tests.scoring.oracle_fit import asked, begins_with, confidence, gate_of, grades, profile_of
 from tests.scoring.oracle_numbers import POINT, micro, rounded
 from tests.scoring.oracle_visits import chains, reopens, visit_activities, with_times_on_page
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from config.model import Model
-    from config.model_sections import ActivityRule, Gate, Transition
+    from config.model_sections import Gate, Transition
 
 DONE_TO_THEM = {"email_sent", "email_delivered", "email_bounce", "task_done"}
 Lines = list[tuple]
@@ -114,134 +114,40 @@ def fit_of(
 # --- engagement ------------------------------------------------------------------------------------------------
 
 
-def worth(rule: ActivityRule, model: Model, age: int) -> int:
-    """Micro-points of one event at an age; 0 outside the window."""
-    points = micro(rule.points)
-    if rule.stagnates is not None:
-        return points if age < rule.stagnates.over else 0
-    if rule.within is not None and age >= rule.within:
-        return 0
-    decay = rule.decay if rule.decay is not None else model.engagement.decay
-    if decay.half_life is not None:
-        return halved(points, decay.half_life, age)
-    if decay.linear is not None:
-        return rounded(points * max(Fraction(0), Fraction(decay.linear - age, decay.linear)))
-    if decay.lose is not None:
-        left = 100 - decay.lose * (age // decay.every)
-        return rounded(Fraction(points * left, 100)) if left > 0 else 0
-    if decay.steps is not None:
-        shares = [share for start, share in sorted(decay.steps.items()) if age >= start]
-        return rounded(points * Fraction(str(shares[-1]))) if shares else points
-    return points
-
-
-@cache
-def halved(points: int, half_life: int, age: int) -> int:
-    with localcontext(prec=60):
-        power = Decimal(2) ** (Decimal(-age) / half_life)
-    if age % half_life == 0:
-        power = Fraction(1, 2 ** (age // half_life))
-    return rounded(points * Fraction(power))
-
-
-def matches_rule(model: Model, rule: ActivityRule, event: Activity, day: date) -> bool:
-    if rule.chain is not None:
-        return event.type == f"chain {rule.name}"
-    return event.type in rule.activity and answers(model, rule.when, event, day)
-
-
-def monday_window(moment: datetime, per: int) -> int:
-    return (moment.date() - date(1969, 12, 29)).days // per
-
-
-def rule_points(
-    model: Model, rule: ActivityRule, events: list[Activity], known: list[Activity], day: date
-) -> tuple[int, int, int, int, int, datetime | None]:
-    """(nominal, decayed, capped, occurrences, set aside, last time) of one rule."""
-    counted, aside = [], 0
-    for event in events:
-        value = worth(rule, model, days_since(event.occurred_at, day))
-        if value == 0 or not matches_rule(model, rule, event, day):
-            continue
-        if rule.unless == "machine" and is_machine(model, event, known):
-            aside += event.count
-        else:
-            counted.append((event, value))
-    occurrences = sum(event.count for event, _ in counted)
-    if not counted:
-        return 0, 0, 0, 0, aside, None
-    last = max(event.occurred_at for event, _ in counted)
-    points = micro(rule.points)
-    cap = None if rule.at_most is None else micro(rule.at_most.points)
-
-    def within_cap(value: int) -> int:
-        return value if cap is None else max(-cap, min(cap, value))
-
-    if rule.stagnates is not None:
-        over = rule.stagnates.over
-        steps = [event for event in events if event.type in rule.stagnates.without]
-        stepped = any(days_since(event.occurred_at, day) < over for event in steps)
-        hit = occurrences >= rule.stagnates.at_least and not stepped
-        return (points, points, points, occurrences, aside, last) if hit else (0, 0, 0, occurrences, aside, last)
-    if rule.count.mode == "first":
-        first = min(counted, key=lambda pair: pair[0].occurred_at)[1]
-        return points, first, within_cap(first), occurrences, aside, last
-    if rule.count.mode == "at_least":
-        if occurrences < rule.count.at_least:
-            return 0, 0, 0, occurrences, aside, last
-        latest = max(counted, key=lambda pair: pair[0].occurred_at)[1]
-        return points, latest, within_cap(latest), occurrences, aside, last
-    decayed = sum(event.count * value for event, value in counted)
-    if rule.at_most is None or rule.at_most.per is None:
-        capped = within_cap(decayed)
-    else:
-        windows: dict[int, int] = defaultdict(int)
-        for event, value in counted:
-            windows[monday_window(event.occurred_at, rule.at_most.per)] += event.count * value
-        capped = sum(within_cap(value) for value in windows.values())
-    return occurrences * points, decayed, capped, occurrences, aside, last
-
-
 def engagement_of(
     model: Model,
     person: Person,
     day: date,
-    known: list[Activity],
+    known: Known,
     lines: Lines,
     contributions: Contributions,
 ) -> int:
     events = [event for event in known if event.occurred_at.date() <= day]
+    results = outcomes(model, known, day)
     total = 0
-    groups: dict[str, int] = defaultdict(int)
-    for rule in model.engagement.rules:
-        nominal, decayed, capped, times, aside, last = rule_points(model, rule, events, known, day)
-        if nominal:
-            lines.append(("engagement", rule.name, "points", nominal, times, last))
-        if decayed != nominal:
-            lines.append(("engagement", rule.name, "decay", decayed - nominal, times, last))
-        if capped != decayed:
-            lines.append(("engagement", rule.name, "cap", capped - decayed, times, last))
-        if aside:
-            lines.append(("engagement", rule.name, "machine", 0, aside, None))
-        total += capped
-        contributions.append((rule.name, capped))
-        if rule.group is not None:
-            groups[rule.group] += capped
-    for name, points in groups.items():
-        group = model.engagement.groups[name]
-        limited = points
-        if group.max is not None and limited > micro(group.max):
-            limited = micro(group.max)
-        elif group.min is not None and limited < micro(group.min):
-            limited = micro(group.min)
-        if limited != points:
-            lines.append(("engagement", name, "group_cap", limited - points, 0, None))
-            total += limited - points
+    for rule, result in zip(model.engagement.rules, results, strict=True):
+        times, last = result.occurrences, result.last
+        if result.nominal:
+            lines.append(("engagement", rule.name, "points", result.nominal, times, last))
+        if result.decayed != result.nominal:
+            lines.append(("engagement", rule.name, "decay", result.decayed - result.nominal, times, last))
+        if result.capped != result.decayed:
+            lines.append(("engagement", rule.name, "cap", result.capped - result.decayed, times, last))
+        for kind in ("aside", "folded", "frozen"):
+            if number := getattr(result, kind):
+                lines.append(("engagement", rule.name, {"aside": "machine"}.get(kind, kind), 0, number, None))
+        total += result.capped
+        contributions.append((rule.name, result.capped))
+    for name in model.engagement.groups:
+        if change := group_change(model, name, results):
+            lines.append(("engagement", name, "group_cap", change, 0, None))
+            total += change
     signs = [
         event.occurred_at for event in events if event.type not in DONE_TO_THEM and not is_machine(model, event, known)
     ]
     if signs:
-        idle = days_since(max(signs), day)
+        lived = set(known.outages) - DONE_TO_THEM
+        idle = days_since(max(signs), day) - known.frozen(lived, max(signs).date(), day)
         reached = [step for step in model.engagement.inactivity if step <= idle]
         if reached:
             points = price_of_silence(model, model.engagement.inactivity[max(reached)], total)
@@ -250,16 +156,6 @@ def engagement_of(
             contributions.append(("Inactivity", points))
             total += points
     return settle("engagement", total, lines, model.engagement.min, model.engagement.max)
-
-
-def price_of_silence(model: Model, price: float | str, total: int) -> int:
-    least = model.engagement.inactivity_floor
-    if least is None and "all" in model.engagement.inactivity.values():
-        least = 0
-    if least is None:
-        return micro(price)
-    spare = max(0, total - micro(least))
-    return -spare if price == "all" else -min(-micro(price), spare)
 
 
 # --- decisions -------------------------------------------------------------------------------------------------
@@ -274,7 +170,7 @@ def rating_ranks(model: Model) -> dict[tuple[str, str], int]:
     return {(grade, level): rank for rank, (_, _, _, grade, level) in enumerate(sorted(cells))}
 
 
-def standing(model: Model, person: Person, day: date, known: list[Activity]) -> Standing:
+def standing(model: Model, person: Person, day: date, known: Known) -> Standing:
     lines: Lines = []
     contributions: Contributions = []
     gate = gate_of(model, person.attributes, known, day)
@@ -349,7 +245,7 @@ def reasons_of(at: Standing) -> str | None:
 
 
 def valid_until(
-    model: Model, person: Person, today: Standing, stage: str | None, day: date, known: list[Activity]
+    model: Model, person: Person, today: Standing, stage: str | None, day: date, known: Known
 ) -> date | None:
     way = next((way for way in model.lifecycle.transitions if way.to == stage), None) if model.lifecycle else None
     for ahead in range(1, 181):
@@ -361,11 +257,14 @@ def valid_until(
     return None
 
 
-def score(model: Model, person: Person, as_of: datetime) -> tuple[dict[str, Any], list[tuple]]:
+def score(
+    model: Model, person: Person, as_of: datetime, outages: Iterable[tuple[str, date, date]] = ()
+) -> tuple[dict[str, Any], list[tuple]]:
     """The row of `scores` and the lines of `ledger` of one person; `as_of` is naive UTC."""
     day = as_of.date()
-    known = with_times_on_page(model, [event for event in person.activities if event.occurred_at <= as_of])
-    known += [*visit_activities(model, known), *reopens(model, known), *chains(model, known)]
+    events = with_times_on_page(model, [event for event in person.activities if event.occurred_at <= as_of])
+    events += [*visit_activities(model, events), *reopens(model, events), *chains(model, events)]
+    known = Known(model, events, outage_days(outages, day))
     at = standing(model, person, day, known)
     if at.gate is not None and at.gate.effect == "do_not_score":
         return {"gate": at.gate.name}, []

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from config.vocabulary import EXTRA_FIELDS
 from tests.scoring.oracle import Activity, Person
+from tests.scoring.strategies_counting import DAYS, GROUPS, POINTS, countings, duration, groups_for
 from tests.scoring.strategies_fit import fits, gates
 from tests.scoring.strategies_visits import surfing, visit_facts, visit_sections
 
@@ -33,7 +34,6 @@ CAMPAIGNS = [None, "Spring", "spring sale"]
 URLS = [None, "/pricing", "/pricing/eu", "https://Acme.example/Pricing?x=1#y", "acme.example/blog", "acme.example", "/"]
 ASSETS = [None, "Demo request", "demo", "E-book (v2)"]
 AGENTS = [None, "Mozilla/5.0", "Mimecast scanner", "python-requests/2"]
-DAYS = [1, 2, 7, 10, 14, 30, 90]
 
 SILENCES: list[dict[str, Any]] = [
     {"inactivity": {}},
@@ -43,8 +43,7 @@ SILENCES: list[dict[str, Any]] = [
     {"inactivity": {"1d": -2.5, "10d": -40, "90d": "all"}, "inactivity_floor": 3.5},
 ]
 
-points = st.sampled_from([-50, -7.5, -1, 1, 2.5, 3, 10, 10, 25, 33.333333, 60, 120])
-duration = st.sampled_from(DAYS).map("{}d".format)
+points = st.sampled_from(POINTS)
 
 text_tests = st.one_of(
     st.sampled_from(TITLES),
@@ -61,6 +60,7 @@ number_tests = st.sampled_from([
     {"unknown": False}, {"known": False}, {"not_in": [50, 250.5]}, {"is": 250.5}, {"at_least": 50, "below": 2000},
 ])  # fmt: skip
 date_tests = st.sampled_from([
+    {"known": True}, {"known": True},
     {"older_than": "30d"}, {"within": "30d"}, {"within": "7d"}, {"before": "2026-03-01"}, {"after": "2026-03-18"},
     {"after": "2026-03-01", "before": "2026-03-18"}, {"known": True}, {"unknown": True},
     {"older_than": "7d", "within": "30d"},
@@ -134,36 +134,22 @@ subjects = st.one_of(
 def rules(draw: st.DrawFn) -> list[dict[str, Any]]:
     items = []
     for number in range(draw(st.integers(1, 6))):
-        item: dict[str, Any] = {"name": f"Rule {number}", "points": draw(points), **draw(subjects)}
+        item: dict[str, Any] = {"name": f"Rule {number}", **draw(subjects)}
         if draw(st.integers(0, 3)) == 0:
             item["when"] = item.get("when", {}) | {"duration": draw(durations)}
         if draw(st.integers(0, 3)) == 0:
             item["unless"] = "machine"
         if draw(st.booleans()):
-            item["group"] = draw(st.sampled_from(["one", "two", "three"]))
-        if draw(st.integers(0, 4)) == 0 and "chain" not in item:
+            item["group"] = draw(st.sampled_from(groups_for(item)))
+        can_stagnate = "chain" not in item and item.get("group", "one") in {"one", "two", "three"}
+        if can_stagnate and draw(st.integers(0, 4)) == 0:
+            item["points"] = draw(points)
             without = draw(st.lists(st.sampled_from(TYPES), min_size=1, max_size=2, unique=True))
             item["stagnates"] = {"at_least": draw(st.integers(1, 4)), "over": draw(duration), "without": without}
         else:
-            item |= draw(worth_of_events())
+            item |= draw(countings(item, decays))
         items.append(item)
     return items
-
-
-@st.composite
-def worth_of_events(draw: st.DrawFn) -> dict[str, Any]:
-    item: dict[str, Any] = {
-        "count": draw(st.sampled_from(["every", "every", "first", {"at_least": 1}, {"at_least": 3}]))
-    }
-    if draw(st.booleans()):
-        item["within"] = draw(duration)
-    if draw(st.booleans()):
-        item["decay"] = draw(decays)
-    if draw(st.booleans()):
-        item["at_most"] = draw(st.sampled_from([5, 12.5, 30]))
-        if item["count"] == "every" and draw(st.booleans()):
-            item["at_most"] = f"{item['at_most']} per {draw(duration)}"
-    return item
 
 
 @st.composite
@@ -207,7 +193,6 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
     still = draw(st.booleans())
     items = draw(rules())
     used = {item["group"] for item in items if "group" in item}
-    limits = {"one": {"max": 30}, "two": {"max": 20.5, "min": -10}, "three": {"min": -20}}
     gate_tests = {
         name: tests_of[name] for name in ("email_domain", "unsubscribed", "job_title", *([] if still else ["renewal"]))
     }
@@ -222,7 +207,7 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
             "rules": items,
             **draw(st.sampled_from(SILENCES)),
             **draw(st.sampled_from([{}, {}, {"min": 1}, {"max": 60}, {"min": 7, "max": 31}])),
-            "groups": {name: limits[name] for name in sorted(used)},
+            "groups": {name: GROUPS[name] for name in sorted(used)},
             "levels": {"1": 50, "2": 20, "3": 5, "4": 0},
         },
         "rating": {"matrix": "grade x level"},

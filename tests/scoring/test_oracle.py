@@ -19,10 +19,12 @@ from config.yaml_file import Document, validate
 from scoring.engine import score
 from tests.scoring import oracle
 from tests.scoring.mirror import fill, ledger_of, scores_of
-from tests.scoring.strategies import AS_OF, ATTRIBUTES, NOW, events, models, people
+from tests.scoring.strategies import AS_OF, ATTRIBUTES, NOW, TYPES, events, models, people
+from tests.scoring.strategies_counting import outages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from datetime import date
 
     from tests.scoring.oracle import Person
 
@@ -34,6 +36,7 @@ COMPARED = settings(
     report_multiple_bugs=False,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
 )
+Outage = tuple[str, "date", "date"]
 Answer = tuple[list[dict[str, Any]], list[list[tuple]]]
 FEWER = settings(COMPARED, max_examples=8)
 crowd = st.lists(people(), min_size=1, max_size=6)
@@ -52,20 +55,20 @@ def model_of(data: dict[str, Any]) -> Model:
 
 
 def run(
-    con: Any, model: Model, crowd: list[Person], *, seed: int | None = None
+    con: Any, model: Model, crowd: list[Person], *, seed: int | None = None, outages: Sequence[Outage] = ()
 ) -> tuple[list[dict], list[list[tuple]]]:
-    fill(con, crowd, ATTRIBUTES, seed=seed)
+    fill(con, crowd, ATTRIBUTES, seed=seed, outages=outages)
     score(con, model, AS_OF, attributes=ATTRIBUTES)
     return scores_of(con), ledger_of(con, len(crowd))
 
 
 @COMPARED
-@given(data=models(), crowd=crowd)
-def test_engine_and_oracle_agree(con: Any, data: dict[str, Any], crowd: list[Person]) -> None:
+@given(data=models(), crowd=crowd, lost=outages(TYPES, NOW.date()))
+def test_engine_and_oracle_agree(con: Any, data: dict[str, Any], crowd: list[Person], lost: list[Outage]) -> None:
     model = model_of(data)
-    scores, ledger = run(con, model, crowd)
+    scores, ledger = run(con, model, crowd, outages=lost)
     for number, person in enumerate(crowd):
-        row, lines = oracle.score(model, person, NOW)
+        row, lines = oracle.score(model, person, NOW, lost)
         assert ledger[number] == sorted(lines, key=repr)
         assert scores[number] == {name: value for name, value in row.items() if value is not None}
 
