@@ -17,6 +17,7 @@ from pydantic import Field, StrictStr
 
 from config.errors import ConfigErrors
 from config.model_fit import Fit
+from config.model_machine import Machine
 from config.model_sections import Engagement, Example, Gate, Lifecycle, Rating, Trend
 from config.model_values import Part
 from config.model_visits import Visits
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 SCANNERS: Final = "scanner_user_agents"
 """The list of user agents that are taken for machines; a list of this name in the model replaces the shipped one."""
+
+PRIVACY_PROXIES: Final = "privacy_user_agents"
+"""The list of user agents of proxies that load every mail's pictures; a list of the model replaces it likewise."""
 
 
 class Model(Part):
@@ -49,6 +53,7 @@ class Model(Part):
     gates: tuple[Gate, ...] = ()
     fit: Fit = Fit()
     engagement: Engagement = Engagement()
+    machine: Machine = Machine()
     visits: Visits = Visits()
     rating: Rating = Rating()
     trend: Trend | None = None
@@ -67,7 +72,7 @@ class Model(Part):
         """
         beside = {"examples", "also_write", "acknowledge"}
         content = self.model_dump(mode="json", by_alias=True, exclude=beside, exclude_defaults=True)
-        content["lists"] = {name: sorted(self.list_values(name)) for name in {*self.lists, SCANNERS}}
+        content["lists"] = {name: sorted(self.list_values(name)) for name in {*self.lists, SCANNERS, PRIVACY_PROXIES}}
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
         return f"{self.model}@{digest[:8]}"
 

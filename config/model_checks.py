@@ -15,7 +15,7 @@ from config.model_condition_checks import ACTIVITY_ATTRIBUTES, Findings, check_f
 from config.model_counting_checks import check_counting, lasting_cap, most_points
 from config.model_fit_checks import check_fit, check_sensitive, highest_fit
 from config.model_values import ALL, micro
-from config.model_visit_checks import check_rule_on_visits, check_visits
+from config.model_visit_checks import check_machine, check_rule_on_visits, check_visits
 from config.vocabulary import ACTIVITY_TYPES, DISQUALIFIED, EXTRA_FIELDS, UNKNOWN_GRADE, is_activity_type
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def problems(model: Model, document: Document, attributes: Mapping[str, Attribut
     check_sensitive(model, find)
     _engagement(model, find)
     check_visits(model, find)
+    check_machine(model, find)
     _ladder(find, ("fit", "grades"), model.fit.scale)
     _ladder(find, ("engagement", "levels"), model.engagement.levels)
     ratings = Counter(grade + level for grade in (*model.fit.scale, UNKNOWN_GRADE) for level in model.engagement.levels)

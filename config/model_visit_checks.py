@@ -1,4 +1,4 @@
-"""Visits in the model: made of what people do themselves; facts that only visits have."""
+"""Visits and machines in the model: types that people do themselves, facts that only visits have, enough signs."""
 
 from __future__ import annotations
 
@@ -37,3 +37,12 @@ def check_rule_on_visits(model: Model, rule: ActivityRule, find: Findings, loc: 
         if is_activity_type(name) and name not in model.visits.of:
             remedy = "Add it to `visits: {of: [...]}`, or remove it."
             find.add((*loc, "activity", number), f"visits do not consist of {name!r}.", remedy)
+
+
+def check_machine(model: Model, find: Findings) -> None:
+    """Check the section `machine`: that its signs can be enough."""
+    rules = model.machine
+    signs = {*rules.signs, *(["crm_flag"] if rules.crm_flag == "sign" else [])}
+    if rules.needed > len(signs):
+        message = f"{rules.needed} signs are needed, and there are {len(signs)}."
+        find.add(("machine", "needed"), message, "Lower it, or name more `signs`.")

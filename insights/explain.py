@@ -189,7 +189,8 @@ def _lines(connection: duckdb.DuckDBPyConnection, person: int) -> list[Line]:
         SELECT axis, rule, kind, micro, occurrences, last_at FROM ledger
         WHERE person = $person
         ORDER BY axis DESC, coalesce(list_position($settling, kind), 0),
-            abs(sum(micro) OVER (PARTITION BY axis, rule)) DESC, rule, list_position($by_rule, kind)
+            abs(sum(micro) OVER (PARTITION BY axis, rule)) DESC, rule,
+            list_position($by_rule, split_part(kind, ':', 1)), kind
         """,
         {"person": person, "by_rule": _BY_RULE, "settling": _SETTLING},
     ).fetchall()

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 def match_shaped(con: Any, plan: Plan) -> None:
     """Create `shaped_signatures`: which of the shaped rules a signature matches, and what these say of its events.
 
-    Columns: signature, rule, per, restart and pack (widths), folds, grp, points, spares, ages, scanner, click, campaign
-    and frost. Also `shaped_terms` (rule, term, first, last, main). Needs `rule_matches` and `frosts`.
+    Columns: signature, rule, per, restart and pack (widths), folds, grp, points, spares, ages, scanner, click, proxy,
+    campaign and frost. Also `shaped_terms` (rule, term, first, last, main). Needs `rule_matches` and `frosts`.
     """
     rules = plan.model.engagement.rules
     width = plan.limits.width
@@ -60,7 +60,7 @@ def match_shaped(con: Any, plan: Plan) -> None:
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE shaped_signatures AS
-        SELECT m.signature, r.*, k.scanner, k.click, CASE WHEN r.ages THEN f.frost END AS frost,
+        SELECT m.signature, r.*, k.scanner, k.click, k.proxy, CASE WHEN r.ages THEN f.frost END AS frost,
                DENSE_RANK() OVER (ORDER BY COALESCE(LOWER(s.campaign), '')) AS campaign
         FROM rule_matches m
         JOIN shaped_rules r ON r.rule = m.rule
@@ -79,7 +79,7 @@ def _main(plan: Plan, rule: int) -> Term:
 def shape_events(con: Any, plan: Plan, moment: Moment, machines: MachineTest, span: int, suffix: str = "") -> None:
     """Create `shaped_events`, the events of shaped rules as of `moment`, and `notes` of those that were treated so.
 
-    Columns: person, rule (that is, term), bucket, n, set_aside, frozen, occurred_at, on_day (from which its age is
+    Columns: person, rule (that is, term), bucket, n, set_aside, why, frozen, occurred_at, on_day (from which its age is
     counted); of `notes`: person, rule, kind, occurrences.
     """
     day = "CAST(a.occurred_at AS DATE)"
@@ -93,7 +93,7 @@ def shape_events(con: Any, plan: Plan, moment: Moment, machines: MachineTest, sp
         WITH deeds AS (
             SELECT a.person, rs.rule, rs.points, rs.folds, rs.grp, CAST(a.count AS DOUBLE) AS n, a.occurred_at,
                    {day} + COALESCE(fz.days, 0) AS on_day, COALESCE(fz.days, 0) > 0 AS frozen,
-                   rs.spares AND {machines.verdict("rs")} AS set_aside,
+                   rs.spares AND {machines.verdict("rs")} AS set_aside, {machines.why("rs")} AS why,
                    {per} AS bucket, {restart} AS restart, {pack} AS pack
             FROM {plan.activities} a
             JOIN shaped_signatures rs ON rs.signature = a.signature
@@ -119,7 +119,7 @@ def shape_events(con: Any, plan: Plan, moment: Moment, machines: MachineTest, sp
         f"""
         CREATE OR REPLACE TEMP TABLE shaped_events{suffix} AS
         SELECT d.person, t.term AS rule, d.bucket, CASE WHEN d.set_aside THEN d.n ELSE {share} END AS n, d.set_aside,
-               d.frozen, d.occurred_at, d.on_day
+               CASE WHEN d.set_aside THEN d.why END AS why, d.frozen, d.occurred_at, d.on_day
         FROM shaped_deeds d JOIN shaped_terms t ON t.rule = d.rule
         WHERE CASE WHEN d.set_aside THEN t.main ELSE d.kept > 0 AND {share} > 0 END
         """

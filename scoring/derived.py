@@ -44,7 +44,7 @@ def derive_activities(con: Any, plan: Plan, moment: Moment, machines: MachineTes
         FROM (SELECT DISTINCT type, outcome FROM derived)
         """
     )
-    con.execute("INSERT INTO signature_marks SELECT signature, FALSE, FALSE, FALSE FROM derived_signatures")
+    con.execute("INSERT INTO signature_marks SELECT signature, FALSE, FALSE, FALSE, FALSE FROM derived_signatures")
     con.execute(
         """
         INSERT INTO all_activities

@@ -19,7 +19,7 @@ from scoring.events import Moment, match_signatures, tabulate_ages
 from scoring.fit import outcomes_sql, summary_columns
 from scoring.gates import find_gate_events
 from scoring.ledger import create_ledger
-from scoring.machines import MachineTest, find_bursts, mark_signatures
+from scoring.machines import aside_lines, find_machines, mark_signatures
 from scoring.outages import read_outages, tabulate_frosts, tabulate_frozen_days, thaw_lives
 from scoring.plan import Plan
 from scoring.reasons import create_reasons
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from config.model import Model
+    from scoring.machines import MachineTest
 
 NOW: Final = ""
 THEN: Final = "_then"
@@ -95,7 +96,7 @@ def prepare(
 def score_people(con: Any, prepared: Prepared) -> None:
     """Score the people who are in `people` now; see `score`."""
     plan, model, moment, span = prepared.plan, prepared.model, prepared.moment, prepared.span
-    machines = MachineTest(find_bursts(con, plan, moment))
+    machines = find_machines(con, plan, moment)
     if plan.needs_visits:
         number_visits(con, plan, moment, machines)
     elif plan.derives:
@@ -111,7 +112,7 @@ def score_people(con: Any, prepared: Prepared) -> None:
     _standings(con, model, moment)
     create_reasons(con, plan)
     find_valid_until(con, plan, moment, machines, span, prepared.attributes)
-    create_ledger(con, plan)
+    create_ledger(con, plan, aside_lines(plan, moment, machines, span))
     _scores(con, model)
 
 

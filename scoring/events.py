@@ -61,7 +61,8 @@ def match_signatures(con: Any, plan: Plan, derived: Sequence[str] = ()) -> None:
 
     `derived` are SELECTs of (signature, rule) of the derived activities' signatures.
 
-    Creates `rule_matches` (signature, rule), of these `rule_signatures` (signature, rule, per, spares, scanner, click),
+    Creates `rule_matches` (signature, rule), of these `rule_signatures` (signature, rule, per, spares, scanner, click,
+    proxy),
     with a row for each term of the rules that are not shaped, and `blocker_signatures` (signature, rule). Needs
     `rule_terms`, and `signature_marks` of `scoring.machines`.
     """
@@ -83,7 +84,7 @@ def match_signatures(con: Any, plan: Plan, derived: Sequence[str] = ()) -> None:
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE rule_signatures AS
-        SELECT m.signature, t.rule, t.per, t.spares, k.scanner, k.click
+        SELECT m.signature, t.rule, t.per, t.spares, k.scanner, k.click, k.proxy
         FROM rule_matches m
         JOIN rule_terms t ON t.part_of = m.rule
         JOIN signature_marks k ON k.signature = m.signature

@@ -2,7 +2,7 @@
 
 The physical tables are wide (a column per criterion, a row per person and activity rule); this view tells them as
 lines. Kinds: ``start`` (what everybody begins with), ``points`` (match, or undecayed points of activities),
-``otherwise`` (mismatch), ``unknown`` (a criterion nobody knows the answer to; 0), ``decay``, ``cap``, ``machine``
+``otherwise`` (mismatch), ``unknown`` (a criterion nobody knows the answer to; 0), ``decay``, ``cap``, ``machine: why``
 (events set aside; 0), ``group_cap``, ``inactivity``, ``floor``, ``ceiling``, ``rounding``, ``folded`` (events
 that count with another; 0), ``frozen`` (events whose age stood still; 0).
 """
@@ -28,11 +28,14 @@ _NO_LINE = (
 """Names the columns of the union."""
 
 
-def create_ledger(con: Any, plan: Plan) -> None:
-    """Create the TEMP view `ledger` (person, axis, rule, kind, micro, occurrences, last_at)."""
+def create_ledger(con: Any, plan: Plan, aside: str) -> None:
+    """Create the TEMP view `ledger` (person, axis, rule, kind, micro, occurrences, last_at).
+
+    `aside` selects the lines about events set aside; like all of the view, they are told only when somebody asks.
+    """
     model = plan.model
     lines = [_NO_LINE, *_fit_lines(model), *_settling_lines("fit", "fit_outcomes", "micro", "fit_score")]
-    lines += _engagement_lines()
+    lines += [*_engagement_lines(), aside]
     if plan.shaped:
         lines.append(note_lines())
     lines += _settling_lines("engagement", "engagement", "raw", "score", plan.lowest_score, plan.highest_score)
@@ -72,7 +75,6 @@ def _engagement_lines() -> list[str]:
         "points": ("c.nominal", "c.occurrences", "c.last_at", "c.nominal <> 0"),
         "decay": ("c.decayed - c.nominal", "c.occurrences", "c.last_at", "c.decayed <> c.nominal"),
         "cap": ("c.capped - c.decayed", "c.occurrences", "c.last_at", "c.capped <> c.decayed"),
-        "machine": ("0", "c.set_aside", _NEVER, "c.set_aside > 0"),
     }
     lines = [
         f"SELECT c.person, 'engagement', t.name, '{kind}', {micro}, {occurrences}, {last_at} "

@@ -31,7 +31,7 @@ def number_visits(con: Any, plan: Plan, moment: Moment, machines: MachineTest) -
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE visit_signatures AS
-        SELECT s.signature, {of_types(sorted(PAGES))} AS page, k.scanner, k.click
+        SELECT s.signature, {of_types(sorted(PAGES))} AS page, k.scanner, k.click, k.proxy
         FROM signatures s JOIN signature_marks k ON k.signature = s.signature
         WHERE {of_types(plan.model.visits.of)} AND COALESCE(s.url, s.asset, s.campaign) IS NOT NULL
         """

@@ -133,9 +133,10 @@ def engagement_of(
             lines.append(("engagement", rule.name, "decay", result.decayed - result.nominal, times, last))
         if result.capped != result.decayed:
             lines.append(("engagement", rule.name, "cap", result.capped - result.decayed, times, last))
-        for kind in ("aside", "folded", "frozen"):
-            if number := getattr(result, kind):
-                lines.append(("engagement", rule.name, {"aside": "machine"}.get(kind, kind), 0, number, None))
+        noted = {"folded": result.folded, "frozen": result.frozen}
+        for kind, number in {**noted, **{f"machine: {why}": n for why, n in result.aside.items()}}.items():
+            if number:
+                lines.append(("engagement", rule.name, kind, 0, number, None))
         total += result.capped
         contributions.append((rule.name, result.capped))
     for name in model.engagement.groups:

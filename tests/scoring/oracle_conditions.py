@@ -147,18 +147,36 @@ def shipped_list(name: str) -> list[str]:
 
 
 def is_machine(model: Model, event: Activity, known: list[Activity]) -> bool:
-    if event.flagged_machine:
-        return True
-    fast = event.since_send_s is not None and event.since_send_s <= 2
-    scanner = event.user_agent is not None and any(
+    return why_machine(model, event, known) is not None
+
+
+def why_machine(model: Model, event: Activity, known: list[Activity]) -> str | None:
+    """What tells that an event was a machine's; None for one of a person."""
+    rules = model.machine
+    if event.flagged_machine and rules.crm_flag == "decides":
+        return "crm_flag"
+    proxies = [agent.lower() for agent in named_list(model, "privacy_user_agents")]
+    if rules.privacy_opens == "machine" and event.type == "email_open" and (event.user_agent or "").lower() in proxies:
+        return "privacy_open"
+    signs = ["crm_flag"] if rules.crm_flag == "sign" and event.flagged_machine else []
+    if event.since_send_s is not None and event.since_send_s <= rules.fast:
+        signs.append("fast")
+    if event.user_agent is not None and any(
         agent.lower() in event.user_agent.lower() for agent in named_list(model, "scanner_user_agents")
-    )
-    links = {
-        other.url
-        for other in known
-        if other.type == "email_click"
-        and other.url is not None
-        and abs(other.occurred_at - event.occurred_at) <= timedelta(seconds=2)
-    }
-    burst = event.type == "email_click" and len(links) >= 3
-    return fast + scanner + burst >= 2
+    ):
+        signs.append("user_agent")
+    signs = [sign for sign in signs if sign in {*rules.signs, "crm_flag"}]
+    if event.type == "email_click" and len(signs) < rules.needed:
+        around = timedelta(seconds=rules.at_once)
+        clicks = [other for other in known if other.type == "email_click" and other.url is not None]
+        if len({other.url for other in clicks if abs(other.occurred_at - event.occurred_at) <= around}) >= rules.links:
+            signs.append("many_links")
+        if event.campaign is not None and not any(
+            other.type == "email_open"
+            and other.campaign == event.campaign
+            and other.occurred_at <= event.occurred_at + timedelta(seconds=60)
+            for other in known
+        ):
+            signs.append("no_open")
+    signs = [sign for sign in signs if sign in {*rules.signs, "crm_flag"}]
+    return "+".join(signs) if len(signs) >= rules.needed else None

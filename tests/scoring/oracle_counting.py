@@ -10,7 +10,7 @@ from fractions import Fraction
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
-from tests.scoring.oracle_conditions import Activity, answers, days_since, is_machine
+from tests.scoring.oracle_conditions import Activity, answers, days_since, why_machine
 from tests.scoring.oracle_numbers import micro, rounded
 from tests.scoring.oracle_visits import visits_of
 
@@ -147,7 +147,7 @@ class Deed:
     """An event as one rule sees it. `n` of `event.count` are left after folding; `before` it were so many."""
 
     event: Activity
-    aside: bool
+    aside: str | None  # what tells that it was a machine's
     on_day: date
     frozen: bool
     cap_bucket: Bucket
@@ -163,7 +163,7 @@ class Outcome:
     nominal: int = 0
     decayed: int = 0
     occurrences: int = 0
-    aside: int = 0
+    aside: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     folded: int = 0
     frozen: int = 0
     last: datetime | None = None
@@ -192,7 +192,7 @@ def deeds_of(model: Model, rule: ActivityRule, known: Known, day: date) -> list[
         on_day = event.occurred_at.date()
         if on_day > day or not matches_rule(model, rule, event, day):
             continue
-        aside = rule.unless == "machine" and is_machine(model, event, known)
+        aside = why_machine(model, event, known) if rule.unless == "machine" else None
         lost = known.frozen([event.type], on_day, day) if ages else 0
         deed = Deed(
             event,
@@ -232,7 +232,8 @@ def outcome(model: Model, rule: ActivityRule, deeds: list[Deed], known: Known, d
     for deed in sorted(deeds, key=lambda deed: (deed.event.occurred_at, deed.cap_bucket, deed.on_day)):
         age = (day - deed.on_day).days
         if worth(rule, model, age, most):
-            result.aside += deed.event.count if deed.aside else 0
+            if deed.aside:
+                result.aside[deed.aside] += deed.event.count
             result.folded += 0 if deed.aside else deed.event.count - deed.n
         for _ in range(deed.n):
             turns[deed.turn_bucket] += 1

@@ -15,7 +15,7 @@ from config.vocabulary import EXTRA_FIELDS
 from tests.scoring.oracle import Activity, Person
 from tests.scoring.strategies_counting import DAYS, GROUPS, POINTS, countings, duration, groups_for
 from tests.scoring.strategies_fit import fits, gates
-from tests.scoring.strategies_visits import surfing, visit_facts, visit_sections
+from tests.scoring.strategies_visits import machine_sections, surfing, visit_facts, visit_sections
 
 AS_OF = datetime(2026, 3, 18, 15, 30, tzinfo=UTC)  # a Wednesday
 NOW = AS_OF.replace(tzinfo=None)
@@ -137,7 +137,7 @@ def rules(draw: st.DrawFn) -> list[dict[str, Any]]:
         item: dict[str, Any] = {"name": f"Rule {number}", **draw(subjects)}
         if draw(st.integers(0, 3)) == 0:
             item["when"] = item.get("when", {}) | {"duration": draw(durations)}
-        if draw(st.integers(0, 3)) == 0:
+        if draw(st.integers(0, 2)) == 0:
             item["unless"] = "machine"
         if draw(st.booleans()):
             item["group"] = draw(st.sampled_from(groups_for(item)))
@@ -214,6 +214,8 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
     }
     if draw(st.booleans()):
         model["visits"] = draw(visit_sections)
+    if draw(st.booleans()):
+        model["machine"] = draw(machine_sections)
     if draw(st.booleans()):
         model["lists"]["scanner_user_agents"] = ["mozilla", "python-requests"]
     if draw(st.booleans()):

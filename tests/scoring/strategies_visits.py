@@ -1,4 +1,4 @@
-"""Random visits: deeds on the web with pauses around the model's gap, some of them around midnight."""
+"""Random visits, some of them around midnight, with pauses around the model's gap; random signs of machines."""
 
 from __future__ import annotations
 
@@ -19,6 +19,18 @@ visit_sections = st.fixed_dictionaries(
 if TYPE_CHECKING:
     from datetime import datetime
 
+machine_sections = st.fixed_dictionaries(
+    {},
+    optional={
+        "signs": st.lists(st.sampled_from(["fast", "many_links", "no_open", "user_agent"]), min_size=1, unique=True),
+        "needed": st.integers(1, 3),
+        "fast": st.sampled_from([0, 2.05, 100]),
+        "links": st.integers(2, 4),
+        "at_once": st.sampled_from(["1s", "1min"]),
+        "crm_flag": st.sampled_from(["decides", "sign", "ignored"]),
+        "privacy_opens": st.sampled_from(["machine", "person"]),
+    },
+)
 visit_facts = {
     "pages": st.sampled_from([{"at_least": 2}, {"between": [2, 4]}, 1, {"unknown": True}]),
     "different_pages": st.sampled_from([{"at_least": 2}, {"below": 2}, {"in": [2, 3]}]),

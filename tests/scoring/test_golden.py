@@ -123,7 +123,7 @@ def test_reasons_are_whole_points_largest_first(con: Any) -> None:
 def test_machines_are_set_aside_and_shown(con: Any) -> None:
     scan = {"since_send_s": 1.0, "user_agent": "Mimecast"}
     row, lines = scored(con, ago(1, "email_click", url="/a", **scan), ago(1, "email_click", url="/b", since_send_s=1.0))
-    assert ("engagement", "E-mail click", "machine", 0, 1, None) in lines
+    assert ("engagement", "E-mail click", "machine: fast+user_agent", 0, 1, None) in lines
     assert row["engagement_score"] == 5  # one weak sign is not enough
 
 
