@@ -15,7 +15,7 @@ from config.model_condition_checks import ACTIVITY_ATTRIBUTES, Findings, check_f
 from config.model_counting_checks import check_counting, lasting_cap, most_points
 from config.model_fit_checks import check_fit, check_sensitive, highest_fit
 from config.model_values import ALL, micro
-from config.model_visit_checks import check_machine, check_rule_on_visits, check_visits
+from config.model_visit_checks import check_gate_types, check_machine, check_rule_on_visits, check_visits
 from config.vocabulary import ACTIVITY_TYPES, DISQUALIFIED, EXTRA_FIELDS, UNKNOWN_GRADE, is_activity_type
 
 if TYPE_CHECKING:
@@ -132,6 +132,7 @@ def _gates(model: Model, find: Findings, known: Mapping[str, str]) -> None:
         if gate.when is not None:
             check_when(find, model, gate.when, ("gates", number, "when"), known)
         _types(find, ("gates", number, "activity"), gate.activity)
+        check_gate_types(find, ("gates", number, "activity"), gate.activity)
     _names(find, ("gates",), [gate.name for gate in model.gates])
 
 

@@ -8,6 +8,8 @@ from config.model_condition_checks import VISIT_FACTS, Findings
 from config.vocabulary import ACTIVITY_TYPES, DERIVED, DONE_TO_THEM, PAGES, VISIT, is_activity_type
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from config.model import Model
     from config.model_sections import ActivityRule
     from config.yaml_file import Loc
@@ -24,6 +26,13 @@ def check_visits(model: Model, find: Findings) -> None:
             find.add(("visits", "of", number), f"{name!r} is itself made of other activities.", "Remove it.")
     if PAGES.isdisjoint(model.visits.of):
         find.add(("visits", "of"), "a visit needs pages.", "Add page_view.")
+
+
+def check_gate_types(find: Findings, loc: Loc, types: Sequence[str]) -> None:
+    """Check the activity types of a gate at `loc`: gates look at what the CRMs tell of."""
+    for number, name in enumerate(types):
+        if name in DERIVED:
+            find.add((*loc, number), f"{name!r} is made of other activities.", "Let the gate ask for those.")
 
 
 def check_rule_on_visits(model: Model, rule: ActivityRule, find: Findings, loc: Loc) -> None:

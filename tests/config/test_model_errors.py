@@ -71,6 +71,7 @@ MISTAKES = {
     "more signs than there are": ("trend:", "machine: {signs: [fast, no_open], needed: 3}\ntrend:", 18,
                                   ["3 signs are needed, and there are 2"]),
     "unknown sign of a machine": ("trend:", "machine: {signs: [slow]}\ntrend:", 18, ["'fast', 'many_links'"]),
+    "gate on visits": ("when: {email_domain: {in: $rivals}}", "activity: visit", 4, ["'visit' is made of other"]),
     "no pause at all": ("trend:", "visits: {gap: 0s}\ntrend:", 18, ["greater than or equal to 1"]),
     "text where a list belongs": ("in: $rivals", "in: rivals", 4, ["needs a list", "[rivals]"]),
     "bad regular expression": ('"chief|head"', '"(chief|head"', 7, ["regular expression", "missing )", "RE2"]),

@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from config.vocabulary import EXTRA_FIELDS
+from config.vocabulary import DERIVED, EXTRA_FIELDS
 from tests.scoring.oracle import Activity, Person
 from tests.scoring.strategies_counting import DAYS, GROUPS, POINTS, countings, duration, groups_for
 from tests.scoring.strategies_fit import fits, gates
@@ -109,6 +109,10 @@ durations = st.sampled_from([
 ])  # fmt: skip
 
 
+def one_or_several(words: list[str]) -> st.SearchStrategy[Any]:
+    return st.one_of(st.sampled_from(words), st.lists(st.sampled_from(words), min_size=2, max_size=5, unique=True))
+
+
 decays = st.one_of(
     st.just("none"),
     duration.map(lambda days: {"half_life": days}),
@@ -116,7 +120,8 @@ decays = st.one_of(
     st.sampled_from([{"steps": {"7d": 0.5, "30d": 0.25}}, {"steps": {"1d": 0.333333333, "90d": 0}}]),
     st.sampled_from([{"lose": "50%", "every": "7d"}, {"lose": "33%", "every": "1d"}, {"lose": "7%", "every": "30d"}]),
 )
-types = st.one_of(st.sampled_from(TYPES), st.lists(st.sampled_from(TYPES), min_size=2, max_size=5, unique=True))
+types = one_or_several(TYPES)
+told_types = one_or_several([kind for kind in TYPES if kind not in DERIVED])
 any_of_them = st.fixed_dictionaries({"activity": types})
 subjects = st.one_of(
     any_of_them,
@@ -200,7 +205,7 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
     model: dict[str, Any] = {
         "model": "random",
         "lists": {"titles": ["cto", "student"], "domains": ["rival.example"], "free_mail": "preset"},
-        "gates": draw(gates(whens(gate_tests), types, duration)),
+        "gates": draw(gates(whens(gate_tests), told_types, duration)),
         "fit": draw(fits(whens(traits), points)),
         "engagement": {
             "decay": draw(decays),
