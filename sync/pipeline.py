@@ -20,7 +20,7 @@ from scoring.facts import fields_of
 from sync import apply, changes, crm_stages, guards, identity, lease
 from sync.errors import SyncError
 from sync.journal.book import Journal
-from sync.mirror import plan, stage_moves, summary, views
+from sync.mirror import outages, plan, stage_moves, summary, views
 from sync.mirror.store import Mirror, restart, restarted, set_whole
 from sync.progress import Progress, Silent, Step
 from sync.pull import pull
@@ -293,6 +293,8 @@ def _score_and_plan(
         with _timed(draft, session, "identity") as rows:
             gather(connection, settings=settings, model=model, journal=session.journal)
             rows["people"] = people = summary.count(connection, "members WHERE place = 1")
+        for kind, first, last in outages.lasting(connection, as_of.date()):
+            log.warning("source is silent: its activities do not age", type=kind, first_day=first, last_day=last)
         with _timed(draft, session, "score") as rows:
             score_all(connection, settings=settings, model=model, as_of=as_of, stop=session.stop)
             rows["people"] = people

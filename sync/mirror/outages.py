@@ -87,3 +87,11 @@ def note_outages(connection: duckdb.DuckDBPyConnection) -> None:
     connection.register("found_outages", table)
     connection.execute("CREATE OR REPLACE TEMP TABLE outages AS FROM found_outages")
     connection.unregister("found_outages")
+
+
+def lasting(connection: duckdb.DuckDBPyConnection, today: date) -> list[tuple[str, date, date]]:
+    """Type, first and last day of the outages that have not ended, by `outages`."""
+    return connection.execute(
+        "SELECT type, first_day, last_day FROM outages WHERE last_day >= $today::DATE - 1 ORDER BY ALL",
+        {"today": today},
+    ).fetchall()

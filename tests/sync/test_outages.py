@@ -11,7 +11,7 @@ from sync_rig import NOW, ago, batch, mirror_at, record, store
 from scoring.facts import Table
 from sync import identity
 from sync.mirror import views
-from sync.mirror.outages import LONGEST, find_outages
+from sync.mirror.outages import LONGEST, find_outages, lasting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,3 +68,5 @@ def test_the_engine_reads_the_outages_of_the_mirror(con: duckdb.DuckDBPyConnecti
     views.build(con, precedence=("hubspot", "salesforce"))
     lost = [NOW.date() - timedelta(days=past) for past in (3, 1)]
     assert con.execute("FROM outages").fetchall() == [("page_view", *lost)]
+    assert lasting(con, NOW.date()) == [("page_view", *lost)]
+    assert lasting(con, NOW.date() + timedelta(days=9)) == []
