@@ -217,6 +217,9 @@ class Transition(Part):
     cool_down: Annotated[
         Days | None, Field(description="So many whole days must have passed since their last change of stage.")
     ] = None
+    dwell: Annotated[
+        Days | None, Field(description="Whoever has entered stays for so many days before moving on, up or down.")
+    ] = None
 
 
 class Lifecycle(Part):
@@ -224,6 +227,9 @@ class Lifecycle(Part):
 
     order: Annotated[tuple[Name, ...], Field(min_length=1)]
     transitions: tuple[Transition, ...] = ()
+    hold: Annotated[
+        Days | None, Field(description="How long a stage that people set in the CRM's field by hand is left alone.")
+    ] = None
 
 
 class ExampleActivity(Part):

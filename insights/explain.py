@@ -116,7 +116,7 @@ def explain(settings: Settings, model: Model, who: str, *, clock: Clock) -> Expl
         if journal is None:
             raise NoSuchPerson("nothing has been pulled yet.", remedy="`leadgrade plan` pulls, and writes nothing.")
         with open_mirror(settings, clock).open() as connection:
-            gather(connection, settings=settings, model=model, journal=journal)
+            gather(connection, settings=settings, model=model, journal=journal, now=as_of)
             person = _find(connection, who)
             views.show(connection, views.Span(person, person), types=attribute_types(settings))
             score(connection, model, as_of, attributes=attribute_types(settings))

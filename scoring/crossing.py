@@ -18,7 +18,9 @@ from scoring.fit import attribute_column, outcomes_sql
 from scoring.stages import (
     exits_from,
     grade_index,
+    is_detained,
     level_index,
+    may_leave,
     not_scored,
     rating_rank,
 )
@@ -26,10 +28,12 @@ from scoring.stages import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from config.model import Model
     from scoring.events import Moment
     from scoring.machines import MachineTest
     from scoring.plan import Plan
 
+DROPS: Final = ("rating_until", "stage_until")
 ASKED: Final = Tally("_asked", ("person", "early", "day"), day="{alias}.day", early="{alias}.early")
 SCAN_DAYS: Final = 10
 """Days asked at once where days are asked one by one."""
@@ -38,13 +42,19 @@ SCAN_DAYS: Final = 10
 def find_valid_until(
     con: Any, plan: Plan, moment: Moment, machines: MachineTest, span: int, types: Mapping[str, str]
 ) -> None:
-    """Create `valid_until` (person, valid_until) for those who drop within the horizon, from `standings`."""
-    con.execute("CREATE OR REPLACE TEMP TABLE valid_until (person BIGINT, valid_until DATE)")
+    """Create `valid_until` (person, valid_until) for those who drop within the horizon, from `standings`.
+
+    And `rating_until` and `stage_until` alike, where the model also writes these: which of the two it is that drops.
+    """
     _candidates(con, plan)
     _keep_futures(con, plan, moment, machines, span)
-    _search(con, plan, moment, span, types)
-    if plan.fit_moves:
-        _scan(con, plan, moment, span, types)
+    for name in ("valid_until", *DROPS):
+        if name in DROPS and name not in plan.model.also_write:
+            continue
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {name} (person BIGINT, {name} DATE)")
+        _search(con, plan, moment, span, types, name)
+        if plan.fit_moves:
+            _scan(con, plan, moment, span, types, name)
     for table in ("candidates", "futures", "asked", "searched", "worse"):
         con.execute(f"DROP TABLE IF EXISTS {table}")
     for table in ("contributions", "capped_windows", "group_caps", "inactivity", "engagement"):
@@ -83,7 +93,7 @@ def _keep_futures(con: Any, plan: Plan, moment: Moment, machines: MachineTest, s
     )
 
 
-def _search(con: Any, plan: Plan, moment: Moment, span: int, types: Mapping[str, str]) -> None:
+def _search(con: Any, plan: Plan, moment: Moment, span: int, types: Mapping[str, str], drop: str) -> None:
     """Find the day of those whose fit stands still.
 
     `searched` holds for each person the days known to be fine (up to `low`), how many to ask about next (`width`),
@@ -96,10 +106,10 @@ def _search(con: Any, plan: Plan, moment: Moment, span: int, types: Mapping[str,
     )
     last = f"LEAST(low + width, {HORIZON_DAYS})"
     while _ask(con, f"SELECT person, {today} + low + 1 AS early, {today} + {last} AS day FROM searched"):
-        _judge(con, plan, span, types)
+        _judge(con, plan, span, types, drop)
         con.execute(
-            """
-            INSERT INTO valid_until
+            f"""
+            INSERT INTO {drop}
             SELECT s.person, w.day FROM searched s JOIN worse w ON w.person = s.person WHERE w.early = w.day
             """
         )
@@ -116,17 +126,17 @@ def _search(con: Any, plan: Plan, moment: Moment, span: int, types: Mapping[str,
         )
 
 
-def _scan(con: Any, plan: Plan, moment: Moment, span: int, types: Mapping[str, str]) -> None:
+def _scan(con: Any, plan: Plan, moment: Moment, span: int, types: Mapping[str, str], drop: str) -> None:
     """Ask day after day, some days at a time, about those whose fit moves."""
     today = sql.day(moment.day)
     for start in range(1, HORIZON_DAYS + 1, SCAN_DAYS):
         stop = min(start + SCAN_DAYS, HORIZON_DAYS + 1)
         days = f"SELECT {today} + CAST(range AS INTEGER) AS day FROM range({start}, {stop})"
-        open_ones = "candidates c WHERE c.fit_moves AND c.person NOT IN (SELECT person FROM valid_until)"
+        open_ones = "candidates c WHERE c.fit_moves AND c.person NOT IN (SELECT person FROM {drop})"
         if not _ask(con, f"SELECT c.person, d.day AS early, d.day FROM ({days}) d, {open_ones}"):
             return
-        _judge(con, plan, span, types)
-        con.execute("INSERT INTO valid_until SELECT person, MIN(day) FROM worse GROUP BY person")
+        _judge(con, plan, span, types, drop)
+        con.execute(f"INSERT INTO {drop} SELECT person, MIN(day) FROM worse GROUP BY person")
 
 
 def _ask(con: Any, pairs: str) -> bool:
@@ -135,8 +145,11 @@ def _ask(con: Any, pairs: str) -> bool:
     return bool(con.execute("SELECT COUNT(*) FROM asked").fetchall()[0][0])
 
 
-def _judge(con: Any, plan: Plan, span: int, types: Mapping[str, str]) -> None:
-    """Create `worse` (person, early, day): what was asked and may be worse than today, for certain if one day."""
+def _judge(con: Any, plan: Plan, span: int, types: Mapping[str, str], drop: str) -> None:
+    """Create `worse` (person, early, day): what was asked and may be worse than today, for certain if one day.
+
+    `drop` says what is to be worse: ``rating_until``, ``stage_until``, or either.
+    """
     day = "CASE WHEN f.rises THEN k.early ELSE k.day END"
     sums = f"""
         SELECT f.person, k.early, k.day, f.rule, f.bucket, SUM(f.n * ra.micro) AS micro, SUM(f.n) AS n,
@@ -158,6 +171,7 @@ def _judge(con: Any, plan: Plan, span: int, types: Mapping[str, str]) -> None:
         fit = f"""
             SELECT person, early, day, gate, fit_score, {grade_index(model, "fit_score", "is_known")} AS grade
             FROM (SELECT *, {score} AS fit_score FROM ({outcomes}))"""
+    detained = f", {may_leave(model, 'f.day')} AS may_leave" if is_detained(model) else ""
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE worse AS
@@ -165,12 +179,18 @@ def _judge(con: Any, plan: Plan, span: int, types: Mapping[str, str]) -> None:
         FROM (
             SELECT f.*, COALESCE(e.score, 0) AS engagement_score,
                    {level_index(model, "COALESCE(e.score, 0)")} AS level,
-                   s.rating_rank AS rank_now, s.stage_rank
+                   s.rating_rank AS rank_now, s.stage_rank{detained}
             FROM ({fit}) f
             JOIN standings s ON s.person = f.person
             LEFT JOIN engagement_asked e ON {ASKED.joined("e", "f")}
         ) q
         JOIN ratings rt ON rt.grade_place = COALESCE(q.grade, -1) AND rt.level_place = q.level
-        WHERE NOT {not_scored(model)} AND ({rating_rank(model)} > q.rank_now OR {exits_from(model, "q.stage_rank")})
+        WHERE NOT {not_scored(model)} AND ({_worse(model, drop)})
         """
     )
+
+
+def _worse(model: Model, drop: str) -> str:
+    leaves = exits_from(model, "q.stage_rank") + (" AND q.may_leave" if is_detained(model) else "")
+    tests = {"rating_until": f"{rating_rank(model)} > q.rank_now", "stage_until": f"({leaves})"}
+    return tests.get(drop) or " OR ".join(tests.values())

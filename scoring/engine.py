@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from scoring import sql
 from scoring.counting import match_shaped, shape_events
-from scoring.crossing import find_valid_until
+from scoring.crossing import DROPS, find_valid_until
 from scoring.derived import derive_activities, derived_matches
 from scoring.engagement import Tally, note_lives, now_sums, tabulate_terms, tally
 from scoring.events import Moment, match_signatures, tabulate_ages
@@ -25,7 +25,9 @@ from scoring.plan import Plan
 from scoring.reasons import create_reasons
 from scoring.stages import (
     disqualified,
+    entered,
     grade_index,
+    is_detained,
     level_index,
     not_scored,
     rating_rank,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from config.model import Model
+    from config.model_decision import Skip
     from scoring.machines import MachineTest
 
 NOW: Final = ""
@@ -159,9 +162,13 @@ def _standings(con: Any, model: Model, moment: Moment) -> None:
         else "LEFT JOIN (SELECT "
         "CAST(NULL AS BIGINT) AS person, CAST(NULL AS INTEGER) AS score) t ON t.person = f.person"
     )
+    today = sql.day(moment.day)
+    detained = f"SELECT *, {entered(today)} AS entered FROM (" if is_detained(model) else ""
+    held = ", ps.held_until" if model.lifecycle is not None and model.lifecycle.hold is not None else ""
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE standings AS
+        {detained}
         SELECT q.*, {rating_text(model)} AS rating, {rating_rank(model)} AS rating_rank,
                {stage_index(model, sql.day(moment.day))} AS stage_rank
         FROM (
@@ -170,7 +177,7 @@ def _standings(con: Any, model: Model, moment: Moment) -> None:
                    {stage_before_index(model)} AS before
             FROM (
                 SELECT {kept}, COALESCE(e.score, 0) AS engagement_score, COALESCE(t.score, 0) AS score_then,
-                       ps.stage AS stage_before, ps.since
+                       ps.stage AS stage_before, ps.since{held}
                 FROM fit_outcomes f
                 LEFT JOIN engagement e ON e.person = f.person
                 {then}
@@ -178,6 +185,7 @@ def _standings(con: Any, model: Model, moment: Moment) -> None:
             )
         ) q
         JOIN ratings rt ON rt.grade_place = COALESCE(q.grade, -1) AND rt.level_place = q.level
+        {")" if detained else ""}
         """
     )
 
@@ -190,6 +198,12 @@ def _trend(model: Model) -> str:
         f"CASE WHEN {change} >= {sql.number(model.trend.rising)} THEN 'rising' "
         f"WHEN {change} <= {sql.number(model.trend.cooling)} THEN 'cooling' ELSE 'steady' END"
     )
+
+
+def _skip(skip: Skip) -> str:
+    low = {"s.fit_score": skip.below.fit, "s.engagement_score": skip.below.engagement}
+    tests = [f"{score} < {sql.number(bound)}" for score, bound in low.items() if bound is not None]
+    return f"CASE WHEN {' AND '.join(tests)} THEN 'yes' ELSE 'no' END"
 
 
 def _scores(con: Any, model: Model) -> None:
@@ -215,8 +229,13 @@ def _scores(con: Any, model: Model) -> None:
         "valid_until": "v.valid_until",
         "model_version": sql.text(model.version),
     }
+    if model.skip is not None:
+        columns["skip"] = _skip(model.skip)
     if model.fit.profiles:
         columns["fit_profile"] = sql.labels("s.profile", [profile.name for profile in model.fit.profiles])
+    asked = [name for name in DROPS if name in model.also_write]
+    columns |= {name: f"{name}.{name}" for name in asked}
+    dates = " ".join(f"LEFT JOIN {name} ON {name}.person = s.person" for name in asked)
     if "data_confidence" in model.also_write:
         columns["data_confidence"] = "s.data_confidence"
     kept = ", ".join(
@@ -231,5 +250,6 @@ def _scores(con: Any, model: Model) -> None:
         JOIN (SELECT person AS of_person, {gate_name} AS gate_name FROM standings) g ON g.of_person = s.person
         LEFT JOIN reasons r ON r.person = s.person
         LEFT JOIN valid_until v ON v.person = s.person
+        {dates}
         """
     )

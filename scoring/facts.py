@@ -196,10 +196,16 @@ OUTPUT_FIELDS: Final = (
     OutputField("next_fact", "Fact most worth finding", "text", "What would narrow the grade most.", 100),
     OutputField("valid_until", "Valid until", "date", "The day rating or stage drops if nothing happens.", rider=True),
     OutputField("model_version", "Model version", "text", "Model that wrote these values.", 40, rider=True),
+    OutputField("skip", "Skip", "text", "Whether scores are too low to spend time on.", 10, ("yes", "no"),
+                section="skip"),
     OutputField("fit_profile", "Fit profile", "text", "Segment whose criteria count; empty for none.", 60,
                 section="fit.profiles"),
     OutputField("data_confidence", "Data confidence", "integer", "How much of what fit asks about is known, 0 to 100.",
                 section=ALSO_WRITE),
+    OutputField("rating_until", "Rating holds until", "date", "The day the rating drops if nothing happens.",
+                rider=True, section=ALSO_WRITE),
+    OutputField("stage_until", "Stage holds until", "date", "The day the stage is left if nothing happens.",
+                rider=True, section=ALSO_WRITE),
 )  # fmt: skip
 """Every field that some model can write; `fields_of` says which of them a model does."""
 

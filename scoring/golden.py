@@ -71,7 +71,7 @@ def create_relations(con: Any, attributes: Mapping[str, str]) -> None:
             duration_s DOUBLE, since_send_s DOUBLE, flagged_machine BOOLEAN);
         CREATE OR REPLACE TABLE signatures (
             signature INTEGER, type VARCHAR, url VARCHAR, asset VARCHAR, campaign VARCHAR, user_agent VARCHAR);
-        CREATE OR REPLACE TABLE previous_stages (person BIGINT, stage VARCHAR, since TIMESTAMP);
+        CREATE OR REPLACE TABLE previous_stages (person BIGINT, stage VARCHAR, since TIMESTAMP, held_until DATE);
         CREATE OR REPLACE TABLE outages (type VARCHAR, first_day DATE, last_day DATE);
         """
     )
@@ -99,7 +99,7 @@ def _insert(con: Any, person: int, example: Example, attributes: Mapping[str, st
             [person, signature, at, at, activity.count, activity.duration_s, activity.since_send_s, activity.machine],
         )
     if example.stage is not None:
-        con.execute("INSERT INTO previous_stages VALUES (?, ?, NULL)", [person, example.stage])
+        con.execute("INSERT INTO previous_stages VALUES (?, ?, NULL, NULL)", [person, example.stage])
 
 
 def _fact(value: Any, kind: str) -> Any:

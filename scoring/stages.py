@@ -136,7 +136,47 @@ def stage_index(model: Model, day: str) -> str:
     ]
     down = f"CASE before {' '.join(landing)} END"
     up = f"CASE {' '.join(climbs)} ELSE 0 END" if climbs else "0"
-    return f"CASE WHEN {disqualified(model)} THEN 0 ELSE GREATEST({down}, {up}) END"
+    stays = f"WHEN NOT {_has_dwelt(model, 'before', 'CAST(since AS DATE)', day)} THEN before" if _dwells(model) else ""
+    held = f"WHEN COALESCE({day} < held_until, FALSE) THEN before" if model.lifecycle.hold is not None else ""
+    return f"CASE {held} WHEN {disqualified(model)} THEN 0 {stays} ELSE GREATEST({down}, {up}) END"
+
+
+def is_detained(model: Model) -> bool:
+    """Whether somebody may have to stay in a stage for a time."""
+    return model.lifecycle is not None and (model.lifecycle.hold is not None or _dwells(model))
+
+
+def may_leave(model: Model, day: str) -> str:
+    """SQL: whether a stage may be left on `day`, as far as holds and dwelling go; over a row of `standings` (``s``).
+
+    Needs `is_detained`. Who has changed stage today dwells from today on.
+    """
+    parts = []
+    if model.lifecycle is not None and model.lifecycle.hold is not None:
+        parts.append(f"NOT COALESCE({day} < s.held_until, FALSE)")
+    if _dwells(model):
+        parts.append(_has_dwelt(model, "s.stage_rank", "s.entered", day))
+    return " AND ".join(parts)
+
+
+def entered(day: str) -> str:
+    """SQL: the day since when they are in the stage of ``stage_rank``; null when that is not known."""
+    return f"CASE WHEN stage_rank = before THEN CAST(since AS DATE) ELSE {day} END"
+
+
+def _dwells(model: Model) -> bool:
+    return model.lifecycle is not None and any(way.dwell is not None for way in model.lifecycle.transitions)
+
+
+def _has_dwelt(model: Model, stage: str, since: str, day: str) -> str:
+    ways = model.lifecycle.transitions if model.lifecycle is not None else ()
+    order = model.lifecycle.order if model.lifecycle is not None else ()
+    cases = " ".join(
+        f"WHEN {order.index(way.to)} THEN COALESCE({sql.days_between(since, day)} >= {way.dwell}, TRUE)"
+        for way in ways
+        if way.dwell is not None
+    )
+    return f"(CASE {stage} {cases} ELSE TRUE END)"
 
 
 def exits_from(model: Model, stage: str) -> str:

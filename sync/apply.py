@@ -190,6 +190,8 @@ def _note(crm: str, ended: Sequence[tuple[PlannedChange, Outcome]], tally: Tally
         rejected=[_reject(outcome, row.values_hash) for row, outcome in rejected],
         gone=[outcome.record_id for outcome in gone],
         now=now,
+        run_id=session.run_id,
+        order=session.stage_order,
     )
     tally.accepted += len(accepted)
     tally.rejected.update(_reason(outcome) for _, outcome in rejected)

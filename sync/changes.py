@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from connectors.base import CLEAR, CRM_STAGE, Change, StageMove
 from scoring.facts import OUTPUT_FIELDS, OutputField
-from sync.journal.book import Given
+from sync.journal.stages import Given
 from sync.mirror import plan, stage_moves
 from sync.mirror.stage_moves import NO_LADDER
 

@@ -20,7 +20,7 @@ from scoring.facts import fields_of
 from sync import apply, changes, crm_stages, guards, identity, lease
 from sync.errors import SyncError
 from sync.journal.book import Journal
-from sync.mirror import outages, plan, stage_moves, summary, views
+from sync.mirror import holds, outages, plan, stage_moves, summary, views
 from sync.mirror.store import Mirror, restart, restarted, set_whole
 from sync.progress import Progress, Silent, Step
 from sync.pull import pull
@@ -125,15 +125,34 @@ def open_mirror(settings: Settings, clock: Clock) -> Mirror:
     )
 
 
-def gather(connection: duckdb.DuckDBPyConnection, *, settings: Settings, model: Model, journal: Journal) -> None:
+def gather(
+    connection: duckdb.DuckDBPyConnection, *, settings: Settings, model: Model, journal: Journal, now: datetime
+) -> None:
     """Group the mirror's records into people and make the relations of `sync.mirror.views`, in this connection."""
     identity.resolve(connection)
     views.build(
         connection,
         precedence=settings.precedence,
         stages=journal.stages(),
-        stage_order=model.lifecycle.order if model.lifecycle is not None else (),
+        stage_order=_stage_order(model),
+        holds=journal.holds(now),
     )
+
+
+def _stage_order(model: Model) -> tuple[str, ...]:
+    return model.lifecycle.order if model.lifecycle is not None else ()
+
+
+def _leave_alone(connection: duckdb.DuckDBPyConnection, model: Model, session: Session, now: datetime) -> None:
+    """Note the stages that people have set by hand since the last run, and let them count from now on."""
+    if model.lifecycle is None or model.lifecycle.hold is None:
+        return
+    found = holds.find(connection, model.lifecycle.order, session.journal.stages_before())
+    for crm, held in found.items():
+        session.journal.note_holds(crm, held, now, now + timedelta(days=model.lifecycle.hold))
+        log.info("stages set by hand are left alone", crm=crm, records=len(held), days=model.lifecycle.hold)
+    if found:
+        views.remember_stages(connection, session.journal.holds(now), model.lifecycle.order)
 
 
 def score_all(
@@ -194,7 +213,7 @@ def _run(
         model_version=model.version,
         model=model.model_dump_json(),
     )
-    session = replace(session, run_id=run_id)
+    session = replace(session, run_id=run_id, stage_order=_stage_order(model))
     draft = _Draft(run_id, started_at)
     events = log.bind(run=run_id, kind=order.kind)
     events.info("run started", model=model.version, dry_run=order.dry_run)
@@ -291,7 +310,8 @@ def _score_and_plan(
     as_of = session.clock.now()
     with session.mirror.open() as connection:
         with _timed(draft, session, "identity") as rows:
-            gather(connection, settings=settings, model=model, journal=session.journal)
+            gather(connection, settings=settings, model=model, journal=session.journal, now=as_of)
+            _leave_alone(connection, model, session, as_of)
             rows["people"] = people = summary.count(connection, "members WHERE place = 1")
         for kind, first, last in outages.lasting(connection, as_of.date()):
             log.warning("source is silent: its activities do not age", type=kind, first_day=first, last_day=last)
@@ -320,7 +340,15 @@ def _score_and_plan(
         draft.conversions = summary.conversions(connection)
     session.checkpoint()
     for crm, given in unnoted.items():
-        session.journal.note_outcomes(crm, accepted=given, rejected=[], gone=[], now=session.clock.now())
+        session.journal.note_outcomes(
+            crm,
+            accepted=given,
+            rejected=[],
+            gone=[],
+            now=session.clock.now(),
+            run_id=session.run_id,
+            order=session.stage_order,
+        )
     for crm in {crm for crm, _, _ in agreed}:
         held = [(record_id, value) for at, record_id, value in agreed if at == crm]
         session.journal.note_crm_stages(crm, held, session.clock.now())

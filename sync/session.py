@@ -26,6 +26,7 @@ class Session:
     stop: Stop
     progress: Progress
     run_id: int = 0  # known once the run is noted
+    stage_order: tuple[str, ...] = ()  # of the model's lifecycle
 
     def checkpoint(self) -> None:
         """Between two pieces of work: raises `Stopped` when a signal asked for the end, `LeaseLost`."""

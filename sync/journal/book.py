@@ -11,15 +11,17 @@ from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from sync import folder as state_folder
 from sync.errors import StateUnusable
-from sync.journal import migrations, tables
+from sync.journal import migrations, stages, tables
+from sync.journal.rows import by_id, forget
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
-    from sqlalchemy import Connection, Engine, Table
+    from sqlalchemy import Connection, Engine
 
+    from sync.journal.stages import Given
     from sync.report import Report
 
 _CHUNK: Final = 10_000
@@ -37,19 +39,6 @@ class Reject:
     code: str
     message: str
     values_hash: str
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """The stage that a record was given, None when our fields were cleared; and since when its person has it.
-
-    Without `since` the stage is new to the person. `crm_stage` is what the CRM's own stage was set to, where it was.
-    """
-
-    record_id: str
-    stage: str | None
-    since: datetime | None = None
-    crm_stage: str | None = None
 
 
 class Journal:
@@ -163,30 +152,49 @@ class Journal:
         rejected: Sequence[Reject],
         gone: Sequence[str],
         now: datetime,
+        run_id: int = 0,
+        order: Sequence[str] = (),
     ) -> None:
-        """Note a chunk of outcomes, all or nothing.
+        """Note a chunk of outcomes of a run, all or nothing. `order` is that of the model's stages.
 
         Accepted records lose their reject and keep the time since when they have their stage, unless it is new to
         their person; rejected ones get a reject or one more attempt on it; records that are gone lose both.
         """
         with self.engine.begin() as connection:
-            before = _by_id(connection, tables.rejects, crm, [row.record_id for row in rejected])
+            before = by_id(connection, tables.rejects, crm, [row.record_id for row in rejected])
             settled = [row.record_id for row in accepted] + [row.record_id for row in rejected] + list(gone)
-            _forget(connection, tables.rejects, crm, settled)
+            forget(connection, tables.rejects, crm, settled)
             if rejected:
                 connection.execute(insert(tables.rejects), [_reject(crm, row, before, now) for row in rejected])
-            stages = _by_id(connection, tables.stages, crm, [row.record_id for row in accepted])
-            moved = [row for row in accepted if not row.since or _stage_of(stages, row.record_id) != row.stage]
-            _forget(connection, tables.stages, crm, [row.record_id for row in moved] + list(gone))
-            _forget(connection, tables.crm_stages, crm, gone)
+            stages.note_given(connection, crm, accepted, now, run_id=run_id, order=order)
+            for table in (tables.stages, tables.holds):
+                forget(connection, table, crm, gone)
+            forget(connection, tables.crm_stages, crm, gone)
             _give(connection, crm, [(row.record_id, row.crm_stage) for row in accepted if row.crm_stage], now)
-            given = [
-                {"crm": crm, "record_id": row.record_id, "stage": row.stage, "since": row.since or now}
-                for row in moved
-                if row.stage
-            ]
-            if given:
-                connection.execute(insert(tables.stages), given)
+
+    def note_holds(self, crm: str, held: Sequence[tuple[str, str]], now: datetime, until: datetime) -> None:
+        """Note stages, by record id, that people set by hand, as left alone until then."""
+        with self.engine.begin() as connection:
+            stages.note_holds(connection, crm, held, now, until)
+
+    def holds(self, now: datetime) -> list[tuple[str, str, str, datetime, datetime]]:
+        """(crm, record id, stage, since, until; times naive UTC) of the holds that have not run out at `now`."""
+        with self._reading.connect() as connection:
+            return list(stages.holds(connection, now))
+
+    def stages_before(self) -> Iterator[Sequence[tuple[str, str, str]]]:
+        """(crm, record id, the stage before the one that we gave last, or None), in chunks."""
+        columns = tables.stages.c
+        yield from self._chunks(columns.crm, columns.record_id, columns.stage_before)
+
+    def crossings(self, *, run_id: int | None = None) -> Iterator[Mapping[str, Any]]:
+        """The edges that records crossed, of one run or all, oldest first, as rows of `tables.crossings`."""
+        query = select(tables.crossings).order_by(tables.crossings.c.crossing_id)
+        if run_id is not None:
+            query = query.where(tables.crossings.c.run_id == run_id)
+        with self._reading.connect() as connection:
+            for row in connection.execution_options(yield_per=_CHUNK).execute(query).mappings():
+                yield dict(row)
 
     def note_crm_stages(self, crm: str, held: Sequence[tuple[str, str]], now: datetime) -> None:
         """Note values of the CRM's own stage, by record id, as given by us."""
@@ -201,7 +209,7 @@ class Journal:
     def forget_rejects(self, crm: str, record_ids: Sequence[str]) -> None:
         """Forget rejects of records that nothing is to be written to any more."""
         with self.engine.begin() as connection:
-            _forget(connection, tables.rejects, crm, record_ids)
+            forget(connection, tables.rejects, crm, record_ids)
 
     def begin_job(self, crm: str, job: str, rows: Sequence[Sequence[str]], now: datetime) -> None:
         """Note a job that is about to be sent: kind, record id and values hash of each of its rows."""
@@ -252,34 +260,11 @@ class Journal:
             yield from result.partitions()
 
 
-def _by_id(connection: Connection, table: Table, crm: str, record_ids: Sequence[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for ids in _parts(record_ids):
-        query = select(table).where((table.c.crm == crm) & table.c.record_id.in_(ids))
-        found |= {row.record_id: row for row in connection.execute(query)}
-    return found
-
-
-def _forget(connection: Connection, table: Table, crm: str, record_ids: Sequence[str]) -> None:
-    for ids in _parts(record_ids):
-        connection.execute(delete(table).where((table.c.crm == crm) & table.c.record_id.in_(ids)))
-
-
 def _give(connection: Connection, crm: str, values: Sequence[tuple[str, str]], now: datetime) -> None:
-    _forget(connection, tables.crm_stages, crm, [record_id for record_id, _ in values])
+    forget(connection, tables.crm_stages, crm, [record_id for record_id, _ in values])
     if values:
         rows = [{"crm": crm, "record_id": record_id, "value": value, "given_at": now} for record_id, value in values]
         connection.execute(insert(tables.crm_stages), rows)
-
-
-def _parts(values: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:
-    """Parts that fit every database's limit of parameters in one statement."""
-    return (values[start : start + size] for start in range(0, len(values), size))
-
-
-def _stage_of(stages: Mapping[str, Any], record_id: str) -> str | None:
-    row = stages.get(record_id)
-    return None if row is None else str(row.stage)
 
 
 def _reject(crm: str, row: Reject, before: Mapping[str, Any], now: datetime) -> dict[str, Any]:

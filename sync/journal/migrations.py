@@ -38,7 +38,17 @@ def _fourth(connection: Connection) -> None:
     tables.crm_stages.create(connection, checkfirst=True)
 
 
-STEPS: Final[Sequence[Callable[[Connection], object]]] = (_first, _second, _third, _fourth)
+def _fifth(connection: Connection) -> None:
+    """The stage before the one given last, edges that were crossed, and stages that people hold."""
+    if "stage_before" not in {column["name"] for column in inspect(connection).get_columns(tables.stages.name)}:
+        column = tables.stages.c.stage_before
+        name, kind = column.name, column.type.compile(connection.dialect)
+        connection.exec_driver_sql(f"ALTER TABLE {tables.stages.name} ADD COLUMN {name} {kind}")
+    tables.crossings.create(connection, checkfirst=True)
+    tables.holds.create(connection, checkfirst=True)
+
+
+STEPS: Final[Sequence[Callable[[Connection], object]]] = (_first, _second, _third, _fourth, _fifth)
 """Step n brings a journal from version n to n + 1. Released steps are never changed."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import BigInteger, Column, DateTime, Integer, MetaData, String, Table, Text, TypeDecorator
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, MetaData, String, Table, Text, TypeDecorator
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
@@ -65,6 +65,31 @@ stages: Final = Table(
     Column("record_id", String(80), primary_key=True),
     Column("stage", String(60), nullable=False),
     Column("since", UtcTime, nullable=False),
+    Column("stage_before", String(60)),  # the one that we gave before this one
+)
+
+crossings: Final = Table(
+    "crossings",
+    metadata,
+    Column("crossing_id", Integer, primary_key=True, autoincrement=True),
+    Column("run_id", Integer, nullable=False, index=True),
+    Column("crm", String(40), nullable=False),
+    Column("record_id", String(80), nullable=False),
+    Column("from_stage", String(60)),  # null: the first stage that we gave
+    Column("to_stage", String(60), nullable=False),
+    Column("direction", String(4), nullable=False),  # up or down
+    Column("by_hand", Boolean, nullable=False),  # people moved it in the CRM
+    Column("at", UtcTime, nullable=False),
+)
+
+holds: Final = Table(
+    "holds",
+    metadata,
+    Column("crm", String(40), primary_key=True),
+    Column("record_id", String(80), primary_key=True),
+    Column("stage", String(60), nullable=False),  # as people set it
+    Column("since", UtcTime, nullable=False),
+    Column("until", UtcTime, nullable=False),
 )
 
 crm_stages: Final = Table(

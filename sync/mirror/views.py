@@ -5,7 +5,7 @@ Needs the temporary table ``identities(crm, record_id, person)`` of `sync.identi
 members(person, crm, kind, record_id, account_id, place)   live records; place 1 is the one whose values count first
 owners_now(owner, person)                                   whose the activities are
 deals(person, amount, is_won, is_closed, created_at, closed_at, product, products)   see `_deals`
-last_stages(person, stage, since)
+last_stages(person, stage, since, held_until)
 outages(type, first_day, last_day)                          days without a type that used to come daily
 signatures(signature, type, url, asset, campaign, user_agent)
 
@@ -13,7 +13,7 @@ and `show` makes, of the people in a `Span`, what the engine reads:
 
 people(person, email, email_domain, created_at, "attr.*")   one row per person with a live record; see `_people`
 activities(person, signature, occurred_at, seen_at, count, duration_s, since_send_s, flagged_machine)
-previous_stages(person, stage, since)
+previous_stages(person, stage, since, held_until)
 """
 
 from __future__ import annotations
@@ -43,6 +43,18 @@ Smaller spans cost time, since each goes through all activities once to find its
 StageRow = tuple[str, str, str, "datetime"]
 """crm, record id, stage and since when (naive UTC): what the journal knows of the stages we gave."""
 
+HoldRow = tuple[str, str, str, "datetime", "datetime"]
+"""crm, record id, stage that people set by hand, since and until when (naive UTC)."""
+
+_HOLDS: Final = pa.schema(
+    [
+        ("crm", pa.string()),
+        ("record_id", pa.string()),
+        ("stage", pa.string()),
+        ("since", pa.timestamp("us")),
+        ("held_until", pa.timestamp("us")),
+    ]
+)
 _STAGES: Final = pa.schema(
     [
         ("crm", pa.string()),
@@ -71,17 +83,20 @@ def build(
     precedence: Sequence[str],
     stages: Iterable[Sequence[StageRow]] = (),
     stage_order: Sequence[str] = (),
+    holds: Sequence[HoldRow] = (),
 ) -> None:
     """Make the relations of everybody.
 
     `precedence` names CRMs, the one whose values count first; `stages` come in chunks. `stage_order` is that of the
-    model's lifecycle: of stages given at the same time the later one counts.
+    model's lifecycle: of stages given at the same time the later one counts. `holds` are stages that people
+    set by hand.
     """
     _signatures(connection)
     _members(connection, precedence)
     _owners(connection)
     _deals(connection)
-    _last_stages(connection, stages, stage_order)
+    _given_stages(connection, stages)
+    remember_stages(connection, holds, stage_order)
     note_outages(connection)
 
 
@@ -217,32 +232,40 @@ def _deals(connection: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
-def _last_stages(
-    connection: duckdb.DuckDBPyConnection, stages: Iterable[Sequence[StageRow]], order: Sequence[str]
-) -> None:
-    """The stage a person was given last: from the journal, else as the CRM shows it in our field.
-
-    When two people turn out to be one, both stages may have been given at the same time: the one that is later in
-    `order` stays, since it may be one that is never left downward.
-    Merged and converted records speak for their person too: a lead's stage lives on in the contact it became.
-    ``given_stages`` stays, for `sync.mirror.plan.unnoted`.
-    """
+def _given_stages(connection: duckdb.DuckDBPyConnection, stages: Iterable[Sequence[StageRow]]) -> None:
+    """What the journal knows; ``given_stages`` stays, for `sync.mirror.plan.unnoted` and `sync.mirror.holds`."""
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE given_stages (crm VARCHAR, record_id VARCHAR, stage VARCHAR, since TIMESTAMP)"
     )
     for chunk in stages:
         insert(connection, "given_stages", _STAGES, chunk)
+
+
+def remember_stages(connection: duckdb.DuckDBPyConnection, holds: Sequence[HoldRow], order: Sequence[str]) -> None:
+    """The stage a person is in: held by hand, else given last by the journal, else as the CRM shows it in our field.
+
+    When two people turn out to be one, both stages may have been given at the same time: the one that is later in
+    `order` stays, since it may be one that is never left downward.
+    Merged and converted records speak for their person too: a lead's stage lives on in the contact it became.
+    """
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE held_stages (crm VARCHAR, record_id VARCHAR, stage VARCHAR, since TIMESTAMP, "
+        "held_until TIMESTAMP)"
+    )
+    insert(connection, "held_stages", _HOLDS, holds)
     connection.execute(
         """
         CREATE OR REPLACE TEMP TABLE last_stages AS
-        SELECT person, stage, since FROM (
-            SELECT crm, record_id, stage, since FROM given_stages
+        SELECT person, stage, since, held_until::DATE AS held_until FROM (
+            SELECT crm, record_id, stage, since, held_until FROM held_stages
             UNION ALL
-            SELECT crm, record_id, nullif(trim("observed.stage"), ''), NULL FROM store.records
+            SELECT crm, record_id, stage, since, NULL FROM given_stages
+            UNION ALL
+            SELECT crm, record_id, nullif(trim("observed.stage"), ''), NULL, NULL FROM store.records
         )
         JOIN identities USING (crm, record_id) LEFT JOIN members USING (crm, record_id, person)
         WHERE stage IS NOT NULL AND person IN (SELECT person FROM members)
-        QUALIFY row_number() OVER (PARTITION BY person ORDER BY since DESC NULLS LAST,
+        QUALIFY row_number() OVER (PARTITION BY person ORDER BY held_until IS NULL, since DESC NULLS LAST,
             list_position($order::VARCHAR[], stage) DESC NULLS LAST, place NULLS LAST, stage) = 1
     """,
         {"order": list(order)},

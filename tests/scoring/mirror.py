@@ -64,6 +64,7 @@ def fill(
         "person": pa.array([number for number, _ in staged], pa.int64()),
         "stage": pa.array([person.stage for _, person in staged], pa.string()),
         "since": pa.array([person.since for _, person in staged], pa.timestamp("us")),
+        "held_until": pa.array([person.held_until for _, person in staged], pa.date32()),
     }
     insert(con, "previous_stages", stages)
 

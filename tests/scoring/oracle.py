@@ -6,7 +6,7 @@ One person at a time, one day at a time. docs/model.md says the same in words.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ class Person:
     activities: list[Activity] = field(default_factory=list)
     stage: str | None = None
     since: datetime | None = None
+    held_until: date | None = None
 
 
 @dataclass
@@ -221,12 +222,23 @@ def enters(model: Model, way: Transition, at: Standing, person: Person, before: 
     return not waits or days_since(person.since, day) >= way.cool_down
 
 
+def detained(model: Model, way: Transition | None, person: Person, entered: datetime | None, day: date) -> bool:
+    """Whether somebody has to stay: people decided so, or they have not been there for long enough."""
+    if model.lifecycle.hold is not None and person.held_until is not None and day < person.held_until:
+        return True
+    return way is not None and way.dwell is not None and entered is not None and days_since(entered, day) < way.dwell
+
+
 def stage_of(model: Model, person: Person, at: Standing, day: date) -> str:
     order = list(model.lifecycle.order)
     ways = {way.to: way for way in model.lifecycle.transitions}
+    before = order.index(person.stage) if person.stage in order else 0
+    if model.lifecycle.hold is not None and person.held_until is not None and day < person.held_until:
+        return order[before]
     if at.gate is not None and at.gate.effect == "disqualify":
         return order[0]
-    before = order.index(person.stage) if person.stage in order else 0
+    if detained(model, ways.get(order[before]), person, person.since, day):
+        return order[before]
     place = before
     while place > 0 and leaves(model, ways.get(order[place]), at):
         place -= 1
@@ -245,17 +257,24 @@ def reasons_of(at: Standing) -> str | None:
     return " · ".join(f"{name} {points:+d}" for name, points in top) or None
 
 
-def valid_until(
-    model: Model, person: Person, today: Standing, stage: str | None, day: date, known: Known
-) -> date | None:
+def drops(model: Model, person: Person, today: Standing, stage: str | None, day: date, known: Known) -> dict[str, date]:
+    """The first days on which the rating is worse and the stage is left; of both, where the model asks for both."""
+    found: dict[str, date] = {}
     way = next((way for way in model.lifecycle.transitions if way.to == stage), None) if model.lifecycle else None
+    entered = person.since if stage == person.stage else datetime.combine(day, time())
     for ahead in range(1, 181):
-        then = standing(model, person, day + timedelta(days=ahead), known)
+        later = day + timedelta(days=ahead)
+        then = standing(model, person, later, known)
         if then.gate is not None and then.gate.effect == "do_not_score":
             continue
-        if then.rank > today.rank or leaves(model, way, then):
-            return day + timedelta(days=ahead)
-    return None
+        if then.rank > today.rank:
+            found.setdefault("rating_until", later)
+        if leaves(model, way, then) and not detained(model, way, person, entered, later):
+            found.setdefault("stage_until", later)
+        if len(found) == 2 or (found and not {"rating_until", "stage_until"} & set(model.also_write)):
+            break
+    wanted = {name: on for name, on in found.items() if name in model.also_write}
+    return wanted | ({"valid_until": min(found.values())} if found else {})
 
 
 def score(
@@ -291,9 +310,12 @@ def score(
         "stage_before": person.stage,
         "reasons": reasons_of(at),
         "next_fact": at.next_fact,
-        "valid_until": valid_until(model, person, at, stage, day, known),
         "model_version": model.version,
     }
+    row |= drops(model, person, at, stage, day, known)
+    if model.skip is not None:
+        low = [(at.fit, model.skip.below.fit), (at.engagement, model.skip.below.engagement)]
+        row["skip"] = "yes" if all(score < bound for score, bound in low if bound is not None) else "no"
     if model.fit.profiles:
         profile = profile_of(model, person.attributes, day)
         row["fit_profile"] = profile.name if profile is not None else None

@@ -188,8 +188,10 @@ def lifecycles(draw: st.DrawFn) -> dict[str, Any]:
             way["requires"] = draw(st.sampled_from([["email"], ["job_title", "email"]]))
         if draw(st.booleans()):
             way["cool_down"] = draw(duration)
+        if draw(st.integers(0, 3)) == 0:
+            way["dwell"] = draw(duration)
         ways.append(way)
-    return {"order": order, "transitions": ways}
+    return {"order": order, "transitions": ways} | draw(st.sampled_from([{}, {"hold": "30d"}]))
 
 
 @st.composite
@@ -228,6 +230,10 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
         model["trend"] = {"over": draw(duration)} | change
     if draw(st.booleans()):
         model["lifecycle"] = draw(lifecycles())
+    if draw(st.booleans()):
+        model["skip"] = {
+            "below": draw(st.sampled_from([{"fit": 20}, {"engagement": 10.5}, {"fit": 5, "engagement": 30}]))
+        }
     model["acknowledge"] = draw(st.sampled_from([[], ["age"]]))
     model["also_write"] = draw(st.lists(st.sampled_from(EXTRA_FIELDS), unique=True))
     return model
@@ -281,4 +287,5 @@ def people(draw: st.DrawFn) -> Person:
         activities += draw(surfing(midnights))
     stage = draw(st.sampled_from([None, "new", "warm", "hot", "sold", "foreign"]))
     since = draw(st.none() | ages.map(lambda days: NOW - timedelta(days=days))) if stage is not None else None
-    return Person(attributes, activities, stage, since)
+    held_until = draw(st.sampled_from([None, *(NOW.date() + timedelta(days=days) for days in (0, 1, 9))]))
+    return Person(attributes, activities, stage, since, held_until if stage in {"new", "warm", "hot", "sold"} else None)
