@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import Field, StrictStr
 
 from config.errors import ConfigErrors
-from config.model_decision import Skip  # noqa: TC001 - pydantic reads the annotations
+from config.model_decision import HandOff, Skip  # noqa: TC001 - pydantic reads the annotations
 from config.model_fit import Fit
 from config.model_machine import Machine
 from config.model_sections import Engagement, Example, Gate, Lifecycle, Rating, Trend
@@ -60,6 +60,7 @@ class Model(Part):
     trend: Trend | None = None
     lifecycle: Lifecycle | None = None
     skip: Skip | None = None
+    hand_off: HandOff | None = None
     also_write: tuple[StrictStr, ...] = Field(
         default=(), description="Fields to write that no model writes unasked: " + ", ".join(EXTRA_FIELDS) + "."
     )

@@ -63,6 +63,8 @@ def problems(model: Model, document: Document, attributes: Mapping[str, Attribut
     for number, name in enumerate(model.also_write):
         if name not in EXTRA_FIELDS:
             find.add(("also_write", number), f"there is no further field {name!r}.", find.near(name, EXTRA_FIELDS))
+    if "trend_reason" in model.also_write and model.trend is None:
+        find.add(("also_write",), "the model has no trend.", "Add a `trend` section, or leave out trend_reason.")
     return find.in_order()
 
 

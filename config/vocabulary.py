@@ -37,7 +37,7 @@ DISQUALIFIED: Final = "disqualified"
 """The rating of a person whom a gate disqualifies."""
 
 
-EXTRA_FIELDS: Final = ("data_confidence", "rating_until", "stage_until")
+EXTRA_FIELDS: Final = ("data_confidence", "trend_reason", "rating_until", "stage_until")
 """Output fields that are written when a model asks for them by name."""
 
 

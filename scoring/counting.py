@@ -99,7 +99,7 @@ def shape_events(con: Any, plan: Plan, moment: Moment, machines: MachineTest, sp
             JOIN shaped_signatures rs ON rs.signature = a.signature
             {machines.join}
             {frozen_join(suffix, "rs.frost", day)}
-            WHERE a.occurred_at <= {sql.instant(moment.until)}{duration_test(plan)}
+            WHERE {moment.knows("a")}{duration_test(plan)}
         ), kept AS (
             SELECT *, CASE WHEN set_aside THEN 0 WHEN NOT folds THEN n
                            WHEN ROW_NUMBER() OVER (

@@ -132,7 +132,7 @@ def _scan(con: Any, plan: Plan, moment: Moment, span: int, types: Mapping[str, s
     for start in range(1, HORIZON_DAYS + 1, SCAN_DAYS):
         stop = min(start + SCAN_DAYS, HORIZON_DAYS + 1)
         days = f"SELECT {today} + CAST(range AS INTEGER) AS day FROM range({start}, {stop})"
-        open_ones = "candidates c WHERE c.fit_moves AND c.person NOT IN (SELECT person FROM {drop})"
+        open_ones = f"candidates c WHERE c.fit_moves AND c.person NOT IN (SELECT person FROM {drop})"
         if not _ask(con, f"SELECT c.person, d.day AS early, d.day FROM ({days}) d, {open_ones}"):
             return
         _judge(con, plan, span, types, drop)

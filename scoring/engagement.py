@@ -88,13 +88,12 @@ def note_lives(con: Any, plan: Plan, moment: Moment, machines: MachineTest, suff
     A life sign is an activity of their own, not done to them and not a machine's. Blockers are the next steps that
     keep a stagnation rule from applying.
     """
-    until = sql.instant(moment.until)
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE life_signs{suffix} AS
         SELECT a.person, MAX(a.occurred_at) AS last_at
         FROM activities a JOIN living_signatures ls ON ls.signature = a.signature {machines.join}
-        WHERE {bool(plan.model.engagement.inactivity)} AND a.occurred_at <= {until} AND NOT {machines.verdict("ls")}
+        WHERE {bool(plan.model.engagement.inactivity)} AND {moment.knows("a")} AND NOT {machines.verdict("ls")}
         GROUP BY a.person
         """
     )
@@ -103,7 +102,7 @@ def note_lives(con: Any, plan: Plan, moment: Moment, machines: MachineTest, suff
         CREATE OR REPLACE TEMP TABLE blockers{suffix} AS
         SELECT a.person, bs.rule, CAST(MAX(a.occurred_at) AS DATE) AS last_day
         FROM {plan.activities} a JOIN blocker_signatures bs ON bs.signature = a.signature
-        WHERE a.occurred_at <= {until}
+        WHERE {moment.knows("a")}
         GROUP BY a.person, bs.rule
         """
     )
@@ -125,7 +124,7 @@ def events_sql(plan: Plan, moment: Moment, machines: MachineTest, span: int, suf
         JOIN rule_signatures rs ON rs.signature = a.signature
         JOIN rule_ages ra ON ra.key = {age_key("rs.rule", moment.age("a.occurred_at"), span)}
         {join}
-        WHERE a.occurred_at <= {sql.instant(moment.until)}{duration_test(plan)}"""
+        WHERE {moment.knows("a")}{duration_test(plan)}"""
     return f"{plain} UNION ALL {shaped_sql(moment, span, suffix)}" if plan.shaped else plain
 
 

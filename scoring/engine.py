@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from scoring import sql
+from scoring import sql, trends
 from scoring.counting import match_shaped, shape_events
 from scoring.crossing import DROPS, find_valid_until
 from scoring.derived import derive_activities, derived_matches
@@ -18,6 +18,7 @@ from scoring.engagement import Tally, note_lives, now_sums, tabulate_terms, tall
 from scoring.events import Moment, match_signatures, tabulate_ages
 from scoring.fit import outcomes_sql, summary_columns
 from scoring.gates import find_gate_events
+from scoring.handoff import hand_off
 from scoring.ledger import create_ledger
 from scoring.machines import aside_lines, find_machines, mark_signatures
 from scoring.outages import read_outages, tabulate_frosts, tabulate_frozen_days, thaw_lives
@@ -58,6 +59,7 @@ class Prepared:
     moment: Moment
     attributes: Mapping[str, str]
     span: int
+    is_new_model: bool  # it took another one's place after the day that the trend compares with
 
     @property
     def model(self) -> Model:
@@ -65,18 +67,32 @@ class Prepared:
         return self.plan.model
 
 
-def score(con: Any, model: Model, as_of: datetime, *, attributes: Mapping[str, str]) -> None:
+def score(
+    con: Any,
+    model: Model,
+    as_of: datetime,
+    *,
+    attributes: Mapping[str, str],
+    model_since: datetime | None = None,
+) -> None:
     """Score everybody in `people` as of `as_of` (aware, UTC).
 
     `attributes` maps each mapped attribute to its type, as `config.attributes.attribute_types` gives them. Creates
     `ledger` and `scores` (their columns: docs/model.md, "What comes out"); nothing is set on the connection.
+    `model_since` (aware) is when the model took the place of another one; none when it never did.
     """
     oldest = con.execute("SELECT MIN(occurred_at) FROM activities").fetchall()[0][0]
-    score_people(con, prepare(con, model, as_of, attributes=attributes, oldest=oldest))
+    score_people(con, prepare(con, model, as_of, attributes=attributes, oldest=oldest, model_since=model_since))
 
 
 def prepare(
-    con: Any, model: Model, as_of: datetime, *, attributes: Mapping[str, str], oldest: datetime | None
+    con: Any,
+    model: Model,
+    as_of: datetime,
+    *,
+    attributes: Mapping[str, str],
+    oldest: datetime | None,
+    model_since: datetime | None = None,
 ) -> Prepared:
     """Create the tables that hold for all people, from the model, `signatures` and `outages`.
 
@@ -93,7 +109,8 @@ def prepare(
     if not plan.derives:
         _match(con, plan)
     tabulate_ratings(con, model)
-    return Prepared(plan, moment, attributes, tabulate_ages(con, plan, moment, oldest))
+    span = tabulate_ages(con, plan, moment, oldest)
+    return Prepared(plan, moment, attributes, span, _is_new(model, moment, model_since))
 
 
 def score_people(con: Any, prepared: Prepared) -> None:
@@ -112,16 +129,28 @@ def score_people(con: Any, prepared: Prepared) -> None:
     _fit(con, model, moment, prepared.attributes)
     for suffix, each in _moments(model, moment).items():
         _engagement(con, plan, each, machines, span, suffix)
+    if trends.explains(model):
+        trends.tell_apart(con)
     _standings(con, model, moment)
     create_reasons(con, plan)
     find_valid_until(con, plan, moment, machines, span, prepared.attributes)
     create_ledger(con, plan, aside_lines(plan, moment, machines, span))
-    _scores(con, model)
+    _scores(con, model, is_new_model=prepared.is_new_model)
+
+
+def _is_new(model: Model, moment: Moment, since: datetime | None) -> bool:
+    """Whether the model took another one's place after the day that the trend compares with."""
+    if since is None or model.trend is None:
+        return False
+    return Moment.of(since).until > moment.earlier(model.trend.over).until
 
 
 def _moments(model: Model, moment: Moment) -> dict[str, Moment]:
-    """The moment, and that with which the trend compares, by the suffix of their tables."""
-    return {NOW: moment} if model.trend is None else {NOW: moment, THEN: moment.earlier(model.trend.over)}
+    """The moment, that with which the trend compares, and what tells why, by the suffix of their tables."""
+    if model.trend is None:
+        return {NOW: moment}
+    then = moment.earlier(model.trend.over)
+    return {NOW: moment, THEN: then} | (trends.moments(moment, then) if trends.explains(model) else {})
 
 
 def _match(con: Any, plan: Plan, derived: Sequence[str] = ()) -> None:
@@ -206,7 +235,7 @@ def _skip(skip: Skip) -> str:
     return f"CASE WHEN {' AND '.join(tests)} THEN 'yes' ELSE 'no' END"
 
 
-def _scores(con: Any, model: Model) -> None:
+def _scores(con: Any, model: Model, *, is_new_model: bool) -> None:
     grades, levels = list(model.fit.scale), list(model.engagement.levels)
     order = model.lifecycle.order if model.lifecycle is not None else ()
     gates = [gate.name for gate in model.gates]
@@ -233,6 +262,12 @@ def _scores(con: Any, model: Model) -> None:
         columns["skip"] = _skip(model.skip)
     if model.fit.profiles:
         columns["fit_profile"] = sql.labels("s.profile", [profile.name for profile in model.fit.profiles])
+    if model.hand_off is not None:
+        change = "(CAST(s.engagement_score AS INTEGER) - CAST(s.score_then AS INTEGER))"
+        columns["hand_off"] = hand_off(model, model.hand_off.language, _trend(model), change)
+    parts = "LEFT JOIN trend_parts tp ON tp.person = s.person" if trends.explains(model) else ""
+    if parts:
+        columns["trend_reason"] = trends.reason(model, is_new_model=is_new_model)
     asked = [name for name in DROPS if name in model.also_write]
     columns |= {name: f"{name}.{name}" for name in asked}
     dates = " ".join(f"LEFT JOIN {name} ON {name}.person = s.person" for name in asked)
@@ -250,6 +285,6 @@ def _scores(con: Any, model: Model) -> None:
         JOIN (SELECT person AS of_person, {gate_name} AS gate_name FROM standings) g ON g.of_person = s.person
         LEFT JOIN reasons r ON r.person = s.person
         LEFT JOIN valid_until v ON v.person = s.person
-        {dates}
+        {dates} {parts}
         """
     )

@@ -29,10 +29,14 @@ HORIZON_DAYS: Final = 180
 
 @dataclass(frozen=True)
 class Moment:
-    """A day to score for, and the last instant whose events are known then (naive, UTC)."""
+    """A day to score for, and the last instant whose events are known then (naive, UTC).
+
+    With `seen_until` only events count that a pull had seen by then.
+    """
 
     day: date
     until: datetime
+    seen_until: datetime | None = None
 
     @classmethod
     def of(cls, as_of: datetime) -> Moment:
@@ -43,6 +47,13 @@ class Moment:
         """The end of the UTC day so many days before: the same through all of today."""
         day = self.day - timedelta(days=days)
         return Moment(day, datetime.combine(day, time.max))
+
+    def knows(self, alias: str) -> str:
+        """SQL: whether the activity ``alias`` counts: it has happened, and been seen where that matters."""
+        happened = f"{alias}.occurred_at <= {sql.instant(self.until)}"
+        if self.seen_until is None:
+            return happened
+        return f"{happened} AND COALESCE({alias}.seen_at <= {sql.instant(self.seen_until)}, TRUE)"
 
     def age(self, instant: str) -> str:
         """SQL: whole UTC days from a TIMESTAMP expression to this day."""

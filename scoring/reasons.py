@@ -27,13 +27,19 @@ INACTIVITY_NAME: Final = "Inactivity"
 
 
 def create_reasons(con: Any, plan: Plan) -> None:
-    """Create `reasons` (person, reasons) from `fit_outcomes`, `contributions` and `inactivity`."""
+    """Create `reasons` (person, reasons) from `fit_outcomes`, `contributions` and `inactivity`.
+
+    For a hand-off packet also `two` and `one`: only so many reasons.
+    """
     names = [trait.criterion.name for trait in plan.model.fit.traits]
     first_rule = len(names)
     names += [rule.name for rule in plan.model.engagement.rules]
     idle = len(names)
     names.append(INACTIVITY_NAME)
     put(con, "reason_names", pa.table({"place": pa.array(range(len(names)), pa.int64()), "name": pa.array(names)}))
+    columns = f"{_first(TOP, len(names))} AS reasons"
+    if plan.model.hand_off is not None:
+        columns += f", {_first(2, len(names))} AS two, {_first(1, len(names))} AS one"
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE reasons AS
@@ -52,13 +58,17 @@ def create_reasons(con: Any, plan: Plan) -> None:
                    GREATEST(f3, e3, LEAST(f1, e2), LEAST(f2, e1)) AS t3
             FROM sides
         )
-        SELECT person,
-               {_words(1, len(names))} || COALESCE(' · ' || {_words(2, len(names))}, '')
-               || COALESCE(' · ' || {_words(3, len(names))}, '') AS reasons
+        SELECT person, {columns}
         FROM tops {" ".join(_names(rank, len(names)) for rank in (1, 2, 3))}
         WHERE t1 > 0
         """
     )
+
+
+def _first(ranks: int, count: int) -> str:
+    """SQL: the contributions of the first so many ranks in one text."""
+    first, *others = (_words(rank, count) for rank in range(1, ranks + 1))
+    return " || ".join([first, *(f"COALESCE(' · ' || {words}, '')" for words in others)])
 
 
 def _words(rank: int, count: int) -> str:

@@ -156,14 +156,22 @@ def _leave_alone(connection: duckdb.DuckDBPyConnection, model: Model, session: S
 
 
 def score_all(
-    connection: duckdb.DuckDBPyConnection, *, settings: Settings, model: Model, as_of: datetime, stop: Stop
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    settings: Settings,
+    model: Model,
+    as_of: datetime,
+    stop: Stop,
+    model_since: datetime | None = None,
 ) -> None:
     """The engine's ``scores`` of everybody as of an aware UTC time, span by span; needs `gather`.
 
     Raises `Stopped` between two spans.
     """
     types = attribute_types(settings)
-    prepared = engine.prepare(connection, model, as_of, attributes=types, oldest=views.oldest(connection))
+    prepared = engine.prepare(
+        connection, model, as_of, attributes=types, oldest=views.oldest(connection), model_since=model_since
+    )
     for place, span in enumerate(views.spans(connection)):
         stop.check()
         views.show(connection, span, types=types)
@@ -316,7 +324,14 @@ def _score_and_plan(
         for kind, first, last in outages.lasting(connection, as_of.date()):
             log.warning("source is silent: its activities do not age", type=kind, first_day=first, last_day=last)
         with _timed(draft, session, "score") as rows:
-            score_all(connection, settings=settings, model=model, as_of=as_of, stop=session.stop)
+            score_all(
+                connection,
+                settings=settings,
+                model=model,
+                as_of=as_of,
+                stop=session.stop,
+                model_since=session.journal.model_since(model.version),
+            )
             rows["people"] = people
         with _timed(draft, session, "plan") as rows:
             planned = changes.make(

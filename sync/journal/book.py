@@ -91,6 +91,14 @@ class Journal:
             )
             return int(connection.execute(started.returning(tables.runs.c.run_id)).scalar_one())
 
+    def model_since(self, version: str) -> datetime | None:
+        """When this version of the model was first used; None when there was no other before it."""
+        used = tables.model_versions.c
+        with self._reading.connect() as connection:
+            since = connection.execute(select(used.first_used_at).where(used.version == version)).scalar()
+            earlier = connection.execute(select(func.min(used.first_used_at))).scalar()
+        return since if since is not None and earlier is not None and earlier < since else None
+
     def end_run(self, report: Report, ended_at: datetime) -> None:
         """Note how it ended."""
         with self.engine.begin() as connection:

@@ -47,7 +47,7 @@ def fill(
         "person": pa.array([number for number, _ in rows], pa.int64()),
         "signature": [signatures[tuple(getattr(event, name) for name in SIGNATURE)] for _, event in rows],
         "occurred_at": pa.array([event.occurred_at for _, event in rows], pa.timestamp("us")),
-        "seen_at": pa.array([event.occurred_at for _, event in rows], pa.timestamp("us")),
+        "seen_at": pa.array([event.seen_at or event.occurred_at for _, event in rows], pa.timestamp("us")),
         "count": pa.array([event.count for _, event in rows], pa.int32()),
         "duration_s": pa.array([event.duration_s for _, event in rows], pa.float64()),
         "since_send_s": pa.array([event.since_send_s for _, event in rows], pa.float64()),

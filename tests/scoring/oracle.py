@@ -14,6 +14,7 @@ from tests.scoring.oracle_conditions import Activity, days_since, is_machine
 from tests.scoring.oracle_counting import Known, group_change, outage_days, outcomes, price_of_silence
 from tests.scoring.oracle_fit import asked, begins_with, confidence, gate_of, grades, profile_of
 from tests.scoring.oracle_numbers import POINT, micro, rounded
+from tests.scoring.oracle_texts import hand_off, trend_reason
 from tests.scoring.oracle_visits import chains, reopens, visit_activities, with_times_on_page
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def engagement_of(
     lines: Lines,
     contributions: Contributions,
 ) -> int:
-    events = [event for event in known if event.occurred_at.date() <= day]
+    events = [event for event in known.told() if event.occurred_at.date() <= day]
     results = outcomes(model, known, day)
     total = 0
     for rule, result in zip(model.engagement.rules, results, strict=True):
@@ -289,10 +290,15 @@ def score(
     if at.gate is not None and at.gate.effect == "do_not_score":
         return {"gate": at.gate.name}, []
     stage = stage_of(model, person, at, day) if model.lifecycle is not None else None
-    trend = None
+    trend, parts, change = None, {}, 0
     if model.trend is not None:
         then = day - timedelta(days=model.trend.over)
-        change = at.engagement - engagement_of(model, person, then, known, [], [])
+        that_day = engagement_of(model, person, then, known, [], [])
+        without = engagement_of(model, person, day, known.but(lambda event: event.occurred_at.date() <= then), [], [])
+        seen = known.but(lambda event: event.seen_at is None or event.seen_at.date() <= then)
+        parts = {"behaviour": at.engagement - without, "decay": without - that_day}
+        parts["data"] = that_day - engagement_of(model, person, then, seen, [], [])
+        change = at.engagement - that_day
         trend = "rising" if change >= model.trend.rising else "cooling" if change <= model.trend.cooling else "steady"
     row = {
         "gate": at.gate.name if at.gate is not None else None,
@@ -313,6 +319,18 @@ def score(
         "model_version": model.version,
     }
     row |= drops(model, person, at, stage, day, known)
+    if model.hand_off is not None:
+        row["hand_off"] = hand_off(
+            model,
+            rating=at.rating,
+            reasons=row["reasons"],
+            gate=row["gate"],
+            trend=trend,
+            change=change,
+            until=row.get("valid_until"),
+        )
+    if parts and "trend_reason" in model.also_write:
+        row["trend_reason"] = trend_reason(model, **parts)
     if model.skip is not None:
         low = [(at.fit, model.skip.below.fit), (at.engagement, model.skip.below.engagement)]
         row["skip"] = "yes" if all(score < bound for score, bound in low if bound is not None) else "no"

@@ -27,6 +27,7 @@ class Activity:
     since_send_s: float | None = None
     flagged_machine: bool | None = None
     facts: dict[str, Any] = field(default_factory=dict)  # of a visit
+    seen_at: datetime | None = None  # when it happened, unless said otherwise
 
 
 def days_since(moment: datetime, day: date) -> int:

@@ -15,7 +15,7 @@ from tests.scoring.oracle_numbers import micro, rounded
 from tests.scoring.oracle_visits import visits_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from config.model import Model
@@ -32,6 +32,17 @@ class Known(list[Activity]):
     def __init__(self, model: Model, events: Iterable[Activity], outages: Outages) -> None:
         super().__init__(events)
         self.model, self.outages = model, outages
+        self.counts: Callable[[Activity], bool] = lambda _: True
+
+    def but(self, counts: Callable[[Activity], bool]) -> Known:
+        """The same, of which only some activities give points."""
+        same = Known(self.model, self, self.outages)
+        same.counts = counts
+        return same
+
+    def told(self) -> list[Activity]:
+        """The activities that give points."""
+        return [event for event in self if self.counts(event)]
 
     @cached_property
     def visits(self) -> list[list[Activity]]:
@@ -188,7 +199,7 @@ def deeds_of(model: Model, rule: ActivityRule, known: Known, day: date) -> list[
     ages = rule.stagnates is None and (rule.within is not None or bool(decay.model_fields_set))
     window = rule_windows(model, rule)[0][0]
     found = []
-    for event in known:
+    for event in known.told():
         on_day = event.occurred_at.date()
         if on_day > day or not matches_rule(model, rule, event, day):
             continue
@@ -271,7 +282,9 @@ def once(rule: ActivityRule, counted: list[tuple[Deed, int, int]], known: Known,
     worths = [value for _, _, value in counted]
     if rule.stagnates is not None:
         over = rule.stagnates.over
-        steps = [event for event in known if event.type in rule.stagnates.without and event.occurred_at.date() <= day]
+        steps = [
+            event for event in known.told() if event.type in rule.stagnates.without and event.occurred_at.date() <= day
+        ]
         stepped = any(days_since(event.occurred_at, day) < over for event in steps)
         return (points, points) if len(counted) >= rule.stagnates.at_least and not stepped else (0, 0)
     if rule.count.mode == "first":

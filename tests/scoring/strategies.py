@@ -129,7 +129,7 @@ subjects = st.one_of(
     st.fixed_dictionaries({"activity": types, "when": activity_whens}),
     st.fixed_dictionaries({"activity": st.just("visit"), "when": whens(visit_facts)}),
     st.fixed_dictionaries(
-        {"activity": types, "chain": st.integers(2, 3)}, optional={"when": activity_whens}
+        {"activity": told_types, "chain": st.integers(2, 3)}, optional={"when": activity_whens}
     ),
 )  # fmt: skip
 """What a rule is about."""
@@ -234,6 +234,8 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
         model["skip"] = {
             "below": draw(st.sampled_from([{"fit": 20}, {"engagement": 10.5}, {"fit": 5, "engagement": 30}]))
         }
+    if draw(st.booleans()):
+        model["hand_off"] = draw(st.sampled_from([{}, *({"language": name} for name in ["pl", "it", "uk", "sv"])]))
     model["acknowledge"] = draw(st.sampled_from([[], ["age"]]))
     model["also_write"] = draw(st.lists(st.sampled_from(EXTRA_FIELDS), unique=True))
     return model
@@ -258,6 +260,7 @@ def events(draw: st.DrawFn) -> Activity:
         duration_s=draw(st.sampled_from([None, 29.5, 30.0, 60.0])),
         since_send_s=draw(st.sampled_from([None, 0.0, 2.0, 2.1])),
         flagged_machine=draw(st.sampled_from([None, False, False, False, True])),
+        seen_at=draw(st.sampled_from([None, None, moment + timedelta(days=5), moment + timedelta(days=40)])),
     )
 
 
