@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cli.context import Output
 from cli.output import console, show_json, table
+from scoring.facts import OUTPUT_BY_NAME
 
 if TYPE_CHECKING:
     from insights.explain import Explanation
@@ -34,6 +35,7 @@ def show_explanation(found: Explanation, output: Output) -> None:
         "Model": scores.model_version,
         "As of": f"{found.as_of:%Y-%m-%d %H:%M} UTC",
     }
+    facts |= {OUTPUT_BY_NAME[name].label: value for name, value in found.further.items()}
     for name, value in facts.items():
         if value is not None:
             console().print(f"{name + ':':<26}{value}", markup=False, soft_wrap=True)

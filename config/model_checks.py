@@ -312,6 +312,8 @@ def _example(model: Model, example: Example, find: Findings, loc: Loc, known: Ma
         (("expect", "rating"), expect.rating, ratings),
         (("expect", "stage"), expect.stage, stages),
         (("expect", "gate"), expect.gate, [gate.name for gate in model.gates]),
+        (("expect", "profile"), expect.profile, [profile.name for profile in model.fit.profiles]),
+        (("expect", "skip"), expect.skip, [] if model.skip is None else ["yes", "no"]),
     ]
     for place, value, allowed in choices:
         if value is not None and value not in allowed:

@@ -276,6 +276,8 @@ class Expected(Part):
     trend: Literal["rising", "steady", "cooling"] | None = None
     stage: str | None = None
     gate: Annotated[str | None, Field(description="Name of the gate that stops them.")] = None
+    profile: Annotated[str | None, Field(description="Name of the profile whose criteria count.")] = None
+    skip: Annotated[Literal["yes", "no"] | None, Field(description="Whether their scores are too low.")] = None
 
 
 Fact = Annotated[

@@ -13,6 +13,7 @@ from config.attributes import attribute_types
 from config.errors import ConfigError
 from insights.status import opened_journal
 from scoring.engine import score
+from scoring.facts import BASIC_FIELDS, fields_of
 from sync.mirror import normal, views
 from sync.pipeline import gather, open_mirror
 
@@ -96,6 +97,7 @@ class Explanation:
     scores: Scores
     lines: list[Line]
     stages: list[StageStep]
+    further: dict[str, Any]  # what the model writes beside the basic fields, by the names of the fields
 
     def sum_of(self, axis: str) -> float:
         """The points of an axis's lines together: its score."""
@@ -123,7 +125,8 @@ def explain(settings: Settings, model: Model, who: str, *, clock: Clock) -> Expl
             score(connection, model, as_of, attributes=attribute_types(settings), model_since=since)
             records, scores = _records(connection, person), _scores(connection, person)
             lines = _lines(connection, person)
-        return Explanation(as_of, records, scores, lines, _given_to(records, journal))
+            further = _further(connection, model, person)
+        return Explanation(as_of, records, scores, lines, _given_to(records, journal), further)
 
 
 def _given_to(records: list[Record], journal: Journal) -> list[StageStep]:
@@ -177,6 +180,14 @@ def _scores(connection: duckdb.DuckDBPyConnection, person: int) -> Scores:
     if not rows:
         raise NoSuchPerson("that person has no live record any more.", remedy="Deleted records are not scored.")
     return Scores(*rows[0])
+
+
+def _further(connection: duckdb.DuckDBPyConnection, model: Model, person: int) -> dict[str, Any]:
+    names = [field.name for field in fields_of(model) if field not in BASIC_FIELDS]
+    if not names:
+        return {}
+    rows = connection.execute(f"SELECT {', '.join(names)} FROM scores WHERE person = ?", [person]).fetchall()
+    return dict(zip(names, rows[0], strict=True))
 
 
 _BY_RULE: Final = ["points", "machine", "decay", "cap"]

@@ -83,6 +83,10 @@ def test_explain_sums_to_what_the_crm_shows(scene: Scene) -> None:
     assert shown["leadgrade_rating"] == found.scores.rating
     assert shown["leadgrade_reasons"] == found.scores.reasons
     assert {step.stage for step in found.stages} == {found.scores.stage}
+    asked = scene.model.model_copy(update={"also_write": ("data_confidence",)})
+    more = explain(scene.settings, asked, EMAIL, clock=scene.given.clock).further
+    assert (found.further, set(more)) == ({}, {"data_confidence"})
+    assert 0 < more["data_confidence"] <= 100
 
 
 def test_a_person_is_found_by_any_record_id(scene: Scene) -> None:

@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from scoring.engine import score
+from scoring.golden import run_examples
 from tests.scoring.mirror import fill, scores_of
 from tests.scoring.oracle import Person
 from tests.scoring.oracle_conditions import Activity
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TODAY = NOW.date()
+AGENT = {"name": "Agent", "when": {"job_title": "agent"}, "points": 10}
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +76,14 @@ def test_a_stage_set_by_hand_is_held_against_everything_until_it_runs_out(con: A
     assert scored(con, over, gates=gates)["stage"] == "new"
     below = Person({}, [], "hot", NOW - timedelta(days=9), held_until=TODAY + timedelta(days=5))
     assert scored(con, below, also_write=["stage_until"])["stage_until"] == TODAY + timedelta(days=5)
+
+
+def test_an_example_can_expect_profile_and_skip() -> None:
+    profiles = [{"name": "Agency", "when": {"company.industry": "agency"}, "criteria": [AGENT]}]
+    example = {"name": "One", "company": {"industry": "agency"}, "expect": {"profile": "Agency", "skip": "no"}}
+    data = {"model": "m", "fit": {"profiles": profiles}, "skip": {"below": {"fit": 10}}, "examples": [example]}
+    (failure,) = run_examples(model_of(data))
+    assert failure.problems == ("skip: expected no, got yes",)
 
 
 def test_whoever_is_low_on_all_that_is_written_is_to_be_skipped(con: Any) -> None:

@@ -48,6 +48,20 @@ def test_a_journal_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Pat
         assert connection.execute(text("SELECT version FROM journal_version")).scalar() == 99
 
 
+def test_a_journal_from_before_edges_and_holds_gets_room_for_them(tmp_path: Path, journal: Journal) -> None:
+    older = ["ALTER TABLE stages DROP COLUMN stage_before", "DROP TABLE crossings", "DROP TABLE holds"]
+    with journal.engine.begin() as connection:
+        for statement in [*older, "UPDATE journal_version SET version = 4"]:
+            connection.execute(text(statement))
+    again = Journal.in_folder(tmp_path)
+    for stage in ("new", "hot"):
+        given = {"accepted": [Given("1", stage)], "rejected": [], "gone": []}
+        again.note_outcomes("hubspot", **given, now=NOW, run_id=7, order=("new", "hot"))
+    assert [(edge["run_id"], edge["from_stage"], edge["to_stage"]) for edge in again.crossings()] == [(7, "new", "hot")]
+    assert list(again.stages_before()) == [[("hubspot", "1", "new")]]
+    again.close()
+
+
 def test_an_older_journal_is_brought_up_to_date_and_a_failing_step_leaves_no_trace(
     journal: Journal,
 ) -> None:
