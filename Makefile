@@ -63,6 +63,9 @@ bench-bulk: $(STAMP) ## Salesforce's Bulk API beside simple-salesforce
 bench-memory: $(STAMP) ## peak memory of backfills of 50,000 and 1,000,000 contacts
 	$(BIN)/python -m benchmarks.memory $(BENCH_ARGS)
 
+bench-scoring: $(STAMP) ## the engine beside hand-written SQL, a Python loop and a bare count
+	$(BIN)/python -m benchmarks.scoring $(BENCH_ARGS)
+
 lock: ## renew requirements.lock (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-header --quiet -o requirements.lock
@@ -70,4 +73,4 @@ lock: ## renew requirements.lock (needs uv)
 clean: ## remove .venv and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
 
-.PHONY: help install demo test soak check format bench bench-backfill bench-limits bench-clients bench-bulk bench-memory lock clean
+.PHONY: help install demo test soak check format bench bench-backfill bench-limits bench-clients bench-bulk bench-memory bench-scoring lock clean

@@ -73,7 +73,7 @@ def _candidates(con: Any, plan: Plan) -> None:
         f"""
         CREATE OR REPLACE TEMP TABLE candidates AS
         SELECT s.person, {ages} AS fit_moves
-        FROM standings s JOIN people p ON p.person = s.person
+        FROM standings s {"JOIN people p ON p.person = s.person" if dates else ""}
         WHERE NOT {not_scored(plan.model)} AND (s.level < {last} OR s.stage_rank > 0 OR {ages})
         """
     )

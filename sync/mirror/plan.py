@@ -124,14 +124,13 @@ def make(
                 LEFT JOIN (FROM last_stages WHERE {span.holds("person")}) last_stages USING (person)
                 LEFT JOIN stage_moves USING (crm, record_id)
             ), reasoned AS (
-                SELECT * EXCLUDE ({observed}, modified_at), {writes}, nullif(concat_ws(', ', {why}), '') AS why,
+                SELECT * EXCLUDE ({observed}, modified_at), {writes}, concat_ws(', ', {why}) AS why,
                     md5(concat_ws('\x1e', modified_at, {texts}, crm_stage)) AS values_hash
-                FROM compared
+                FROM compared WHERE {" OR ".join(calls.values())}
             )
             SELECT crm, "write.rating" OR "write.stage" OR crm_stage IS NOT NULL AS crossing,
                 refusals.record_id IS NOT NULL AS refused, reasoned.* EXCLUDE (crm)
             FROM reasoned LEFT JOIN refusals USING (crm, record_id, values_hash)
-            WHERE why IS NOT NULL
         """)
     _put_in_order(connection)
     counts = connection.execute("""

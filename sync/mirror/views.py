@@ -162,7 +162,7 @@ def _people(connection: duckdb.DuckDBPyConnection, types: Mapping[str, Attribute
         WHERE {span.holds("person")}
     """)
     connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE people AS
+        CREATE OR REPLACE TEMP VIEW people AS
         WITH several AS (SELECT DISTINCT person FROM members WHERE place > 1 AND {span.holds("person")}),
         one_row AS (
             SELECT person, email, created_at {names} FROM profiles WHERE person NOT IN (FROM several)

@@ -1,0 +1,60 @@
+"""What the engine needs to score a mirror, plan included: `python -m benchmarks.scoring.by_engine MIRROR`.
+
+With `--yesterday` it scores as of the day before and lets every record hold the result. With `--only` so many people
+are scored, and nothing is planned.
+"""
+
+from __future__ import annotations
+
+import argparse
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.scoring import data
+from benchmarks.scoring.account import Account
+from config.attributes import BUILT_IN
+from scoring import engine
+from scoring.facts import fields_of
+from sync import changes
+from sync.mirror import views
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from config.model import Model
+
+
+def score(con: Any, model: Model, as_of: datetime, spans: list[views.Span]) -> None:
+    """Create ``scores`` of the people in `spans`, as a run does."""
+    prepared = engine.prepare(con, model, as_of, attributes=BUILT_IN, oldest=views.oldest(con))
+    for place, span in enumerate(spans):
+        views.show(con, span, types=BUILT_IN)
+        engine.score_people(con, prepared)
+        con.execute("INSERT INTO scored FROM scores" if place else "CREATE OR REPLACE TEMP TABLE scored AS FROM scores")
+    con.execute("DROP TABLE scores; ALTER TABLE scored RENAME TO scores")
+
+
+def main() -> None:
+    """Score and print what it took."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scoring.by_engine", description=__doc__)
+    parser.add_argument("mirror", type=Path)
+    parser.add_argument("--yesterday", action="store_true")
+    parser.add_argument("--only", type=int)
+    parser.add_argument("--memory-mb", type=int, default=192)
+    options = parser.parse_args()
+    model = data.model()
+    with data.mirror(options.mirror, memory_limit_mb=options.memory_mb).open() as con:
+        data.gather(con)
+        account = Account()
+        as_of = data.TODAY - timedelta(days=1 if options.yesterday else 0)
+        score(con, model, as_of, views.spans(con) if options.only is None else [views.Span(1, options.only)])
+        if options.yesterday:
+            data.observe(con)
+        elif options.only is None:
+            changes.make(con, fields=fields_of(model), min_change=1, today=as_of.date(), refused=(), fence=1)
+        account.close(con.execute(data.DIGEST.format(table="scores")).fetchall()[0])
+
+
+if __name__ == "__main__":
+    main()
