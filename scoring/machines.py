@@ -80,6 +80,7 @@ def find_machines(con: Any, plan: Plan, moment: Moment) -> MachineTest:
         JOIN living_signatures ls ON ls.signature = a.signature
         JOIN signatures s ON s.signature = a.signature
         WHERE ls.click AND {until} AND {own} BETWEEN {rules.needed - len(beside)} AND {rules.needed - 1}
+          AND ({own} >= {rules.needed - 1} OR a.person IN ({_busy(rules, until)}))
         GROUP BY a.person, a.occurred_at, a.signature, s.campaign
         """
     )
@@ -103,6 +104,17 @@ def find_machines(con: Any, plan: Plan, moment: Moment) -> MachineTest:
     )
     con.execute("DROP TABLE machine_suspects")
     return MachineTest(rules, bool(con.execute("SELECT COUNT(*) FROM machine_clicks").fetchall()[0][0]))
+
+
+def _busy(rules: Machine, until: str) -> str:
+    """SELECT of everybody who may have clicked many links at once: without that, two signs beside are out of reach.
+
+    Clicks at once fall into two slots of time at most, and half of them into one.
+    """
+    slot = f"DATE_DIFF('second', TIMESTAMP '1970-01-01', a.occurred_at) // {2 * rules.at_once + 1}"
+    return f"""
+        SELECT a.person FROM activities a JOIN living_signatures ls ON ls.signature = a.signature
+        WHERE ls.click AND {until} GROUP BY a.person, {slot} HAVING COUNT(*) >= {(rules.links + 1) // 2}"""
 
 
 def _bursts(rules: Machine, until: str) -> str:
