@@ -30,6 +30,18 @@ CHUNK = 1_000
 Objects = list[dict[str, Any]]
 
 
+class Kept(Protocol):
+    """What is kept of pages of objects: the objects themselves in a list, or their `objects.Values`."""
+
+    def __len__(self) -> int:
+        """How many objects it has."""
+        ...
+
+    def __iadd__(self, more: Any, /) -> Any:
+        """Add what was made of another page."""
+        ...
+
+
 class Read(Protocol[P]):
     """Reads a place in small pages; each comes with what is left of the place once the page is stored.
 
@@ -45,7 +57,7 @@ class Read(Protocol[P]):
 class Chunk(Generic[P]):
     """Objects of one place, what came with them, and what is left of the whole stream once they are stored."""
 
-    objects: Objects
+    objects: Any
     extra: Any
     left: list[P]
 
@@ -54,13 +66,18 @@ class Chunk(Generic[P]):
 class _Part(Generic[P]):
     pages: Iterator[tuple[Objects, Sequence[P]]]
     left: Sequence[P]
-    result: Future[tuple[Objects, Any, Sequence[P], bool]] | None = None
+    result: Future[tuple[Any, Any, Sequence[P], bool]] | None = None
 
 
 def overlapped(
-    places: Sequence[P], read: Read[P], extra: Callable[[Objects], Any] = lambda _: None
+    places: Sequence[P],
+    read: Read[P],
+    extra: Callable[[Any], Any] = lambda _: None,
+    keep: Callable[[Objects], Kept] = list,
 ) -> Iterator[Chunk[P]]:
-    """Read all `places`; `extra` is called with each chunk's objects, in the thread that read them.
+    """Read all `places`. `keep` says what goes into a chunk of each page, at the time when the page has just been
+    parsed and is still in the processor's cache; `extra` is called with each chunk's objects. Both are called in the
+    thread that read the page.
 
     Raises what `read` and `extra` raise, in its turn: what stands before it in the order is handed out first.
     """
@@ -72,7 +89,7 @@ def overlapped(
         return len(parts) + len(waiting) < AHEAD
 
     def go_on(part: _Part[P]) -> None:
-        part.result = crew.submit(lambda: _chunk(part, extra, over))
+        part.result = crew.submit(lambda: _chunk(part, extra, keep, over))
         parts.append(part)
 
     with Crew(WORKERS, "hubspot-read") as crew:
@@ -97,13 +114,13 @@ def overlapped(
 
 
 def _chunk(
-    part: _Part[P], extra: Callable[[Objects], Any], over: threading.Event
-) -> tuple[Objects, Any, Sequence[P], bool]:
+    part: _Part[P], extra: Callable[[Any], Any], keep: Callable[[Objects], Kept], over: threading.Event
+) -> tuple[Any, Any, Sequence[P], bool]:
     """Objects, what came with them, what is left of the part, and whether it has been read to its end."""
-    objects: Objects = []
+    objects = keep([])
     left = part.left
     for page, left in part.pages:
-        objects += page
+        objects += keep(page)
         if left and (len(objects) >= CHUNK or over.is_set()):
             return objects, extra(objects), left, False
     return objects, extra(objects), left, True

@@ -11,6 +11,7 @@ from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import structlog
 import urllib3
@@ -69,8 +70,7 @@ class Transport:
         try:
             answer = self._api.request(
                 request.method,
-                self._host + request.path,
-                query_params=_pairs(request.params),
+                self._host + request.path + _query(request.params),
                 headers=self._headers | dict(headers),
                 body=request.json,
                 _preload_content=False,
@@ -91,8 +91,14 @@ class Transport:
         self._api.close()
 
 
-def _pairs(params: Mapping[str, Any] | None) -> list[tuple[str, Any]] | None:
-    return [(name, value) for name, value in params.items() if value is not None] if params else None
+def _query(params: Mapping[str, Any] | None) -> str:
+    """The parameters that are not None, for the end of an address.
+
+    Commas may stand in a query as they are; encoded, the long list of properties would be taken apart character by
+    character on its way through urllib3, at a fifth of a call's cost.
+    """
+    given = {name: value for name, value in (params or {}).items() if value is not None}
+    return "?" + urlencode(given, safe=",") if given else ""
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:

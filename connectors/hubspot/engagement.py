@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from connectors.base import Batch
+    from connectors.hubspot.objects import Values
     from connectors.hubspot.streams import Reading
     from connectors.hubspot.windows import Cursor
 
@@ -117,9 +118,9 @@ def engagements(reading: Reading, object_type: str, cursor: str | None) -> Itera
     source = source_of(reading, object_type, "hs_lastmodifieddate", kind.properties)
     before = reading.start(cursor)
 
-    def deeds(objects: list[Properties]) -> tuple[dict[str, list[Deed]], dict[str, list[str]]]:
+    def deeds(objects: Values) -> tuple[dict[str, list[Deed]], dict[str, list[str]]]:
         """What each object says was done, and by or to whom."""
-        found = {str(item["id"]): kind.deeds(item.get("properties") or {}) for item in objects}
+        found = {item: kind.deeds(properties) for item, properties in objects.rows()}
         dated = {item: [deed for deed in deeds if instant_us(deed.at) is not None] for item, deeds in found.items()}
         ids = [item for item, deeds in dated.items() if deeds]
         return dated, read_links(reading.client, object_type, "contacts", ids)

@@ -16,7 +16,7 @@ import structlog
 from connectors.hubspot import paths
 from connectors.hubspot.ahead import AHEAD, CHUNK, overlapped
 from connectors.hubspot.errors import CRM, Refused
-from connectors.hubspot.objects import Page, Source, read_by_id
+from connectors.hubspot.objects import Objects, Page, Source, Values, read_by_id
 from connectors.hubspot.paging import follow
 from connectors.hubspot.windows import Cursor, Range
 
@@ -35,15 +35,13 @@ LONGEST_QUERY = 5_000
 WORTH_SPLITTING = 2 * CHUNK
 """Objects that a range should hold to be cut: each cut costs about half a page."""
 
-Objects = list[dict[str, Any]]
-
 
 class _OutOfOrderError(Exception):
     """The list is not in order of its ids' numbers."""
 
 
 def listed(
-    client: Client, source: Source, cursor: Cursor, extra: Callable[[Objects], Any] = lambda _: None
+    client: Client, source: Source, cursor: Cursor, extra: Callable[[Values], Any] = lambda _: None
 ) -> Iterator[Page]:
     """Every live object from where `cursor` stands, by id."""
     fresh = not cursor.ranges and cursor.after is None
@@ -72,13 +70,13 @@ def _walk(
     source: Source,
     cursor: Cursor,
     ranges: Sequence[Range],
-    extra: Callable[[Objects], Any],
+    extra: Callable[[Values], Any],
     total: int | None,
 ) -> Iterator[Page]:
     def read(place: Range, hungry: Callable[[], bool]) -> Iterator[tuple[Objects, Sequence[Range]]]:
         return _range(client, source, place, hungry)
 
-    for chunk in overlapped(ranges, read, extra):
+    for chunk in overlapped(ranges, read, extra, source.values):
         here = Cursor(since=cursor.since, listing=bool(chunk.left), ranges=tuple(sorted(chunk.left, key=_start)))
         yield Page(chunk.objects, here, total, chunk.extra)
 

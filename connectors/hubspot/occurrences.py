@@ -53,7 +53,7 @@ def web_events(reading: Reading, cursor: str | None) -> Iterator[Batch]:
     for page in pages(reading, source, cursor):
         until = page.cursor.upto or page.cursor.since
         window = Window(min(since, until - AGAIN_MS), until)
-        contacts = [str(item["id"]) for item in page.objects]
+        contacts = page.objects.ids
         found: list[dict[str, Any]] = []
         for events in in_parallel(functools.partial(_of, reading.client, window), contacts, WORKERS):
             found += events

@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 
     from connectors.base import Batch
     from connectors.hubspot.client import Client
-    from connectors.hubspot.objects import Source
+    from connectors.hubspot.objects import Source, Values
     from connectors.hubspot.streams import Reading
-
-Objects = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +43,10 @@ def revisit(reading: Reading, record_ids: Sequence[str]) -> Iterator[Batch]:
     """These contacts as they are now, and removals of those that are no more. The cursors only number the batches."""
     people = People(reading)
 
-    def read(some: Sequence[str]) -> tuple[Objects, list[Gone]]:
+    def read(some: Sequence[str]) -> tuple[Values, list[Gone]]:
         found = read_by_id(reading.client, people.source, some)
-        missing = set(some) - {str(item["id"]) for item in found}
-        return found, _gone(reading.client, people.source, sorted(missing))
+        values = people.source.values(found)
+        return values, _gone(reading.client, people.source, sorted(set(some) - set(values.ids)))
 
     some = (record_ids[start : start + AT_ONCE] for start in range(0, len(record_ids), AT_ONCE))
     for number, (found, gone) in enumerate(in_parallel(read, some, WORKERS)):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from connectors.hubspot.client import Client
-    from connectors.hubspot.objects import Source
+    from connectors.hubspot.objects import Objects, Source, Values
 
 log = structlog.get_logger(__name__)
 
@@ -31,11 +31,9 @@ LONGEST_SEARCH = 2_000
 MOST_PARTS = 8
 """Into how many windows one is split at a time: few calls are lost where changes are even, and where they are not."""
 
-Objects = list[dict[str, Any]]
-
 
 def changed(
-    client: Client, source: Source, cursor: Cursor, upto: int, extra: Callable[[Objects], Any] = lambda _: None
+    client: Client, source: Source, cursor: Cursor, upto: int, extra: Callable[[Values], Any] = lambda _: None
 ) -> Iterator[Page]:
     """Objects modified from `cursor.since` up to, not including, `upto` (both ms), in windows below the cap.
 
@@ -58,9 +56,10 @@ def changed(
         yield [], []
 
     if whole.start >= whole.end:
-        yield Page([], Cursor(since=cursor.since), extra=extra([]))
+        nothing = source.values([])
+        yield Page(nothing, Cursor(since=cursor.since), extra=extra(nothing))
         return
-    for chunk in overlapped(cursor.windows or [whole], read, extra):
+    for chunk in overlapped(cursor.windows or [whole], read, extra, source.values):
         here = Cursor(since=cursor.since, upto=upto, windows=tuple(sorted(chunk.left, key=lambda one: one.start)))
         yield Page(chunk.objects, here if chunk.left else Cursor(since=upto), total, chunk.extra)
 

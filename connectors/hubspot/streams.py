@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from config.settings import AttributeSetting, HubSpotSettings
     from connectors.base import Batch
     from connectors.hubspot.client import Client
-    from connectors.hubspot.objects import Page
+    from connectors.hubspot.objects import Page, Values
 
 log = structlog.get_logger(__name__)
 
@@ -48,8 +47,6 @@ LINE_ITEM = ("name", "hs_sku", "amount", "hs_lastmodifieddate")
 
 CLOSED_STAGES = {"closedwon": True, "closedlost": False}
 """Stages of the standard pipeline, for portals whose deals lack `hs_is_closed`; whether the stage means won."""
-
-Objects = list[dict[str, Any]]
 
 SALESFORCE_IDS = ("salesforceleadid", "salesforcecontactid")
 
@@ -72,7 +69,7 @@ class Reading:
 
 
 def pages(
-    reading: Reading, source: Source, cursor: str | None, extra: Callable[[Objects], Any] = lambda _: None
+    reading: Reading, source: Source, cursor: str | None, extra: Callable[[Values], Any] = lambda _: None
 ) -> Iterator[Page]:
     """Objects of one type since `cursor`, with what `extra` reads along with each page of them."""
     place = reading.start(cursor)
@@ -104,9 +101,8 @@ class People:
             ],
         )
 
-    def batches(self, objects: Objects, before: Cursor, cursor: Cursor, total: int | None = None) -> Iterator[Batch]:
+    def batches(self, values: Values, before: Cursor, cursor: Cursor, total: int | None = None) -> Iterator[Batch]:
         """Contacts under `cursor`; before them their counters and merges, still under the cursor `before`."""
-        values = _Values(objects)
         count = counters.columns(self._counted, values.ids, values.of, self._reading.client.server_now().isoformat())
         if count["record_id"]:
             yield batch(Table.COUNTERS, count, len(count["record_id"]), before)
@@ -115,7 +111,7 @@ class People:
             yield batch(Table.REMOVALS, merged, len(merged["record_id"]), before)
         columns = _record_columns(values, self._attributes)
         types = self._reading.types
-        yield batch(Table.RECORDS, columns, len(objects), cursor, attributes=types, total=total)
+        yield batch(Table.RECORDS, columns, len(values), cursor, attributes=types, total=total)
 
 
 def records(reading: Reading, cursor: str | None) -> Iterator[Batch]:
@@ -133,28 +129,26 @@ def accounts(reading: Reading, cursor: str | None) -> Iterator[Batch]:
     names = [*COMPANY, *(item.property for item in attributes)]
     source = source_of(reading, "companies", "hs_lastmodifieddate", names)
     for page in pages(reading, source, cursor):
-        values = _Values(page.objects)
+        values = page.objects
         columns: dict[str, list[Any]] = {
             "account_id": values.ids,
             "domain": canonical(values.of("domain"), "text"),
-            "modified_at": _modified(page.objects, source),
+            "modified_at": values.modified(),
             **_attribute_columns(values, attributes),
         }
-        yield batch(Table.ACCOUNTS, columns, len(page.objects), page.cursor, attributes=reading.types, total=page.total)
+        yield batch(Table.ACCOUNTS, columns, len(values), page.cursor, attributes=reading.types, total=page.total)
 
 
 def deals(reading: Reading, cursor: str | None) -> Iterator[Batch]:
     """Deals with the contacts and the company that take part in them."""
     source = source_of(reading, "deals", "hs_lastmodifieddate", DEAL)
 
-    def linked(objects: Objects) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-        ids = [str(item["id"]) for item in objects]
-        return read_links(reading.client, "deals", "contacts", ids), read_links(
-            reading.client, "deals", "companies", ids
-        )
+    def linked(objects: Values) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+        people = read_links(reading.client, "deals", "contacts", objects.ids)
+        return people, read_links(reading.client, "deals", "companies", objects.ids)
 
     for page in pages(reading, source, cursor, linked):
-        values = _Values(page.objects)
+        values = page.objects
         people, companies = page.extra
         stages = canonical(values.of("dealstage"), "text")
         closed = canonical(values.of("hs_is_closed"), "boolean")
@@ -174,29 +168,29 @@ def deals(reading: Reading, cursor: str | None) -> Iterator[Batch]:
                 is_won == "true" if is_won else CLOSED_STAGES.get(stage or "", False)
                 for is_won, stage in zip(won, stages, strict=True)
             ],
-            "created_at": _created(values, "createdate"),
+            "created_at": values.created(),
             "links": [
                 [link] if value and (link := salesforce_link(value)) else []
                 for value in values.of("hs_salesforceopportunityid")
             ],
-            "modified_at": _modified(page.objects, source),
+            "modified_at": values.modified(),
         }
         columns["closed_at"] = [
             at if is_closed else None  # of an open deal it is a hope
             for at, is_closed in zip(values.of("closedate"), columns["is_closed"], strict=True)
         ]
-        yield batch(Table.DEALS, columns, len(page.objects), page.cursor, total=page.total)
+        yield batch(Table.DEALS, columns, len(values), page.cursor, total=page.total)
 
 
 def line_items(reading: Reading, cursor: str | None) -> Iterator[Batch]:
     """What deals are about. A line belongs to one deal, or to a quote and then to none."""
     source = source_of(reading, "line_items", "hs_lastmodifieddate", LINE_ITEM)
 
-    def linked(objects: Objects) -> dict[str, list[str]]:
-        return read_links(reading.client, "line_items", "deals", [str(item["id"]) for item in objects])
+    def linked(objects: Values) -> dict[str, list[str]]:
+        return read_links(reading.client, "line_items", "deals", objects.ids)
 
     for page in pages(reading, source, cursor, linked):
-        values = _Values(page.objects)
+        values = page.objects
         columns: dict[str, list[Any]] = {
             "line_id": values.ids,
             "deal_id": [next(iter(page.extra[line]), None) for line in values.ids],
@@ -207,26 +201,9 @@ def line_items(reading: Reading, cursor: str | None) -> Iterator[Batch]:
                 )
             ],
             "amount": [_number(value) for value in values.of("amount")],
-            "modified_at": _modified(page.objects, source),
+            "modified_at": values.modified(),
         }
-        yield batch(Table.LINE_ITEMS, columns, len(page.objects), page.cursor, total=page.total)
-
-
-class _Values:
-    """The objects of a page, read column by column."""
-
-    def __init__(self, objects: list[dict[str, Any]]) -> None:
-        self.objects = objects
-        self.ids = [str(item["id"]) for item in objects]
-        self._properties = [item.get("properties") or {} for item in objects]
-
-    def of(self, name: str) -> list[Any]:
-        """One property of all objects; absent and empty are null."""
-        try:  # the usual case, in which every object has the key, at twice the speed
-            found = list(map(itemgetter(name), self._properties))
-        except KeyError:
-            found = [properties.get(name) for properties in self._properties]
-        return [value or None for value in found] if "" in found else found
+        yield batch(Table.LINE_ITEMS, columns, len(values), page.cursor, total=page.total)
 
 
 def source_of(reading: Reading, object_type: str, modified: str, names: Iterable[str]) -> Source:
@@ -246,7 +223,7 @@ def source_of(reading: Reading, object_type: str, modified: str, names: Iterable
     return Source(object_type, modified, tuple(name for name in wanted if name in known))
 
 
-def _record_columns(values: _Values, attributes: list[Mapped]) -> dict[str, list[Any]]:
+def _record_columns(values: Values, attributes: list[Mapped]) -> dict[str, list[Any]]:
     return {
         "kind": [Kind.CONTACT.value] * len(values.ids),
         "record_id": values.ids,
@@ -254,11 +231,8 @@ def _record_columns(values: _Values, attributes: list[Mapped]) -> dict[str, list
         "account_id": canonical(values.of("associatedcompanyid"), "text"),
         "owner_id": canonical(values.of("hubspot_owner_id"), "text"),
         "stage": canonical(values.of("lifecyclestage"), "text"),
-        "created_at": _created(values, "createdate"),
-        "modified_at": [
-            modified or item.get("updatedAt")
-            for modified, item in zip(values.of("lastmodifieddate"), values.objects, strict=True)
-        ],
+        "created_at": values.created(),
+        "modified_at": values.modified(),
         "links": [
             [link for value in pair if value and (link := salesforce_link(value))]
             for pair in zip(*(values.of(name) for name in SALESFORCE_IDS), strict=True)
@@ -270,19 +244,11 @@ def _record_columns(values: _Values, attributes: list[Mapped]) -> dict[str, list
     }
 
 
-def _attribute_columns(values: _Values, attributes: list[Mapped]) -> dict[str, list[Any]]:
+def _attribute_columns(values: Values, attributes: list[Mapped]) -> dict[str, list[Any]]:
     return {ATTRIBUTE_PREFIX + item.attribute: canonical(values.of(item.property), item.type) for item in attributes}
 
 
-def _created(values: _Values, name: str) -> list[Any]:
-    return [created or item.get("createdAt") for created, item in zip(values.of(name), values.objects, strict=True)]
-
-
-def _modified(objects: list[dict[str, Any]], source: Source) -> list[Any]:
-    return [item.get("properties", {}).get(source.modified) or item.get("updatedAt") for item in objects]
-
-
-def _merged(values: _Values) -> dict[str, list[Any]]:
+def _merged(values: Values) -> dict[str, list[Any]]:
     """A removal for every id that a contact has swallowed. Its own id may be among them when it kept one."""
     rows = [
         (loser, survivor, modified)
