@@ -2,8 +2,9 @@
 
 Each reader is a script of `benchmarks/readers` in a process of its own; CPU seconds are counted from when its imports
 are done. Ours goes from the wire into the mirror; the SDK only builds its objects, the tap only prints. All ask for the
-properties that ours asks for. tap-hubspot and dlt are installed by pip into environments below `.bench/`, dlt's HubSpot
-source is downloaded by `dlt init` or taken from `--dlt-source`; what cannot be had is named in the table.
+properties that ours asks for, of contacts that hold what those of a portal in use hold (`sandbox/population/bare.py`).
+tap-hubspot and dlt are installed by pip into environments below `.bench/`, dlt's HubSpot source is downloaded by
+`dlt init` or taken from `--dlt-source`; what cannot be had is named in the table.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Peak memory of a backfill at several sizes, and in which step it is reached: it should not grow with the contacts.
 
-Contacts without activities, limits off. The peak of each step (resident memory, VmHWM) and its CPU time are read from
-/proc when the step says that it is done, so this runs on Linux only.
+Contacts hold what those of a portal in use hold, every third has visited the site; limits off. The peak of each step
+(resident memory, VmHWM) and its CPU time are read from /proc when the step says that it is done, so this runs on Linux
+only.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from config.model_values import MOST_TIMES
 from sync.mirror import normal
+from sync.mirror.tables import last_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -53,8 +54,7 @@ def store(connection: duckdb.DuckDBPyConnection, source: str) -> None:
                 coalesce(CASE WHEN {is_count("count")} THEN count END, 1)::INTEGER AS count,
                 duration_s, since_send_s, flagged_machine,
                 {activity_key("crm", "source_id")} AS source
-            FROM {source}
-            QUALIFY row_number() OVER (PARTITION BY crm, activity_id ORDER BY arrival DESC) = 1
+            FROM {source} WHERE {last_of("crm, activity_id", source)}
         )
         WHERE coalesce(record_id, email) IS NOT NULL AND type IS NOT NULL AND occurred_at IS NOT NULL
     """)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sync.mirror import activities
+from sync.mirror.tables import last_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -56,9 +57,9 @@ def store(connection: duckdb.DuckDBPyConnection) -> None:
     """
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE counted AS
-        SELECT crm, record_id, type, coalesce(total, 0) AS total, first_at, last_at, seen_at FROM batch
-        WHERE {activities.is_count("total")}
-        QUALIFY row_number() OVER (PARTITION BY crm, record_id, type ORDER BY arrival DESC) = 1
+        WITH possible AS (FROM batch WHERE {activities.is_count("total")})
+        SELECT crm, record_id, type, coalesce(total, 0) AS total, first_at, last_at, seen_at FROM possible
+        WHERE {last_of("crm, record_id, type", "possible")}
     """)
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE absorbed AS
@@ -86,7 +87,7 @@ def store(connection: duckdb.DuckDBPyConnection) -> None:
         SELECT crm, activity_id, NULL::VARCHAR AS source_id, record_id, NULL::VARCHAR AS email, type, occurred_at,
             seen_at, count, NULL::VARCHAR AS url, NULL::VARCHAR AS asset, NULL::VARCHAR AS campaign,
             NULL::DOUBLE AS duration_s, NULL::VARCHAR AS user_agent, NULL::DOUBLE AS since_send_s,
-            NULL::BOOLEAN AS flagged_machine, 0 AS arrival
+            NULL::BOOLEAN AS flagged_machine, row_number() OVER () AS arrival
         FROM ({spread("counting")})
     """)
     activities.store(connection, "counter_activities")

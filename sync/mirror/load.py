@@ -13,7 +13,7 @@ from connectors.errors import ConnectorBug
 from scoring.facts import ATTRIBUTE_PREFIX, KEYS, OBSERVED_PREFIX, OUTPUT_FIELDS, Table
 from sync.mirror import activities, counters, removals
 from sync.mirror.store import transaction
-from sync.mirror.tables import quoted, typed_columns
+from sync.mirror.tables import last_of, quoted, typed_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -143,8 +143,7 @@ def _upsert(
     casts = [f"{_cast(name, sql_type)} AS {quoted(name)}" for name, sql_type in columns.items()]
     _count_bad_casts(connection, columns, not_castable)
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE incoming AS SELECT {', '.join(casts)} FROM batch "
-        f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY arrival DESC) = 1"
+        f"CREATE OR REPLACE TEMP TABLE incoming AS SELECT {', '.join(casts)} FROM batch WHERE {last_of(key, 'batch')}"
     )
     connection.execute(
         f"DELETE FROM incoming USING store.{table} stored WHERE {_same_key('incoming', 'stored', KEYS[table])} "

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sync.mirror import normal
 from sync.mirror.activities import activity_key
+from sync.mirror.tables import last_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -18,9 +19,9 @@ def store(connection: duckdb.DuckDBPyConnection) -> None:
     deals, their lines and activities go; an activity is named by its own id or by that of the object it was read from.
     Of an erased person nothing stays but the tombstone.
     """
-    connection.execute("""
+    connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE gone AS SELECT * EXCLUDE (arrival) FROM batch
-        QUALIFY row_number() OVER (PARTITION BY crm, kind, record_id ORDER BY arrival DESC) = 1
+        WHERE {last_of("crm, kind, record_id", "batch")}
     """)
     bury(connection, "gone")
     connection.execute(f"""

@@ -78,3 +78,11 @@ def create_all(types: Mapping[str, AttributeType]) -> str:
         "DROP SCHEMA IF EXISTS store CASCADE; CREATE SCHEMA store;"
         "CREATE TABLE store.meta (key VARCHAR, value VARCHAR);" + copies + _OWN_TABLES
     )
+
+
+def last_of(key: str, relation: str) -> str:
+    """SQL: whether a row of `relation` is the one that arrived last of those with the same `key` (its columns).
+
+    Cheaper than to number the rows of each key: keys alone are grouped, whole rows are never sorted.
+    """
+    return f"arrival IN (SELECT max(arrival) FROM {relation} GROUP BY {key})"

@@ -184,7 +184,7 @@ def _owners(connection: duckdb.DuckDBPyConnection) -> None:
             SELECT email, min(person) AS person FROM (
                 SELECT {normal.email("email")} AS email, person
                 FROM store.records JOIN identities USING (crm, record_id)
-            ) WHERE email IS NOT NULL GROUP BY email HAVING count(DISTINCT person) = 1
+            ) WHERE email IN (SELECT email FROM store.owners) GROUP BY email HAVING min(person) = max(person)
         ), by_address AS (
             SELECT owner, person FROM store.owners JOIN mailboxes USING (email)
         )

@@ -16,6 +16,7 @@ from sync_rig import TYPES, activity, ago, batch, mirror_at, record, store
 from connectors.errors import ConnectorBug
 from scoring.facts import Table
 from sync.errors import LeaseLost, MirrorBusy, StateUnusable
+from sync.mirror import views
 from sync.mirror.store import cursors, meta, set_meta
 
 if TYPE_CHECKING:
@@ -344,3 +345,20 @@ def test_killed_anywhere_around_a_commit_rows_and_cursor_agree(tmp_path: Path) -
             assert rows(con, "SELECT count(*), count(DISTINCT activity) FROM store.facts") == [(events, events)]
             con.execute("CHECKPOINT")
     assert cursor > 5
+
+
+def test_whose_an_address_is_takes_no_memory_for_those_who_did_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "mirror.duckdb"
+    with mirror_at(path).open() as con:
+        con.execute(
+            "INSERT INTO store.records BY NAME SELECT 'hubspot' AS crm, 'contact' AS kind, i::VARCHAR AS record_id, "
+            "'person' || i || '@acme.example' AS email FROM range(400_000) numbers(i)"
+        )
+        con.execute("INSERT INTO store.owners VALUES (1, 1, 'hubspot', NULL, 'person7@acme.example')")
+    with mirror_at(path, memory_limit_mb=64).open() as con:
+        con.execute(
+            "CREATE TEMP TABLE identities AS SELECT crm, record_id, record_id::BIGINT AS person FROM store.records"
+        )
+        con.execute("CREATE TEMP TABLE members AS SELECT person FROM identities")
+        views._owners(con)
+        assert rows(con, "SELECT owner, person FROM owners_now") == [(1, 7)]
