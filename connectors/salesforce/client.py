@@ -18,7 +18,7 @@ from requests.adapters import HTTPAdapter
 from connectors.base import Usage
 from connectors.budget import Budget
 from connectors.door import Door, Request, Response
-from connectors.errors import ConnectorBug
+from connectors.errors import ConnectorBug, SplitBatch, Unreachable
 from connectors.salesforce.auth import STAND_IN, SessionTokens, host_of
 from connectors.salesforce.business_unit import BusinessUnit
 from connectors.salesforce.errors import CRM, NotThere, judge
@@ -174,9 +174,14 @@ class Client:
         return self.call("GET", path, params={"q": soql}, headers=_paged())
 
     def rows(self, soql: str, *, all_rows: bool = False) -> Iterator[dict[str, Any]]:
-        """Records of a query whose answer is small."""
-        for records, _ in self.query_pages(soql, all_rows=all_rows):
-            yield from records
+        """Records of a query whose answer is small. Raises Unreachable when it takes Salesforce too long all the same."""
+        try:
+            for records, _ in self.query_pages(soql, all_rows=all_rows):
+                yield from records
+        except SplitBatch as error:  # there is nothing to halve
+            raise Unreachable(
+                error.message, crm=CRM, remedy="Run again; if it stays so, the org is overloaded: ask its administrator."
+            ) from None
 
     def count(self, soql: str, *, all_rows: bool = False) -> int:
         """The answer to a ``SELECT COUNT()``."""

@@ -136,6 +136,15 @@ def test_38_a_second_that_is_too_long_stops_the_run_instead_of_counting_as_empty
         Facts().pull(sf.connector(), LEADS)
 
 
+def test_50_a_small_query_that_runs_too_long_stops_the_run_for_now(sf: SalesforceRig) -> None:
+    """There is nothing to halve, and no bug in it either."""
+    sf.troubles.set("query_timeout", times=1)
+    with pytest.raises(Unreachable, match="QUERY_TIMEOUT") as raised:
+        sf.connector().identify()
+    assert raised.value.exit_code == 5
+    assert raised.value.remedy
+
+
 def test_35_a_lost_cursor_restarts_its_slice_only(sf: SalesforceRig) -> None:
     for n in range(900):
         sf.person(n)
