@@ -27,10 +27,10 @@ def rules() -> str:
     rows = []
     for number, rule in enumerate(MODEL.engagement.rules):
         half_life = (rule.decay or MODEL.engagement.decay).half_life or 0
-        cap = micro(rule.at_most.points) if rule.at_most else 10**15
+        cap = micro(rule.at_most[0].points) if rule.at_most else 10**15
         group = GROUPS.index(rule.group) if rule.group else -1
         once = rule.count.mode == "first"
-        rows.append(f"({number}, {micro(rule.points)}, {rule.within or AGES}, {half_life}, {once}, {cap}, {group})")
+        rows.append(f"({number}, {micro(rule.points[0])}, {rule.within or AGES}, {half_life}, {once}, {cap}, {group})")
     return f"""
         CREATE TEMP TABLE rules AS
         SELECT rule, points::DOUBLE AS points, days, half_life, once, cap::DOUBLE AS cap, grp
@@ -94,7 +94,7 @@ CONTRIBUTIONS: Final = f"""
 def engagement(source: str) -> str:
     """SELECT of (person, score) from contributions, groups limited."""
     limits = " ".join(
-        f"WHEN {place} THEN least(sum(capped), {micro(group.max or 0)})"
+        f"WHEN {place} THEN least(sum(capped), {micro(group.max[0].points)})"
         for place, group in enumerate(MODEL.engagement.groups.values())
     )
     return f"""

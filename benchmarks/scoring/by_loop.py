@@ -67,15 +67,15 @@ def engagement(events: list[dict[str, Any]], reasons: list[tuple[float, str]]) -
             age = (data.TODAY.date() - event["occurred_at"].date()).days
             if rule.within is not None and age >= rule.within:
                 continue
-            worth = rule.points * (0.5 ** (age / half_life) if half_life else 1)
-            points = rule.points if rule.count.mode == "first" else points + worth * event["count"]
-        cap = rule.at_most.points if rule.at_most else None
+            worth = rule.points[0] * (0.5 ** (age / half_life) if half_life else 1)
+            points = rule.points[0] if rule.count.mode == "first" else points + worth * event["count"]
+        cap = rule.at_most[0].points if rule.at_most else None
         if cap is not None:
             points = max(-cap, min(cap, points))
         groups[rule.group] += points
         reasons.append((points, rule.name))
-    limits = {name: group.max for name, group in MODEL.engagement.groups.items()}
-    return sum(min(points, limits.get(name or "") or points) for name, points in groups.items())
+    limits = {name: group.max[0].points for name, group in MODEL.engagement.groups.items()}
+    return sum(min(points, limits.get(name or "", points)) for name, points in groups.items())
 
 
 def main() -> None:

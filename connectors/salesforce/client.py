@@ -174,14 +174,13 @@ class Client:
         return self.call("GET", path, params={"q": soql}, headers=_paged())
 
     def rows(self, soql: str, *, all_rows: bool = False) -> Iterator[dict[str, Any]]:
-        """Records of a query whose answer is small. Raises Unreachable when it takes Salesforce too long all the same."""
+        """Records of a query whose answer is small. Raises Unreachable when it takes too long all the same."""
         try:
             for records, _ in self.query_pages(soql, all_rows=all_rows):
                 yield from records
         except SplitBatch as error:  # there is nothing to halve
-            raise Unreachable(
-                error.message, crm=CRM, remedy="Run again; if it stays so, the org is overloaded: ask its administrator."
-            ) from None
+            remedy = "Run again; if it stays so, the org is overloaded: ask its administrator."
+            raise Unreachable(error.message, crm=CRM, remedy=remedy) from None
 
     def count(self, soql: str, *, all_rows: bool = False) -> int:
         """The answer to a ``SELECT COUNT()``."""
