@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
-from tests.soak.scenario import live_through
+from tests.soak.scenario import SHARED_BY, live_through, live_through_all
 
 PROCESSES = 2
 
@@ -34,11 +35,11 @@ def _many(seeds: range) -> int:
     began = time.monotonic()
     failed: list[int] = []
     total_s = 0.0
-    with ProcessPoolExecutor(PROCESSES, max_tasks_per_child=50) as pool:
-        running = {pool.submit(live_through, seed): seed for seed in seeds}
-        for number, done in enumerate(as_completed(running), 1):
-            seed = running[done]
-            failure, cpu_s = done.result()
+    with ProcessPoolExecutor(PROCESSES, max_tasks_per_child=15) as pool:
+        together = [list(group) for _, group in itertools.groupby(seeds, key=lambda seed: seed // SHARED_BY)]
+        running = [pool.submit(live_through_all, group) for group in together]
+        ended = (end for done in as_completed(running) for end in done.result())
+        for number, (seed, failure, cpu_s) in enumerate(ended, 1):
             total_s += cpu_s
             if failure:
                 failed.append(seed)

@@ -39,7 +39,7 @@ CHOICES: Final[Mapping[str, Mapping[str, Sequence[Any]]]] = {
     "hang": {"seconds": (0.0,), "applied": (False, True)},
     "html_502": {"status": (502, 524), "applied": (False, True)},
     "html_error": {"status": (502, 520), "applied": (False, True)},
-    "job_failed": {"done": (0, 2)},
+    "job_failed": {"done": (0, 2), "message": (None, "InternalServerError : UNKNOWN_EXCEPTION")},
     "job_slow": {"polls": (1, 3)},
     "late_commit": {"seconds": (30, 300)},
     "latency": {"seconds": (0.0,)},

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 TITLES: Final = ("CTO", "Head of Sales", "Student", "Product Manager", "")
 
+NEWSLETTER: Final = 7
+"""The number of a type of subscription."""
+
 FEWEST: Final = 3
 """So many contacts are always left to do something with."""
 
@@ -46,7 +49,8 @@ class History:
             self._edit_contact, self._edit_company, self._visit, self._open_mail, self._submit_form, self._call,
             self._new_contact, self._merge_contacts, self._archive_contact, self._erase_contact, self._clear_field,
             self._edit_lead, self._edit_account, self._new_lead, self._finish_task, self._reopen_task, self._convert,
-            self._merge_leads, self._delete_row, self._undelete_row, self._link,
+            self._merge_leads, self._delete_row, self._undelete_row, self._link, self._opt, self._add_role,
+            self._drop_role,
         ]  # fmt: skip
         with self._crms.portal.lock:
             for _ in range(deeds_done):
@@ -80,6 +84,7 @@ class History:
         seen = {"hs_analytics_num_page_views": views, "hs_analytics_last_timestamp": at}
         if "hs_analytics_first_timestamp" not in held:
             seen["hs_analytics_first_timestamp"] = at
+        self._crms.portal.event(contact, "e_visited_page", at, {"hs_url": "https://acme.example/pricing"})
         self._crms.portal.update("contacts", contact, seen, at)
 
     def _open_mail(self, at: datetime) -> None:
@@ -93,6 +98,14 @@ class History:
         form = self._random.choice(sorted(self._crms.portal.marketing.forms))
         if email:
             self._crms.portal.submission(form, email, at, "https://acme.example/demo")
+
+    def _opt(self, at: datetime) -> None:
+        """Somebody turns newsletters off, or on again."""
+        email = self._crms.portal.objects["contacts"][self._contact()].properties.get("email")
+        if email:
+            self._crms.portal.subscription(NEWSLETTER, "Newsletter")
+            self._crms.portal.opt(email, NEWSLETTER, subscribed=self._random.random() < 0.3, at=at)
+            self._crms.portal.email_event(email, "UNSUBSCRIBED", at, campaign_id=1)
 
     def _call(self, at: datetime) -> None:
         held = {"hs_timestamp": at, "hs_call_status": "COMPLETED", "hs_call_duration": 300_000}
@@ -181,3 +194,13 @@ class History:
                 if row["IsDeleted"] and not row.get("MasterRecordId")]  # fmt: skip
         if gone:
             self._crms.org.update("Lead", self._random.choice(sorted(gone)), {"IsDeleted": False}, at)
+
+    def _add_role(self, at: datetime) -> None:
+        contact, deal = self._row("Contact"), self._row("Opportunity")
+        if contact and deal:
+            role = {"OpportunityId": deal, "ContactId": contact, "Role": "Influencer"}
+            self._crms.org.insert("OpportunityContactRole", role, created=at)
+
+    def _drop_role(self, at: datetime) -> None:
+        if role := self._row("OpportunityContactRole"):
+            self._crms.org.delete("OpportunityContactRole", role, at)

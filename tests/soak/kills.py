@@ -20,7 +20,7 @@ from sqlalchemy import Engine, event
 from sync import lease
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 NEVER: Final = 1 << 30
 _PROCESSES: Final = itertools.count(1 << 22)
@@ -33,11 +33,15 @@ class Killed(BaseException):
 
 @dataclass
 class Process:
-    """Counts what it does: dies when it comes to the `after`-th moment of kind `at`."""
+    """Counts what it does: dies when it comes to the `after`-th moment of kind `at`.
+
+    `on_call` hears the number of each call before it is sent.
+    """
 
     at: str = "call"
     after: int = NEVER
     dead: bool = False
+    on_call: Callable[[int], object] = lambda number: None
     moments: dict[str, int] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -49,6 +53,8 @@ class Process:
                 self.dead = kind == self.at and count >= self.after
             if self.dead:
                 raise Killed
+            if kind == "call":
+                self.on_call(count)
 
 
 KINDS: Final = ("call", "answer", "commit", "committed", "journal")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
+from unittest import mock
 
 from pydantic import SecretStr
 
@@ -68,6 +71,7 @@ class Wishes:
     seed: int
     people: int = 12
     events: bool = True  # HubSpot's activities come as events; off: as counters
+    visits: bool = False  # page views come as events, too
     bulk_above: int = 2000
     limits: bool = False  # whether the CRMs' limits bind
     now: datetime = NOW
@@ -82,9 +86,10 @@ class World:
     model: Model
     history: History
     is_running: bool = False
+    editor: int | None = None  # the thread in which somebody edits something
     written: set[tuple[str, str]] = field(default_factory=set)  # record and field, since the run began
     repeated: list[tuple[str, str, Any]] = field(default_factory=list)
-    meanwhile: list[datetime] = field(default_factory=list)  # when somebody edited something during a run
+    edits: int = 0  # since the history went on
 
     # --- runs
 
@@ -109,12 +114,12 @@ class World:
         for part in report.written:
             assert part.accepted <= seen[part.crm] <= part.accepted + part.unknown, (part, seen)
 
-    def edit_meanwhile(self) -> None:
-        """Somebody edits something while a run is under way."""
-        self.is_running = False
-        self.meanwhile.append(self.crms.shared.clock.now())
-        self.history.edit(self.meanwhile[-1])
-        self.is_running = True
+    def edit(self) -> None:
+        """Somebody edits something, maybe while a run is under way."""
+        self.editor = threading.get_ident()
+        self.edits += 1
+        self.history.edit(self.crms.shared.clock.now())
+        self.editor = None
 
     def live_in_mirror(self) -> Counter[str]:
         """Live records per CRM, by the mirror."""
@@ -140,14 +145,26 @@ class World:
         }
 
     def mirrored(self) -> tuple[set[tuple[str, str]], Counter[tuple[Any, ...]]]:
-        """Live records, and all activities with whose they are, as the mirror has them."""
+        """Live records; and all activities with whose they are, and all deals with who takes part, as the mirror has
+        them.
+        """
         with pipeline.open_mirror(self.settings, SandboxTime(self.crms.shared.clock)).open() as connection:
             records = connection.execute("SELECT crm, record_id FROM store.records WHERE removed IS NULL").fetchall()
             facts = connection.execute(
                 "SELECT crm, record_id, email, type, url, asset, occurred_at, count FROM store.facts "
                 "JOIN store.owners USING (owner) JOIN store.signatures USING (signature)"
             ).fetchall()
-        return set(records), Counter(facts)
+            deals = connection.execute(
+                "SELECT crm, deal_id, list_sort(record_ids)::VARCHAR, stage, amount, is_won, is_closed FROM store.deals"
+            ).fetchall()
+        return set(records), Counter(facts + deals)
+
+    def open_jobs(self) -> list[str]:
+        """Jobs that write and were left behind: not ended in the org, or still in the journal."""
+        ended = {"JobComplete", "Failed", "Aborted"}
+        org = [job.id for job in self.crms.org.jobs.values() if job.kind == "ingest" and job.state not in ended]
+        with contextlib.closing(pipeline.open_journal(self.settings)) as journal:
+            return org + [job for job, _ in journal.jobs("salesforce")]
 
     # --- what is written
 
@@ -161,7 +178,7 @@ class World:
         update = crm.update
 
         def watched(kind: str, record_id: str, values: Any, *args: Any, **more: Any) -> Any:
-            if not self.is_running:
+            if not self.is_running or self.editor == threading.get_ident():
                 return update(kind, record_id, values, *args, **more)
             before = dict(held(kind, record_id))
             answer = update(kind, record_id, values, *args, **more)
@@ -179,13 +196,17 @@ class World:
 @contextlib.contextmanager
 def world(folder: Path, wishes: Wishes) -> Iterator[World]:
     """A world whose fields are provisioned; the state of its runs is kept in `folder`."""
-    with started(people=wishes.people, seed=wishes.seed, now=wishes.now, limits=wishes.limits) as crms:
+    with (
+        started(people=wishes.people, seed=wishes.seed, now=wishes.now, limits=wishes.limits) as crms,
+        mock.patch.object(os, "cpu_count", return_value=1),  # for a few rows, several threads of DuckDB's only cost
+    ):
+        crms.portal.enterprise = wishes.visits
         settings = Settings(
             store=StoreSettings(path=folder),
             hubspot=HubSpotSettings(
                 base_url=crms.hubspot_url, client_id="sandbox-client", client_secret=SecretStr("sandbox-secret"),
                 refresh_token=SecretStr("sandbox-refresh"), email_events=wishes.events, forms=wishes.events,
-                engagements=wishes.events,
+                engagements=wishes.events, web_events=wishes.visits,
             ),
             salesforce=SalesforceSettings(
                 login_url=crms.salesforce_url, client_id="sandbox-client", client_secret=SecretStr("sandbox-secret"),
