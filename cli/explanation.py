@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cli.context import Output
 from cli.output import console, show_json, table
@@ -22,7 +22,7 @@ def show_explanation(found: Explanation, output: Output) -> None:
     scores = found.scores
     if scores.gate is not None:
         console().print(f"Gate: {scores.gate}\n")
-    for axis in ("fit", "engagement"):
+    for axis in found.axes:
         _show_axis(found, axis)
     facts = {
         "Rating": scores.rating,
@@ -57,11 +57,18 @@ def _show_axis(found: Explanation, axis: str) -> None:
         )
         for line in lines
     ]
-    score = found.scores.fit_score if axis == "fit" else found.scores.engagement_score
-    if score is None:
+    if found.scores.fit_score is None:  # nobody scores them
         return
     rows.append(("Score", "", None, None, points(found.sum_of(axis))))
-    table(axis.capitalize(), ["rule", "kind", "times", "last", "points"], rows, right=("points",))
+    table(_title(axis), ["rule", "kind", "times", "last", "points"], rows, right=("points",))
+
+
+def _title(axis: str) -> str:
+    section, _, product = axis.partition(":")
+    return f"Affinity for {product}" if product else _TITLES.get(section, section.capitalize())
+
+
+_TITLES: Final = {"rfm": "RFM", "bant": "BANT"}
 
 
 def points(value: float) -> str:

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import Field, StrictStr
 
 from config.errors import ConfigErrors
-from config.model_decision import HandOff, Skip  # noqa: TC001 - pydantic reads the annotations
+from config.model_decision import HandOff, Skip
 from config.model_fit import Fit
 from config.model_machine import Machine
 from config.model_sections import Engagement, Example, Gate, Lifecycle, Rating, Trend
+from config.model_special import Account, Affinity, Bant, CombinedRating, Rfm
 from config.model_values import Part
 from config.model_visits import Visits
 from config.sensitive import SENSITIVE
@@ -61,6 +62,11 @@ class Model(Part):
     lifecycle: Lifecycle | None = None
     skip: Skip | None = None
     hand_off: HandOff | None = None
+    rfm: Rfm | None = None
+    bant: Bant | None = None
+    affinity: Affinity | None = None
+    account: Account | None = None
+    ratings: Annotated[tuple[CombinedRating, ...], Field(max_length=5, description="Ratings by any axes.")] = ()
     also_write: tuple[StrictStr, ...] = Field(
         default=(), description="Fields to write that no model writes unasked: " + ", ".join(EXTRA_FIELDS) + "."
     )
@@ -111,9 +117,11 @@ def load_model(path: Path, attributes: Mapping[str, AttributeType]) -> Model:
 def checked_model(document: Document, attributes: Mapping[str, AttributeType]) -> Model:
     """As `load_model`, from a document already read."""
     from config.model_checks import problems
+    from config.model_special_checks import special_problems
 
     model = validate(document, Model)
-    found = problems(model, document, attributes)
+    found = [*problems(model, document, attributes), *special_problems(model, document, attributes)]
+    found.sort(key=lambda problem: problem.line or 0)
     if found:
         raise ConfigErrors(found)
     return model

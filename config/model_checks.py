@@ -49,23 +49,32 @@ def problems(model: Model, document: Document, attributes: Mapping[str, Attribut
     _engagement(model, find)
     check_visits(model, find)
     check_machine(model, find)
-    _ladder(find, ("fit", "grades"), model.fit.scale)
-    _ladder(find, ("engagement", "levels"), model.engagement.levels)
-    ratings = Counter(grade + level for grade in (*model.fit.scale, UNKNOWN_GRADE) for level in model.engagement.levels)
-    for rating, times in ratings.items():
-        if times > 1 or rating == DISQUALIFIED:
-            find.add(("engagement", "levels"), f"two ratings would both read {rating!r}.", "Rename a grade or a level.")
+    check_ladder(find, ("fit", "grades"), model.fit.scale)
+    check_ladder(find, ("engagement", "levels"), model.engagement.levels)
+    _ratings(model, find)
     if model.lifecycle is not None:
         _lifecycle(model, model.lifecycle, find, known)
     for number, example in enumerate(model.examples):
         _example(model, example, find, ("examples", number), known)
-    _names(find, ("examples",), [example.name for example in model.examples])
+    check_names(find, ("examples",), [example.name for example in model.examples])
     for number, name in enumerate(model.also_write):
         if name not in EXTRA_FIELDS:
             find.add(("also_write", number), f"there is no further field {name!r}.", find.near(name, EXTRA_FIELDS))
     if "trend_reason" in model.also_write and model.trend is None:
         find.add(("also_write",), "the model has no trend.", "Add a `trend` section, or leave out trend_reason.")
     return find.in_order()
+
+
+def _ratings(model: Model, find: Findings) -> None:
+    ratings = Counter(grade + level for grade in (*model.fit.scale, UNKNOWN_GRADE) for level in model.engagement.levels)
+    for cell, name in model.rating.cells.items():
+        if cell not in ratings:
+            find.add(("rating", "cells", cell), f"there is no cell {cell!r}.", find.near(cell, ratings))
+        if name == DISQUALIFIED or (name in ratings and name not in {cell, *model.rating.cells}):
+            find.add(("rating", "cells", cell), f"{name!r} is another rating.", "Choose another name.")
+    for rating, times in ratings.items():
+        if times > 1 or rating == DISQUALIFIED:
+            find.add(("engagement", "levels"), f"two ratings would both read {rating!r}.", "Rename a grade or a level.")
 
 
 def warnings(model: Model, document: Document) -> list[ConfigError]:
@@ -121,7 +130,8 @@ def _lists(model: Model, find: Findings) -> None:
             find.add(("lists", name), f"list {name!r} is empty.", "Add values, or remove it.")
 
 
-def _names(find: Findings, loc: Loc, names: Sequence[str]) -> None:
+def check_names(find: Findings, loc: Loc, names: Sequence[str]) -> None:
+    """Check that no name of the items at `loc` stands there twice."""
     seen: set[str] = set()
     for number, name in enumerate(names):
         if name in seen:
@@ -133,19 +143,19 @@ def _gates(model: Model, find: Findings, known: Mapping[str, str]) -> None:
     for number, gate in enumerate(model.gates):
         if gate.when is not None:
             check_when(find, model, gate.when, ("gates", number, "when"), known)
-        _types(find, ("gates", number, "activity"), gate.activity)
+        check_types(find, ("gates", number, "activity"), gate.activity)
         check_gate_types(find, ("gates", number, "activity"), gate.activity)
-    _names(find, ("gates",), [gate.name for gate in model.gates])
+    check_names(find, ("gates",), [gate.name for gate in model.gates])
 
 
 def _fit_names(model: Model, find: Findings) -> None:
     common = [criterion.name for criterion in model.fit.criteria]
-    _names(find, ("fit", "criteria"), common)
-    _names(find, ("fit", "profiles"), [profile.name for profile in model.fit.profiles])
+    check_names(find, ("fit", "criteria"), common)
+    check_names(find, ("fit", "profiles"), [profile.name for profile in model.fit.profiles])
     for number, profile in enumerate(model.fit.profiles):
         loc: Loc = ("fit", "profiles", number, "criteria")
         own = [criterion.name for criterion in profile.criteria]
-        _names(find, loc, own)
+        check_names(find, loc, own)
         for place, name in enumerate(own):
             if name in common:
                 find.add((*loc, place, "name"), f"{name!r} stands among the criteria for everybody too.", "Rename it.")
@@ -154,8 +164,8 @@ def _fit_names(model: Model, find: Findings) -> None:
 def _engagement(model: Model, find: Findings) -> None:
     rules, groups = model.engagement.rules, model.engagement.groups
     for number, rule in enumerate(rules):
-        _activity_rule(model, rule, find, ("engagement", "rules", number))
-    _names(find, ("engagement", "rules"), [rule.name for rule in rules])
+        check_activity_rule(model, rule, find, ("engagement", "rules", number))
+    check_names(find, ("engagement", "rules"), [rule.name for rule in rules])
     used = {rule.group for rule in rules}
     for name, group in groups.items():
         loc: Loc = ("engagement", "groups", name)
@@ -178,8 +188,9 @@ def _limits(model: Model, find: Findings) -> None:
         find.add(("engagement", "min"), f"`min` is not below `max`, {section.max}.", "Make it lower.")
 
 
-def _activity_rule(model: Model, rule: ActivityRule, find: Findings, loc: Loc) -> None:
-    _types(find, (*loc, "activity"), rule.activity)
+def check_activity_rule(model: Model, rule: ActivityRule, find: Findings, loc: Loc) -> None:
+    """Check one activity rule, which stands at `loc`."""
+    check_types(find, (*loc, "activity"), rule.activity)
     if rule.when is not None:
         check_when(find, model, rule.when, (*loc, "when"), ACTIVITY_ATTRIBUTES, what="fact of an activity")
         top_level = set(rule.when.tests)
@@ -192,18 +203,20 @@ def _activity_rule(model: Model, rule: ActivityRule, find: Findings, loc: Loc) -
     if rule.group is not None and rule.group not in model.engagement.groups:
         find.add((*loc, "group"), f"there is no group {rule.group!r}.", find.near(rule.group, model.engagement.groups))
     if rule.stagnates is not None:
-        _types(find, (*loc, "stagnates", "without"), rule.stagnates.without)
+        check_types(find, (*loc, "stagnates", "without"), rule.stagnates.without)
         for key in rule.model_fields_set & {"count", "at_most", "within", "decay", "chain"}:
             find.add((*loc, key), f"`{key}` has no meaning beside `stagnates`.", "Remove it.")
 
 
-def _types(find: Findings, loc: Loc, types: Iterable[str]) -> None:
+def check_types(find: Findings, loc: Loc, types: Iterable[str]) -> None:
+    """Check that each of the activity types at `loc` is one."""
     for number, name in enumerate(types):
         if not is_activity_type(name):
             find.add((*loc, number), f"unknown activity type {name!r}.", find.near(name, ACTIVITY_TYPES))
 
 
-def _ladder(find: Findings, loc: Loc, ladder: Mapping[str, float]) -> None:
+def check_ladder(find: Findings, loc: Loc, ladder: Mapping[str, float]) -> None:
+    """Check that the thresholds at `loc` fall and end at 0."""
     if UNKNOWN_GRADE in ladder:
         find.add(loc, f"{UNKNOWN_GRADE!r} stands for unknown and cannot be a label.", "Rename it.")
     if any(lower >= higher for higher, lower in pairwise(ladder.values())):
@@ -304,7 +317,8 @@ def _example(model: Model, example: Example, find: Findings, loc: Loc, known: Ma
     expect = example.expect
     stages = model.lifecycle.order if model.lifecycle is not None else []
     grades, levels = [*model.fit.scale, UNKNOWN_GRADE], list(model.engagement.levels)
-    ratings = [DISQUALIFIED, *(grade + level for grade in grades for level in levels)]
+    cells = [grade + level for grade in grades for level in levels]
+    ratings = [DISQUALIFIED, *(model.rating.cells.get(cell, cell) for cell in cells)]
     choices: list[tuple[Loc, str | None, Sequence[str]]] = [
         (("stage",), example.stage, stages),
         (("expect", "grade"), expect.grade, grades),

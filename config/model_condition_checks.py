@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from config.model_conditions import OPERATORS_BY_TYPE, is_list_name
-from config.model_values import parse_days
+from config.model_values import AGO, days_ago
 from config.yaml_file import did_you_mean
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ ACTIVITY_ATTRIBUTES: Final = {
 }  # fmt: skip
 """What an activity rule may test; `duration` is in seconds."""
 
-AGO: Final = " ago"
 PARTS: Final = frozenset({"contains", "starts_with", "ends_with"})
 _BOUNDS: Final = frozenset({"at_least", "at_most", "above", "below"})
 _IN_QUOTES: Final = "Put it in quotes."
@@ -137,11 +136,6 @@ def _check_list_name(find: Findings, model: Model, value: str, loc: Loc) -> None
         find.add(loc, f"list {name!r} is not declared.", f"Add `{name}: preset` under `lists:`.")
     else:
         find.add(loc, f"there is no list {name!r}.", find.near(name, model.lists))
-
-
-def days_ago(text: str) -> int:
-    """How long ago a text such as ``40d ago`` says that a day was."""
-    return parse_days(text.removesuffix(AGO))
 
 
 def kind_of(value: object) -> str:

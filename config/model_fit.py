@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictStr, WithJsonSchema, model_validator
 
-from config.model_conditions import When  # noqa: TC001 - pydantic reads the annotations
+from config.model_conditions import When
 from config.model_values import MICRO, Name, Number, Part, PlainText, Points, at_most, micro
 from config.yaml_file import Misfit
 

@@ -23,19 +23,24 @@ WHOLE = 100.0
 def check_fit(model: Model, find: Findings, known: Mapping[str, str]) -> None:
     """Every criterion by itself, the weights of those that stand together, and the conditions of profiles."""
     for loc, trait in _placed(model):
-        criterion = trait.criterion
-        if criterion.when is not None:
-            check_when(find, model, criterion.when, (*loc, "when"), known)
-        if criterion.by is not None:
-            _check_bands(find, loc, criterion.by, known)
-        if not any(trait.outcomes):
-            find.add(loc, f"criterion {criterion.name!r} never gives a point.", "Give it points, or remove it.")
+        check_trait(model, trait, find, loc, known)
     for place, profile in enumerate(model.fit.profiles):
         check_when(find, model, profile.when, ("fit", "profiles", place, "when"), known)
     if model.fit.criteria:
         _check_weights(find, ("fit", "criteria"), model.fit.criteria, whole=not model.fit.profiles)
     for place, profile in enumerate(model.fit.profiles):
         _check_weights(find, ("fit", "profiles", place), [*model.fit.criteria, *profile.criteria])
+
+
+def check_trait(model: Model, trait: Trait, find: Findings, loc: Loc, known: Mapping[str, str]) -> None:
+    """One criterion, which stands at `loc`."""
+    criterion = trait.criterion
+    if criterion.when is not None:
+        check_when(find, model, criterion.when, (*loc, "when"), known)
+    if criterion.by is not None:
+        _check_bands(find, loc, criterion.by, known)
+    if not any(trait.outcomes):
+        find.add(loc, f"criterion {criterion.name!r} never gives a point.", "Give it points, or remove it.")
 
 
 def check_sensitive(model: Model, find: Findings) -> None:
@@ -109,3 +114,13 @@ def _deciding(model: Model) -> Iterator[tuple[Loc, str]]:
     for number, way in enumerate(model.lifecycle.transitions if model.lifecycle is not None else ()):
         for place, name in enumerate(way.requires):
             yield ("lifecycle", "transitions", number, "requires", place), name
+    yield from _deciding_beside(model)
+
+
+def _deciding_beside(model: Model) -> Iterator[tuple[Loc, str]]:
+    for name, dimension in (model.bant.dimensions if model.bant is not None else {}).items():
+        for number, criterion in enumerate(dimension.criteria):
+            yield from ((("bant", name, "criteria", number), attribute) for attribute in criterion.attributes())
+    for number, role in enumerate(model.account.roles if model.account is not None else ()):
+        if role.when is not None:
+            yield from ((at, name) for at, name, _ in role.when.walk(("account", "roles", number, "when")))

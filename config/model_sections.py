@@ -5,12 +5,22 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, Strict, StrictStr, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    Strict,
+    StrictBool,
+    StrictStr,
+    WithJsonSchema,
+    model_validator,
+)
 
 from config.model_conditions import Scalar, When
 from config.model_counting import EVERY, Caps, Count, PointsInTurn, Window
 from config.model_fit import Label, Ladder, as_label
 from config.model_values import (
+    AGO,
     MOST_DAYS,
     MOST_TIMES,
     NO_DECAY,
@@ -20,12 +30,16 @@ from config.model_values import (
     Name,
     Number,
     Part,
+    PlainText,
     Points,
     Seconds,
     Types,
+    at_most,
+    days_ago,
 )
 from config.yaml_file import Misfit
 
+CellName = Annotated[PlainText, AfterValidator(at_most(20)), Field(min_length=1, max_length=20)]
 WholeScore = Annotated[int, Field(strict=True, ge=0, le=100)]
 
 
@@ -127,6 +141,9 @@ class Rating(Part):
     """How grade and level make one rating."""
 
     matrix: Annotated[Literal["grade x level"], Field(description="Grade, then level: A1 is best.")] = "grade x level"
+    cells: Annotated[dict[Label, CellName], Field(description="Names in place of cells: {A1: Call today}.")] = Field(
+        default={}
+    )
 
 
 class Trend(Part):
@@ -248,6 +265,31 @@ class ExampleActivity(Part):
     machine: Annotated[bool, Field(description="The CRM itself says that a machine did it.")] = False
 
 
+def _days_ago(value: Any) -> Any:
+    return days_ago(value) if isinstance(value, str) and value.endswith(AGO) else value
+
+
+DaysAgo = Annotated[
+    int,
+    BeforeValidator(_days_ago),
+    Field(strict=True, ge=0, le=MOST_DAYS),
+    WithJsonSchema({"anyOf": [{"type": "string", "pattern": r"^\s*\d+\s*[dwh] ago$"}, {"type": "integer"}]}),
+]
+"""A day in the past: ``10d ago``, or the number of days."""
+
+
+class ExampleDeal(Part):
+    """A deal that a golden person takes part in; open unless it says when it was closed."""
+
+    amount: Number | None = None
+    currency: StrictStr | None = None
+    product: StrictStr | None = None
+    created: Annotated[DaysAgo | None, Field(description="10d ago; else the day it was closed, or today.")] = None
+    closed: Annotated[DaysAgo | None, Field(description="10d ago; none: it is open.")] = None
+    won: StrictBool = False
+    role: Annotated[StrictStr | None, Field(description="Their role in it, as the CRM names it.")] = None
+
+
 class ExpectedNumber(Part):
     """A score expected of a golden person."""
 
@@ -278,6 +320,20 @@ class Expected(Part):
     gate: Annotated[str | None, Field(description="Name of the gate that stops them.")] = None
     profile: Annotated[str | None, Field(description="Name of the profile whose criteria count.")] = None
     skip: Annotated[Literal["yes", "no"] | None, Field(description="Whether their scores are too low.")] = None
+    rfm: Annotated[Annotated[str, BeforeValidator(as_label)] | None, Field(description="The code: 555.")] = None
+    rfm_score: ExpectedNumber | None = None
+    segment: str | None = None
+    bant: ExpectedNumber | None = None
+    bant_met: Annotated[str | None, Field(description="The letters: BA-T.")] = None
+    bant_status: Literal["qualified", "open"] | None = None
+    product: str | None = None
+    product_share: ExpectedNumber | None = None
+    next_content: str | None = None
+    account: ExpectedNumber | None = None
+    buying_role: str | None = None
+    role_coverage: ExpectedNumber | None = None
+    missing_roles: str | None = None
+    ratings: Annotated[dict[str, str] | None, Field(description="Combined rating -> its cell.")] = None
 
 
 Fact = Annotated[
@@ -294,5 +350,6 @@ class Example(Part):
     person: dict[str, Fact] = Field(default={}, description="Attributes of the person.")
     company: dict[str, Fact] = Field(default={}, description="Attributes of the company, without `company.`.")
     activities: tuple[ExampleActivity, ...] = ()
+    deals: tuple[ExampleDeal, ...] = ()
     stage: Annotated[str | None, Field(description="The stage they were in before.")] = None
     expect: Expected

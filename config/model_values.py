@@ -65,6 +65,14 @@ def parse_days(value: Any) -> int:
     return seconds // _UNIT_S["d"]
 
 
+AGO: Final = " ago"
+
+
+def days_ago(text: str) -> int:
+    """How long ago a text such as ``40d ago`` says that a day was."""
+    return parse_days(text.removesuffix(AGO))
+
+
 def _micro_exact(value: float) -> float:
     if abs(value) > MOST_POINTS:
         raise Misfit(f"this is more than {MOST_POINTS:,} points.", remedy="Scores run from 0 to 100.")

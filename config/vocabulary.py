@@ -10,8 +10,10 @@ ACTIVITY_TYPES: Final = frozenset({
     "event_registered", "event_attended", "webinar_attended", "chat", "call",
     "meeting_booked", "meeting_held", "task_done", "social_follow", "social_like", "social_share",
     "ad_click", "product_view", "cart_add", "price_request", "purchase", "visit", "email_reopen",
+    "deal_created", "deal_won", "deal_lost",
 })  # fmt: skip
-"""One vocabulary for all CRMs; a connector may add ``custom:<name>``. The engine derives the types of `DERIVED`."""
+"""One vocabulary for all CRMs; a connector may add ``custom:<name>``. The engine derives the types of `DERIVED`,
+and deals tell those that begin with ``deal_``."""
 
 VISIT: Final = "visit"
 REOPEN: Final = "email_reopen"
@@ -24,7 +26,9 @@ CHAIN: Final = "chain"
 CLICKS: Final = frozenset({"email_click", "ad_click"})
 """Activity types that lead to a page."""
 
-DONE_TO_THEM: Final = frozenset({"email_sent", "email_delivered", "email_bounce", "task_done"})
+DONE_TO_THEM: Final = frozenset({
+    "email_sent", "email_delivered", "email_bounce", "task_done", "deal_created", "deal_won", "deal_lost",
+})  # fmt: skip
 """Activity types that people suffer rather than do; they do not count as a sign of life."""
 
 PAGES: Final = frozenset({"page_view", "product_view"})

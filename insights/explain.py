@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 MICRO: Final = 1_000_000
 """Micro-points in a point; the ledger counts in whole ones."""
-AXES: Final = ("fit", "engagement")
+AXES: Final = ("fit", "engagement", "rfm", "bant", "affinity", "account")
+"""In the order in which they are shown; an affinity goes on with a colon and its product."""
 
 
 class NoSuchPerson(ConfigError):
@@ -99,6 +100,11 @@ class Explanation:
     stages: list[StageStep]
     further: dict[str, Any]  # what the model writes beside the basic fields, by the names of the fields
 
+    @property
+    def axes(self) -> list[str]:
+        """Fit, engagement, and the others that have lines, in order."""
+        return list(dict.fromkeys([*AXES[:2], *(line.axis for line in self.lines)]))
+
     def sum_of(self, axis: str) -> float:
         """The points of an axis's lines together: its score."""
         return round(sum(round(line.points * MICRO) for line in self.lines if line.axis == axis) / MICRO, 6)
@@ -120,7 +126,9 @@ def explain(settings: Settings, model: Model, who: str, *, clock: Clock) -> Expl
         with open_mirror(settings, clock).open() as connection:
             gather(connection, settings=settings, model=model, journal=journal, now=as_of)
             person = _find(connection, who)
-            views.show(connection, views.Span(person, person), types=attribute_types(settings))
+            alone = views.Chosen((person,))
+            looked_at = alone if model.account is None else views.with_colleagues(connection, person)
+            views.show(connection, looked_at, types=attribute_types(settings))
             since = journal.model_since(model.version)
             score(connection, model, as_of, attributes=attribute_types(settings), model_since=since)
             records, scores = _records(connection, person), _scores(connection, person)
@@ -200,11 +208,11 @@ def _lines(connection: duckdb.DuckDBPyConnection, person: int) -> list[Line]:
         """
         SELECT axis, rule, kind, micro, occurrences, last_at FROM ledger
         WHERE person = $person
-        ORDER BY axis DESC, coalesce(list_position($settling, kind), 0),
+        ORDER BY list_position($axes, split_part(axis, ':', 1)), axis, coalesce(list_position($settling, kind), 0),
             abs(sum(micro) OVER (PARTITION BY axis, rule)) DESC, rule,
             list_position($by_rule, split_part(kind, ':', 1)), kind
         """,
-        {"person": person, "by_rule": _BY_RULE, "settling": _SETTLING},
+        {"person": person, "axes": list(AXES), "by_rule": _BY_RULE, "settling": _SETTLING},
     ).fetchall()
     return [
         Line(axis, rule, kind, micro / MICRO, occurrences, None if last_at is None else last_at.replace(tzinfo=UTC))

@@ -152,9 +152,9 @@ def shaped_sql(moment: Moment, span: int, suffix: str) -> str:
         FROM shaped_events{suffix} e JOIN rule_ages ra ON ra.key = {age_key("e.rule", age, span)}"""
 
 
-def note_lines() -> str:
-    """SELECT of ledger lines that say what was folded and what did not age."""
+def note_lines(axis: str, notes: str, terms: str) -> str:
+    """SELECT of ledger lines that say what was folded and what did not age; `axis` is SQL over `terms` as ``t``."""
     return (
-        "SELECT n.person, 'engagement', t.name, n.kind, 0, n.occurrences, CAST(NULL AS TIMESTAMP) "
-        "FROM notes n JOIN rule_terms t ON t.rule = n.rule"
+        f"SELECT n.person, {axis}, t.name, n.kind, 0, n.occurrences, CAST(NULL AS TIMESTAMP) "
+        f"FROM {notes} n JOIN {terms} t ON t.rule = n.rule"
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from scoring import sql, trends
+from scoring import beside, special, sql, trends
 from scoring.counting import match_shaped, shape_events
 from scoring.crossing import DROPS, find_valid_until
 from scoring.derived import derive_activities, derived_matches
@@ -58,6 +58,7 @@ class Prepared:
     plan: Plan
     moment: Moment
     attributes: Mapping[str, str]
+    oldest: datetime | None
     span: int
     is_new_model: bool  # it took another one's place after the day that the trend compares with
 
@@ -83,6 +84,7 @@ def score(
     """
     oldest = con.execute("SELECT MIN(occurred_at) FROM activities").fetchall()[0][0]
     score_people(con, prepare(con, model, as_of, attributes=attributes, oldest=oldest, model_since=model_since))
+    finish(con, model)
 
 
 def prepare(
@@ -96,6 +98,9 @@ def prepare(
 ) -> Prepared:
     """Create the tables that hold for all people, from the model, `signatures` and `outages`.
 
+    A model with special sections also needs the relations of everybody: `deals`, `everyones_activities`,
+    `account_people` and `deal_roles`.
+
     `oldest` is a time (naive, UTC) before which none of the people to be scored did anything; None if nobody did.
     """
     moment = Moment.of(as_of)
@@ -104,27 +109,21 @@ def prepare(
     tabulate_frosts(con, outages)
     for suffix, each in _moments(model, moment).items():
         tabulate_frozen_days(con, outages, each, suffix)
-    tabulate_terms(con, plan)
-    mark_signatures(con, plan)
-    if not plan.derives:
-        _match(con, plan)
+    if beside.beside_rules(model):
+        tabulate_frozen_days(con, outages, moment, beside.SUFFIX)
     tabulate_ratings(con, model)
-    span = tabulate_ages(con, plan, moment, oldest)
-    return Prepared(plan, moment, attributes, span, _is_new(model, moment, model_since))
+    special.prepare(con, model, moment)
+    span = _set_up(con, plan, moment, oldest)
+    return Prepared(plan, moment, attributes, oldest, span, _is_new(model, moment, model_since))
 
 
 def score_people(con: Any, prepared: Prepared) -> None:
-    """Score the people who are in `people` now; see `score`."""
+    """Score the people who are in `people` now; see `score`. `finish` follows once all are scored."""
     plan, model, moment, span = prepared.plan, prepared.model, prepared.moment, prepared.span
-    machines = find_machines(con, plan, moment)
-    if plan.needs_visits:
-        number_visits(con, plan, moment, machines)
-    elif plan.derives:
-        copy_activities(con, moment)
-    if plan.derives:
-        mark_signatures(con, plan)  # those derived for the people before are gone
-        derive_activities(con, plan, moment, machines)
-        _match(con, plan, derived_matches(plan))
+    others = beside.beside_model(model)
+    noted = others is not None and _score_beside(con, prepared, Plan(others, plan.silent))
+    special.judge(con, model, moment, prepared.attributes)
+    machines = _look_at_events(con, plan, moment)
     find_gate_events(con, model, moment)
     _fit(con, model, moment, prepared.attributes)
     for suffix, each in _moments(model, moment).items():
@@ -134,8 +133,49 @@ def score_people(con: Any, prepared: Prepared) -> None:
     _standings(con, model, moment)
     create_reasons(con, plan)
     find_valid_until(con, plan, moment, machines, span, prepared.attributes)
-    create_ledger(con, plan, aside_lines(plan, moment, machines, span))
+    more = special.lines(model, noted=noted)
+    create_ledger(con, plan, [aside_lines(plan, moment, machines, span), *more])
     _scores(con, model, is_new_model=prepared.is_new_model)
+
+
+def finish(con: Any, model: Model) -> None:
+    """Add to `scores`, which is everybody's by then, what is read off all of them together."""
+    special.finish(con, model)
+
+
+def _set_up(con: Any, plan: Plan, moment: Moment, oldest: datetime | None) -> int:
+    """Tabulate what `plan` says of rules, signatures and ages; the span of the latter."""
+    tabulate_terms(con, plan)
+    mark_signatures(con, plan)
+    if not plan.derives:
+        _match(con, plan)
+    return tabulate_ages(con, plan, moment, oldest)
+
+
+def _look_at_events(con: Any, plan: Plan, moment: Moment) -> MachineTest:
+    """Tell machines apart, and add the activities that the plan derives from those of the people."""
+    machines = find_machines(con, plan, moment)
+    if plan.needs_visits:
+        number_visits(con, plan, moment, machines)
+    elif plan.derives:
+        copy_activities(con, moment)
+    if plan.derives:
+        mark_signatures(con, plan)  # those derived for the people before are gone
+        derive_activities(con, plan, moment, machines)
+        _match(con, plan, derived_matches(plan))
+    return machines
+
+
+def _score_beside(con: Any, prepared: Prepared, others: Plan) -> bool:
+    """Tally the rules of `scoring.beside`, and leave the tables as `prepare` made them; whether there are notes."""
+    beside.tabulate_beside(con, prepared.model)
+    span = _set_up(con, others, prepared.moment, prepared.oldest)
+    machines = _look_at_events(con, others, prepared.moment)
+    _engagement(con, others, prepared.moment, machines, span, beside.SUFFIX)
+    aside = aside_lines(others, prepared.moment, machines, span, beside.SUFFIX, axis="t.axis", terms=beside.TERMS)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE aside{beside.SUFFIX} AS SELECT * FROM ({aside}) v ({beside.LINE})")
+    _set_up(con, prepared.plan, prepared.moment, prepared.oldest)
+    return bool(others.shaped)
 
 
 def _is_new(model: Model, moment: Moment, since: datetime | None) -> bool:
@@ -273,6 +313,7 @@ def _scores(con: Any, model: Model, *, is_new_model: bool) -> None:
     dates = " ".join(f"LEFT JOIN {name} ON {name}.person = s.person" for name in asked)
     if "data_confidence" in model.also_write:
         columns["data_confidence"] = "s.data_confidence"
+    columns |= special.columns(model)
     kept = ", ".join(
         f"CASE WHEN {not_scored(model)} THEN NULL ELSE {value} END AS {name}" for name, value in columns.items()
     )
@@ -285,6 +326,6 @@ def _scores(con: Any, model: Model, *, is_new_model: bool) -> None:
         JOIN (SELECT person AS of_person, {gate_name} AS gate_name FROM standings) g ON g.of_person = s.person
         LEFT JOIN reasons r ON r.person = s.person
         LEFT JOIN valid_until v ON v.person = s.person
-        {dates} {parts}
+        {dates} {parts} {special.joins(model)}
         """
     )

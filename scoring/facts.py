@@ -14,8 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import reduce
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from config import vocabulary
 
@@ -94,6 +93,7 @@ COLUMNS: Final[dict[Table, dict[str, str]]] = {
         "deal_id": "text",
         "account_id": "text",
         "record_ids": "texts",  # person records of the same CRM that take part
+        "roles": "texts",  # of each of them the buying roles as the CRM names them, with semicolons between; or null
         "amount": "number",
         "currency": "text",
         "stage": "text",
@@ -210,6 +210,27 @@ OUTPUT_FIELDS: Final = (
                 rider=True, section=ALSO_WRITE),
     OutputField("stage_until", "Stage holds until", "date", "The day the stage is left if nothing happens.",
                 rider=True, section=ALSO_WRITE),
+    OutputField("rfm_score", "RFM score", "integer", "Recency, frequency and monetary value, 0 to 100.", section="rfm"),
+    OutputField("rfm_code", "RFM code", "text", "A digit each; 555 is best.", 3, section="rfm"),
+    OutputField("rfm_segment", "RFM segment", "text", "What kind of buyer that is.", 60, section="rfm"),
+    OutputField("bant_score", "BANT score", "integer", "Budget, authority, need, timeline, 0 to 100.", section="bant"),
+    OutputField("bant_met", "BANT met", "text", "The letters that are met, such as BA-T.", 4, section="bant"),
+    OutputField("bant_status", "BANT status", "text", "Whether they pass the gate.", 10, ("qualified", "open"),
+                section="bant"),
+    OutputField("bant_question", "BANT question", "text", "What to ask next.", 60, section="bant"),
+    OutputField("product", "Product of interest", "text", "Which product they look into.", 60, section="affinity"),
+    OutputField("product_share", "Product share", "integer", "Percent of their interest that it has.", rider=True,
+                section="affinity"),
+    OutputField("next_content", "Content to send next", "text", "The first about it that they have not seen.", 60,
+                section="affinity"),
+    OutputField("account_score", "Account score", "integer", "All people of the company together, 0 to 100.",
+                section="account"),
+    OutputField("buying_role", "Buying role", "text", "Their part in buying.", 60, section="account.roles"),
+    OutputField("role_coverage", "Buying roles covered", "integer", "Percent of the needed roles that the company has.",
+                section="account.roles"),
+    OutputField("missing_roles", "Missing buying roles", "text", "Needed roles that nobody has.", 255,
+                section="account.roles"),
+    OutputField("ratings", "Combined ratings", "text", "Ratings by other axes.", 255, section="ratings"),
 )  # fmt: skip
 """Every field that some model can write; `fields_of` says which of them a model does."""
 
@@ -226,7 +247,10 @@ def fields_of(model: Model) -> tuple[OutputField, ...]:
 def _writes(model: Model, field: OutputField) -> bool:
     if field.section == ALSO_WRITE:
         return field.name in model.also_write
-    return not field.section or bool(reduce(getattr, field.section.split("."), model))
+    part: Any = model
+    for key in field.section.split(".") if field.section else ():
+        part = getattr(part, key, None)
+    return bool(part)
 
 
 def columns_of(table: Table, attributes: Iterable[str] = ()) -> dict[str, str]:

@@ -41,7 +41,7 @@ def outcomes_sql(model: Model, types: Mapping[str, str], *, people: str, keys: s
     traits = model.fit.traits
     profile = _profile(model, scope)
     columns = [keys, f"{_gate(model, scope)} AS gate", f"{profile} AS profile"]
-    columns += [f"{_outcome(trait, scope, profile)} AS o{number}" for number, trait in enumerate(traits)]
+    columns += [f"{outcome(trait, scope, profile)} AS o{number}" for number, trait in enumerate(traits)]
     columns += [f"{_required(model, number)} AS r{number}" for number in _transitions(model)]
     columns += [
         f"{attribute_column(name).sql(dialect=sql.DIALECT)} IS NULL AS u{number}"
@@ -116,7 +116,8 @@ def _profile(model: Model, scope: Scope) -> str:
     return f"CASE {cases} ELSE -1 END" if cases else "-1"
 
 
-def _outcome(trait: Trait, scope: Scope, profile: str) -> str:
+def outcome(trait: Trait, scope: Scope, profile: str = "-1") -> str:
+    """SQL: the micro-points of a criterion; null while unknown. `profile` is the SQL of the person's profile."""
     criterion, otherwise = trait.criterion, trait.otherwise
     if criterion.when is not None:
         condition = scope.sql(criterion.when)

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from config.attributes import BUILT_IN, COMPUTED
-from config.model_condition_checks import AGO, days_ago
+from config.model_values import AGO, days_ago
 from scoring import sql
+from scoring.deals import tell_deals
 from scoring.engine import score
 from scoring.facts import ATTRIBUTE_PREFIX
 
@@ -16,16 +17,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from config.model import Model
-    from config.model_sections import Example, Expected
+    from config.model_sections import Example, ExampleDeal, Expected
 
 AS_OF: Final = datetime(2026, 6, 15, 12, tzinfo=UTC)
 """The day of all examples: ages are relative, and dates can be written so, so that any day would do."""
 
-COLUMNS: Final = {
-    "fit": "fit_score", "grade": "fit_grade", "engagement": "engagement_score", "level": "level", "rating": "rating",
-    "trend": "trend", "stage": "stage", "gate": "gate", "profile": "fit_profile", "skip": "skip",
+NUMBERS: Final = {
+    "fit": "fit_score", "engagement": "engagement_score", "rfm_score": "rfm_score", "bant": "bant_score",
+    "product_share": "product_share", "account": "account_score", "role_coverage": "role_coverage",
 }  # fmt: skip
-"""What an example can expect -> the column of `scores`; some are there only for models that have the section."""
+LABELS: Final = {
+    "grade": "fit_grade", "level": "level", "rating": "rating", "trend": "trend", "stage": "stage", "gate": "gate",
+    "profile": "fit_profile", "skip": "skip",
+    "rfm": "rfm_code", "segment": "rfm_segment", "bant_met": "bant_met", "bant_status": "bant_status",
+    "product": "product", "next_content": "next_content", "buying_role": "buying_role",
+    "missing_roles": "missing_roles",
+}  # fmt: skip
+"""What an example can expect -> column of `scores`."""
 
 SQL_TYPES: Final = {"text": "VARCHAR", "number": "DOUBLE", "boolean": "BOOLEAN", "date": "TIMESTAMP"}
 
@@ -52,10 +60,10 @@ def run_examples(model: Model, attributes: Mapping[str, str] = BUILT_IN) -> list
         create_relations(con, attributes)
         for person, example in enumerate(model.examples):
             _insert(con, person, example, attributes)
+        add_deal_events(con)
         score(con, model, AS_OF, attributes=attributes)
-        rows = con.sql("SELECT * FROM scores ORDER BY person").to_arrow_table().to_pylist()
-    results = [{name: row.get(column) for name, column in COLUMNS.items()} for row in rows]
-    compared = [_problems(example.expect, got) for example, got in zip(model.examples, results, strict=True)]
+        results = con.sql("SELECT * FROM scores ORDER BY person").to_arrow_table().to_pylist()
+    compared = [_problems(model, example.expect, got) for example, got in zip(model.examples, results, strict=True)]
     return [
         Failure(example.name, tuple(problems))
         for example, problems in zip(model.examples, compared, strict=True)
@@ -77,6 +85,24 @@ def create_relations(con: Any, attributes: Mapping[str, str]) -> None:
             signature INTEGER, type VARCHAR, url VARCHAR, asset VARCHAR, campaign VARCHAR, user_agent VARCHAR);
         CREATE OR REPLACE TABLE previous_stages (person BIGINT, stage VARCHAR, since TIMESTAMP, held_until DATE);
         CREATE OR REPLACE TABLE outages (type VARCHAR, first_day DATE, last_day DATE);
+        CREATE OR REPLACE TABLE deals (
+            person BIGINT, amount DOUBLE, currency VARCHAR, is_won BOOLEAN, is_closed BOOLEAN,
+            created_at TIMESTAMP, closed_at TIMESTAMP, products VARCHAR[]);
+        CREATE OR REPLACE TABLE deal_roles (person BIGINT, role VARCHAR);
+        CREATE OR REPLACE TABLE account_people (person BIGINT, account VARCHAR);
+        CREATE OR REPLACE VIEW everyones_activities AS SELECT person, signature, occurred_at FROM activities;
+        """
+    )
+
+
+def add_deal_events(con: Any) -> None:
+    """Add to the activities what `deals` tell, as the mirror does."""
+    tell_deals(con)
+    con.execute(
+        """
+        INSERT INTO signatures BY NAME SELECT signature, type, asset FROM deal_signatures;
+        INSERT INTO activities BY NAME
+        SELECT person, signature, occurred_at, occurred_at AS seen_at, 1 AS count FROM deal_events;
         """
     )
 
@@ -102,31 +128,53 @@ def _insert(con: Any, person: int, example: Example, attributes: Mapping[str, st
             "INSERT INTO activities VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             [person, signature, at, at, activity.count, activity.duration_s, activity.since_send_s, activity.machine],
         )
+    for deal in example.deals:
+        con.execute("INSERT INTO deals VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [person, *_deal(deal)])
+        if deal.role is not None:
+            con.execute("INSERT INTO deal_roles VALUES (?, ?)", [person, deal.role.strip().lower()])
+    account = facts.get("company.domain") or facts.get("email_domain")
+    if account is not None:
+        con.execute("INSERT INTO account_people VALUES (?, ?)", [person, str(account).lower()])
     if example.stage is not None:
         con.execute("INSERT INTO previous_stages VALUES (?, ?, NULL, NULL)", [person, example.stage])
 
 
+def _deal(deal: ExampleDeal) -> list[Any]:
+    """Values in the order of the columns of `deals`, from the amount on."""
+    closed = _at(deal.closed) if deal.closed is not None else None
+    created = _at(deal.created) if deal.created is not None else closed or _at(0)
+    products = [deal.product] if deal.product is not None else []
+    return [deal.amount, deal.currency, deal.won, closed is not None, created, closed, products]
+
+
+def _at(days: int) -> datetime:
+    return (AS_OF - timedelta(days=days)).replace(tzinfo=None)
+
+
 def _fact(value: Any, kind: str) -> Any:
     if kind == "date" and isinstance(value, str) and value.endswith(AGO):
-        return (AS_OF - timedelta(days=days_ago(value))).replace(tzinfo=None)
+        return _at(days_ago(value))
     return value
 
 
-def _problems(expect: Expected, got: Mapping[str, Any]) -> list[str]:
+def _problems(model: Model, expect: Expected, got: Mapping[str, Any]) -> list[str]:
     problems = []
-    for name in ("fit", "engagement"):
+    for name, column in NUMBERS.items():
         wanted = getattr(expect, name)
         if wanted is None:
             continue
+        value = got.get(column)
         for operator, bound in (("", wanted.is_), ("at least ", wanted.at_least), ("at most ", wanted.at_most)):
-            if bound is not None and not _holds(operator, got[name], bound):
-                problems.append(f"{name}: expected {operator}{bound:g}, got {_shown(got[name])}")
-    for name in COLUMNS:
-        if name in {"fit", "engagement"}:
-            continue
-        label = getattr(expect, name)
-        if label is not None and label != got[name]:
-            problems.append(f"{name}: expected {label}, got {_shown(got[name])}")
+            if bound is not None and not _holds(operator, value, bound):
+                problems.append(f"{name}: expected {operator}{bound:g}, got {_shown(value)}")
+    labels = {name: (getattr(expect, name), got.get(column)) for name, column in LABELS.items()}
+    ratings = [rating.name for rating in model.ratings]
+    labels |= {
+        name: (label, got.get(f"rating_{ratings.index(name)}")) for name, label in (expect.ratings or {}).items()
+    }
+    for name, (label, value) in labels.items():
+        if label is not None and label != value:
+            problems.append(f"{name}: expected {label}, got {_shown(value)}")
     return problems
 
 

@@ -17,28 +17,32 @@ from scoring.counting import note_lines
 from scoring.stages import not_scored
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from config.model import Model
+    from config.model_fit import Trait
     from scoring.plan import Plan
 
-_NEVER = "CAST(NULL AS TIMESTAMP)"
+NEVER = "CAST(NULL AS TIMESTAMP)"
 _NO_LINE = (
     "SELECT person, '' AS axis, '' AS rule, '' AS kind, 0 AS micro, 0 AS occurrences, "
-    f"{_NEVER} AS last_at FROM fit_outcomes WHERE FALSE"
+    f"{NEVER} AS last_at FROM fit_outcomes WHERE FALSE"
 )
 """Names the columns of the union."""
 
 
-def create_ledger(con: Any, plan: Plan, aside: str) -> None:
+def create_ledger(con: Any, plan: Plan, more: Sequence[str] = ()) -> None:
     """Create the TEMP view `ledger` (person, axis, rule, kind, micro, occurrences, last_at).
 
-    `aside` selects the lines about events set aside; like all of the view, they are told only when somebody asks.
+    `more` are SELECTs of the lines of further axes.
     """
     model = plan.model
-    lines = [_NO_LINE, *_fit_lines(model), *_settling_lines("fit", "fit_outcomes", "micro", "fit_score")]
-    lines += [*_engagement_lines(), aside]
+    lines = [_NO_LINE, *_fit_lines(model), *settling_lines("'fit'", "fit_outcomes", "micro", "fit_score")]
+    lines += _engagement_lines()
     if plan.shaped:
-        lines.append(note_lines())
-    lines += _settling_lines("engagement", "engagement", "raw", "score", plan.lowest_score, plan.highest_score)
+        lines.append(note_lines("'engagement'", "notes", "rule_terms"))
+    lines += settling_lines("'engagement'", "engagement", "raw", "score", plan.lowest_score, plan.highest_score)
+    lines += more
     unscored = f"SELECT person FROM fit_outcomes WHERE {not_scored(model)}"
     con.execute(
         f"""
@@ -52,45 +56,54 @@ def create_ledger(con: Any, plan: Plan, aside: str) -> None:
 
 
 def _fit_lines(model: Model) -> list[str]:
-    lines = []
+    lines: list[str] = []
     if model.fit.start:
         lines.append(
             f"SELECT person, 'fit' AS axis, 'start' AS rule, 'start' AS kind, {model.fit.start} AS micro, "
-            f"1 AS occurrences, {_NEVER} AS last_at FROM fit_outcomes"
+            f"1 AS occurrences, {NEVER} AS last_at FROM fit_outcomes"
         )
-    for number, trait in enumerate(model.fit.traits):
-        criterion, column = trait.criterion, f"o{number}"
-        mismatch = f"WHEN {column} = {trait.otherwise} THEN 'otherwise'" if criterion.bands is None else ""
-        lines.append(
-            f"SELECT person, 'fit' AS axis, {sql.text(criterion.name)} AS rule, "
-            f"CASE WHEN {column} IS NULL THEN 'unknown' {mismatch} ELSE 'points' END AS kind, "
-            f"COALESCE({column}, 0) AS micro, CASE WHEN {column} IS NULL THEN 0 ELSE 1 END AS occurrences, "
-            f"{_NEVER} AS last_at FROM fit_outcomes WHERE {column} IS NULL OR {column} <> 0"
-        )
-    return lines
+    traits = enumerate(model.fit.traits)
+    return [*lines, *(criterion_line("'fit'", "fit_outcomes", f"o{number}", trait) for number, trait in traits)]
 
 
-def _engagement_lines() -> list[str]:
+def criterion_line(axis: str, table: str, column: str, trait: Trait) -> str:
+    """SELECT of the line of one criterion, whose outcome stands in `column` of `table`; `axis` is SQL."""
+    criterion = trait.criterion
+    mismatch = f"WHEN {column} = {trait.otherwise} THEN 'otherwise'" if criterion.bands is None else ""
+    return (
+        f"SELECT person, {axis} AS axis, {sql.text(criterion.name)} AS rule, "
+        f"CASE WHEN {column} IS NULL THEN 'unknown' {mismatch} ELSE 'points' END AS kind, "
+        f"COALESCE({column}, 0) AS micro, CASE WHEN {column} IS NULL THEN 0 ELSE 1 END AS occurrences, "
+        f"{NEVER} AS last_at FROM {table} WHERE {column} IS NULL OR {column} <> 0"
+    )
+
+
+def rule_lines(axis: str, contributions: str, terms: str) -> list[str]:
+    """SELECTs of the lines of activity rules; `axis` is SQL over `terms` as ``t``, which has their names."""
     changes = {
         "points": ("c.nominal", "c.occurrences", "c.last_at", "c.nominal <> 0"),
         "decay": ("c.decayed - c.nominal", "c.occurrences", "c.last_at", "c.decayed <> c.nominal"),
         "cap": ("c.capped - c.decayed", "c.occurrences", "c.last_at", "c.capped <> c.decayed"),
     }
-    lines = [
-        f"SELECT c.person, 'engagement', t.name, '{kind}', {micro}, {occurrences}, {last_at} "
-        f"FROM contributions c JOIN rule_terms t ON t.rule = c.rule WHERE {test}"
+    return [
+        f"SELECT c.person, {axis}, t.name, '{kind}', {micro}, {occurrences}, {last_at} "
+        f"FROM {contributions} c JOIN {terms} t ON t.rule = c.rule WHERE {test}"
         for kind, (micro, occurrences, last_at, test) in changes.items()
     ]
+
+
+def _engagement_lines() -> list[str]:
+    lines = rule_lines("'engagement'", "contributions", "rule_terms")
     groups = "group_caps g JOIN group_limits l ON l.grp = g.grp"
-    lines.append(f"SELECT g.person, 'engagement', l.name, 'group_cap', g.micro, 0, {_NEVER} FROM {groups}")
+    lines.append(f"SELECT g.person, 'engagement', l.name, 'group_cap', g.micro, 0, {NEVER} FROM {groups}")
     lines.append("SELECT person, 'engagement', 'inactivity', 'inactivity', micro, 1, last_at FROM inactivity")
     return lines
 
 
-def _settling_lines(
+def settling_lines(
     axis: str, table: str, raw: str, score: str, lowest: int = 0, highest: int = 100 * MICRO
 ) -> list[str]:
-    """What makes a sum of points a score between two limits: floor, ceiling, rounding."""
+    """What makes a sum of points a score between two limits: floor, ceiling, rounding; `axis` is SQL."""
     within = f"{raw} BETWEEN {lowest} AND {highest}"
     kinds = {
         "floor": (f"{lowest} - {raw}", f"{raw} < {lowest}"),
@@ -98,6 +111,6 @@ def _settling_lines(
         "rounding": (f"{score} * {MICRO} - {raw}", f"{within} AND {score} * {MICRO} <> {raw}"),
     }
     return [
-        f"SELECT person, '{axis}', '{kind}', '{kind}', {change}, 0, {_NEVER} FROM {table} WHERE {test}"
+        f"SELECT person, {axis}, '{kind}', '{kind}', {change}, 0, {NEVER} FROM {table} WHERE {test}"
         for kind, (change, test) in kinds.items()
     ]

@@ -222,25 +222,37 @@ def _one(test: str) -> str:
     return f"CASE WHEN {test} THEN 1 ELSE 0 END"
 
 
-def aside_lines(plan: Plan, moment: Moment, machines: MachineTest, span: int) -> str:
-    """SELECT of the ledger's lines about events set aside: how many of each rule, and why."""
+def aside_lines(
+    plan: Plan,
+    moment: Moment,
+    machines: MachineTest,
+    span: int,
+    suffix: str = "",
+    *,
+    axis: str = "'engagement'",
+    terms: str = "rule_terms",
+) -> str:
+    """SELECT of the ledger's lines about events set aside: how many of each rule, and why.
+
+    `suffix` is that of the tally's tables; `axis` is SQL over `terms` as ``t``.
+    """
     day, never = sql.day(moment.day), "CAST(NULL AS TIMESTAMP)"
     plain = f"""
-        SELECT a.person, 'engagement', t.name, 'machine: ' || {machines.why("rs")}, 0, SUM(a.count), {never}
-        FROM contributions c
-        JOIN rule_terms t ON t.part_of = c.rule AND NOT t.repeats
+        SELECT a.person, MIN({axis}), t.name, 'machine: ' || {machines.why("rs")}, 0, SUM(a.count), {never}
+        FROM contributions{suffix} c
+        JOIN {terms} t ON t.part_of = c.rule AND NOT t.repeats
         JOIN {plan.activities} a ON a.person = c.person
         JOIN rule_signatures rs ON rs.signature = a.signature AND rs.rule = t.rule
         JOIN rule_ages ra ON ra.key = {age_key("rs.rule", moment.age("a.occurred_at"), span)}
         {machines.join}
         WHERE c.set_aside > 0 AND rs.spares AND a.occurred_at <= {sql.instant(moment.until)}
           AND {machines.verdict("rs")}{duration_test(plan)}
-        GROUP BY a.person, t.name, {machines.why("rs")}"""
+        GROUP BY a.person, t.part_of, t.name, {machines.why("rs")}"""
     shaped = f"""
-        SELECT e.person, 'engagement', t.name, 'machine: ' || e.why, 0, SUM(e.n), {never}
-        FROM shaped_events e
-        JOIN rule_terms t ON t.rule = e.rule AND NOT t.repeats
+        SELECT e.person, MIN({axis}), t.name, 'machine: ' || e.why, 0, SUM(e.n), {never}
+        FROM shaped_events{suffix} e
+        JOIN {terms} t ON t.rule = e.rule AND NOT t.repeats
         JOIN rule_ages ra ON ra.key = {age_key("e.rule", sql.days_between("e.on_day", day), span)}
         WHERE e.set_aside
-        GROUP BY e.person, t.name, e.why"""
+        GROUP BY e.person, t.part_of, t.name, e.why"""
     return f"{plain} UNION ALL {shaped}" if plan.shaped else plain

@@ -43,7 +43,8 @@ def tabulate_ratings(con: Any, model: Model) -> None:
         return (grade + cell[1], grade, cell[0] < 0)
 
     cells.sort(key=order)
-    text = [(UNKNOWN_GRADE if grade < 0 else grades[grade]) + levels[level] for grade, level in cells]
+    codes = [(UNKNOWN_GRADE if grade < 0 else grades[grade]) + levels[level] for grade, level in cells]
+    text = [model.rating.cells.get(code, code) for code in codes]
     columns = {
         "grade_place": pa.array([grade for grade, _ in cells], pa.int32()),
         "level_place": pa.array([level for _, level in cells], pa.int32()),

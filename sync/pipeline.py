@@ -179,6 +179,7 @@ def score_all(
         into = "INSERT INTO scored FROM scores" if place else "CREATE OR REPLACE TEMP TABLE scored AS FROM scores"
         connection.execute(into)
     connection.execute("DROP TABLE scores; ALTER TABLE scored RENAME TO scores")
+    engine.finish(connection, model)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,15 +83,21 @@ def accounts(raw: pa.Table, wanted: Sequence[Mapped], described: Mapping[str, An
     return table_of(arrow_schema(Table.ACCOUNTS, types), columns, raw.num_rows)
 
 
-def deals(raw: pa.Table, contacts: Mapping[str, Sequence[str]]) -> pa.Table:
-    """Opportunities; `contacts` are those with a role in each. The close date of an open one is only a hope."""
+def deals(raw: pa.Table, contacts: Mapping[str, Mapping[str, Sequence[str]]]) -> pa.Table:
+    """Opportunities; `contacts` are those who take part in each, with their roles.
+
+    The close date of an open one is only a hope.
+    """
     closed = flags(column(raw, "IsClosed"))
-    taking_part = [list(contacts.get(deal, ())) for deal in column(raw, "Id").to_pylist()]
+    taking_part = [contacts.get(deal, {}) for deal in column(raw, "Id").to_pylist()]
     columns = {
         "crm": constant(CRM, raw.num_rows),
         "deal_id": column(raw, "Id"),
         "account_id": column(raw, "AccountId"),
-        "record_ids": pa.array(taking_part, pa.list_(pa.string())),
+        "record_ids": pa.array([list(some) for some in taking_part], pa.list_(pa.string())),
+        "roles": pa.array(
+            [[";".join(roles) for roles in some.values()] for some in taking_part], pa.list_(pa.string())
+        ),
         "amount": numbers(column(raw, "Amount")),
         "currency": column(raw, "CurrencyIsoCode"),
         "stage": column(raw, "StageName"),

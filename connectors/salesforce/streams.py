@@ -210,15 +210,18 @@ def _deals(context: Context, positions: dict[str, Position]) -> Iterator[Batch]:
     yield from _batches(context, Table.DEALS, roles, positions, touched, counted=False)
 
 
-def _roles(context: Context, deals: list[str]) -> dict[str, list[str]]:
-    """Contacts with a role, by opportunity, the primary one first."""
-    found: dict[str, list[str]] = {}
-    fields = ("OpportunityId", "ContactId", "IsPrimary")
+def _roles(context: Context, deals: list[str]) -> dict[str, dict[str, list[str]]]:
+    """By opportunity the contacts that take part with their roles, the primary one first."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    fields = ("OpportunityId", "ContactId", "Role", "IsPrimary")
     for text in soql.by_ids(fields, "OpportunityContactRole", deals, field="OpportunityId"):
         for row in context.client.rows(text):
             contacts = found.setdefault(row["OpportunityId"], [])
-            contacts.insert(0 if row["IsPrimary"] else len(contacts), row["ContactId"])
-    return {deal: ids(contacts) for deal, contacts in found.items()}
+            contacts.insert(0 if row["IsPrimary"] else len(contacts), (row["ContactId"], row["Role"] or ""))
+    return {
+        deal: {contact: [role for other, role in contacts if other == contact and role] for contact, _ in contacts}
+        for deal, contacts in found.items()
+    }
 
 
 def _line_items(context: Context, positions: dict[str, Position]) -> Iterator[Batch]:

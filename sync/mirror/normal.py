@@ -21,3 +21,9 @@ def url(column: str) -> str:
     path = rf"regexp_replace(substr({bare}, length({origin}) + 1), '([^/])/+$', '\1')"
     whole = f"CASE WHEN {path} = '/' AND {origin} <> '' THEN {host} || '/' ELSE {host} || {path} END"
     return f"nullif({whole}, '')"
+
+
+def domain(column: str) -> str:
+    """A company's domain out of a domain or an address of its site: no scheme, ``www.``, port or path."""
+    host = rf"regexp_extract(lower(trim({column})), '^(?:[a-z][a-z0-9+.-]*:)?(?://)?(?:www\.)?([^/?#:]*)', 1)"
+    return rf"nullif(rtrim({host}, '.'), '')"

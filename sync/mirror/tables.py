@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from config.attributes import AttributeType
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 """Raised when a table changes its shape; a mirror of an older version is emptied and pulled anew."""
 
 _SQL_TYPES: Final = {

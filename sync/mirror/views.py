@@ -4,7 +4,11 @@ Needs the temporary table ``identities(crm, record_id, person)`` of `sync.identi
 
 members(person, crm, kind, record_id, account_id, place)   live records; place 1 is the one whose values count first
 owners_now(owner, person)                                   whose the activities are
-deals(person, amount, is_won, is_closed, created_at, closed_at, product, products)   see `_deals`
+deals(person, amount, currency, is_won, is_closed, created_at, closed_at, product, products)   see `_deals`
+deal_signatures, deal_events                                see `scoring.deals`
+everyones_activities(person, signature, occurred_at)        of everybody
+account_people(person, account)                             whose company is the same; see `_accounts`
+deal_roles(person, role)                                    what part they play in deals, in lower case
 last_stages(person, stage, since, held_until)
 outages(type, first_day, last_day)                          days without a type that used to come daily
 signatures(signature, type, url, asset, campaign, user_agent)
@@ -23,6 +27,8 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
+from config.model import preset_list
+from scoring.deals import tell_deals
 from scoring.facts import ATTRIBUTE_PREFIX
 from sync.mirror import normal
 from sync.mirror.outages import note_outages
@@ -77,6 +83,17 @@ class Span:
         return f"{person} BETWEEN {self.first} AND {self.last}"
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Some people, by their numbers."""
+
+    people: tuple[int, ...]
+
+    def holds(self, person: str) -> str:
+        """SQL: whether the number in column `person` is one of them."""
+        return f"{person} IN ({', '.join(map(str, self.people))})"
+
+
 def build(
     connection: duckdb.DuckDBPyConnection,
     *,
@@ -91,10 +108,11 @@ def build(
     model's lifecycle: of stages given at the same time the later one counts. `holds` are stages that people
     set by hand.
     """
-    _signatures(connection)
     _members(connection, precedence)
     _owners(connection)
     _deals(connection)
+    _everyones_activities(connection)
+    _accounts(connection)
     _given_stages(connection, stages)
     remember_stages(connection, holds, stage_order)
     note_outages(connection)
@@ -108,23 +126,31 @@ def spans(connection: duckdb.DuckDBPyConnection) -> list[Span]:
 
 def oldest(connection: duckdb.DuckDBPyConnection) -> datetime | None:
     """When the oldest activity of all took place (naive, UTC); None when there is none."""
-    found: datetime | None = connection.execute("SELECT min(occurred_at) FROM store.facts").fetchall()[0][0]
+    found: datetime | None = connection.execute("""
+        SELECT min(oldest) FROM (
+            SELECT min(occurred_at) AS oldest FROM store.facts UNION ALL SELECT min(occurred_at) FROM deal_events)
+    """).fetchall()[0][0]
     return found
 
 
-def show(connection: duckdb.DuckDBPyConnection, span: Span, *, types: Mapping[str, AttributeType]) -> None:
+def with_colleagues(connection: duckdb.DuckDBPyConnection, person: int) -> Chosen:
+    """A person and everybody whose account is the same; needs `build`."""
+    rows = connection.execute(
+        """
+        SELECT person FROM account_people
+        WHERE account IN (SELECT account FROM account_people WHERE person = $person) UNION SELECT $person ORDER BY 1
+        """,
+        {"person": person},
+    ).fetchall()
+    return Chosen(tuple(found for (found,) in rows))
+
+
+def show(connection: duckdb.DuckDBPyConnection, span: Span | Chosen, *, types: Mapping[str, AttributeType]) -> None:
     """Make the relations that the engine reads, for the people of `span`; needs `build`."""
     _people(connection, types, span)
     _activities(connection, span)
     connection.execute(f"""
         CREATE OR REPLACE TEMP VIEW previous_stages AS FROM last_stages WHERE {span.holds("person")}
-    """)
-
-
-def _signatures(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute("""
-        CREATE OR REPLACE TEMP VIEW signatures AS
-        SELECT signature, type, url, asset, campaign, user_agent FROM store.signatures
     """)
 
 
@@ -140,7 +166,7 @@ def _members(connection: duckdb.DuckDBPyConnection, precedence: Sequence[str]) -
     """)
 
 
-def _people(connection: duckdb.DuckDBPyConnection, types: Mapping[str, AttributeType], span: Span) -> None:
+def _people(connection: duckdb.DuckDBPyConnection, types: Mapping[str, AttributeType], span: Span | Chosen) -> None:
     """Per person the first known value of each attribute; a company's from its account before the record itself.
 
     Of a boolean a true counts wherever it stands: a box that nobody ticked in one CRM must not hide an objection that
@@ -193,12 +219,15 @@ def _owners(connection: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
-def _activities(connection: duckdb.DuckDBPyConnection, span: Span) -> None:
+def _activities(connection: duckdb.DuckDBPyConnection, span: Span | Chosen) -> None:
     """A table, not a view: the engine goes through them several times, and a span's are few among all facts."""
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE activities AS
         SELECT person, signature, occurred_at, seen_at, count, duration_s, since_send_s, flagged_machine
         FROM store.facts JOIN (FROM owners_now WHERE {span.holds("person")}) USING (owner)
+        UNION ALL
+        SELECT person, signature, occurred_at, occurred_at, 1, NULL, NULL, NULL
+        FROM deal_events WHERE {span.holds("person")}
     """)
 
 
@@ -226,9 +255,62 @@ def _deals(connection: duckdb.DuckDBPyConnection) -> None:
                 WHERE product IS NOT NULL GROUP BY ALL
             ) GROUP BY ALL
         )
-        SELECT person, amount, is_won, is_closed, created_at, closed_at, products[1] AS product,
+        SELECT person, amount, currency, is_won, is_closed, created_at, closed_at, products[1] AS product,
             coalesce(products, []) AS products
         FROM parties JOIN store.deals USING (crm, deal_id) LEFT JOIN sold USING (crm, deal_id)
+    """)
+    connection.execute("""
+        CREATE OR REPLACE TEMP VIEW deal_roles AS
+        SELECT DISTINCT person, lower(trim(role)) AS role FROM (
+            SELECT crm, record_id, unnest(string_split(role, ';')) AS role
+            FROM (SELECT crm, unnest(record_ids) AS record_id, unnest(roles) AS role FROM store.deals)
+        )
+        JOIN identities USING (crm, record_id)
+        WHERE trim(role) <> ''
+    """)
+    tell_deals(connection)
+
+
+def _everyones_activities(connection: duckdb.DuckDBPyConnection) -> None:
+    """Views, for what is asked of everybody at once: they cost nothing unless asked."""
+    connection.execute("""
+        CREATE OR REPLACE TEMP VIEW everyones_activities AS
+        SELECT person, signature, occurred_at FROM store.facts JOIN owners_now USING (owner)
+        UNION ALL SELECT person, signature, occurred_at FROM deal_events
+    """)
+    connection.execute("""
+        CREATE OR REPLACE TEMP VIEW signatures AS
+        SELECT signature, type, url, asset, campaign, user_agent FROM store.signatures
+        UNION ALL SELECT signature, type, NULL, asset, NULL, NULL FROM deal_signatures
+    """)
+
+
+def _accounts(connection: duckdb.DuckDBPyConnection) -> None:
+    """Each person's one company: that of the record whose values count first, by its domain where it has one.
+
+    So the accounts of two CRMs are one when they share a domain, unless it is one of free mail. Who has no account
+    belongs to the one whose domain their e-mail address has.
+    """
+    shared = ", ".join(f"'{name}'" for name in preset_list("free_mail"))
+    site = normal.domain("accounts.domain")
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP VIEW account_people AS
+        WITH sites AS (
+            SELECT crm, account_id, domain FROM (SELECT crm, account_id, {site} AS domain FROM store.accounts)
+            WHERE domain NOT IN ({shared})
+        ), named AS (
+            SELECT person, arg_min(coalesce(domain, crm || ':' || account_id), place) AS account
+            FROM members LEFT JOIN sites USING (crm, account_id) WHERE account_id IS NOT NULL GROUP BY person
+        ), mailed AS (
+            SELECT person, arg_min(split_part(email, '@', 2), place) AS account
+            FROM (SELECT person, place, {normal.email("records.email")} AS email
+                  FROM members JOIN store.records USING (crm, record_id))
+            WHERE email IS NOT NULL GROUP BY person
+        )
+        SELECT person, account FROM named
+        UNION ALL
+        SELECT person, account FROM mailed
+        WHERE person NOT IN (SELECT person FROM named) AND account IN (SELECT domain FROM sites)
     """)
 
 

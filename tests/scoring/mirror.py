@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from config.attributes import COMPUTED
-from scoring.golden import create_relations
+from scoring.golden import add_deal_events, create_relations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,6 +67,27 @@ def fill(
         "held_until": pa.array([person.held_until for _, person in staged], pa.date32()),
     }
     insert(con, "previous_stages", stages)
+    _fill_deals(con, people)
+
+
+def _fill_deals(con: Any, people: Sequence[Person]) -> None:
+    deals = [(number, deal) for number, person in enumerate(people) for deal in person.deals]
+    kinds = {"amount": pa.float64(), "is_won": pa.bool_(), "is_closed": pa.bool_()}
+    kinds |= {"products": pa.list_(pa.string()), "created_at": pa.timestamp("us"), "closed_at": pa.timestamp("us")}
+    columns = {"person": pa.array([number for number, _ in deals], pa.int64())}
+    for name in ("amount", "currency", "is_won", "is_closed", "created_at", "closed_at", "products"):
+        columns[name] = pa.array([getattr(deal, name) for _, deal in deals], kinds.get(name, pa.string()))
+    insert(con, "deals", columns)
+    add_deal_events(con)
+    roles = [(number, role) for number, person in enumerate(people) for role in person.roles]
+    insert(con, "deal_roles", pairs(roles, "role"))
+    accounts = [(number, person.account) for number, person in enumerate(people) if person.account is not None]
+    insert(con, "account_people", pairs(accounts, "account"))
+
+
+def pairs(rows: Sequence[tuple[int, str]], name: str) -> dict[str, pa.Array]:
+    numbers = pa.array([number for number, _ in rows], pa.int64())
+    return {"person": numbers, name: pa.array([text for _, text in rows], pa.string())}
 
 
 def insert(con: Any, table: str, columns: Mapping[str, pa.Array]) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.scoring.oracle_conditions import Activity, days_since, is_machine
 from tests.scoring.oracle_counting import Known, group_change, outage_days, outcomes, price_of_silence
+from tests.scoring.oracle_deals import Deal, told
 from tests.scoring.oracle_fit import asked, begins_with, confidence, gate_of, grades, profile_of
 from tests.scoring.oracle_numbers import POINT, micro, rounded
 from tests.scoring.oracle_texts import hand_off, trend_reason
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from config.model import Model
     from config.model_sections import Gate, Transition
 
-DONE_TO_THEM = {"email_sent", "email_delivered", "email_bounce", "task_done"}
+DONE_TO_THEM = {
+    "email_sent", "email_delivered", "email_bounce", "task_done", "deal_created", "deal_won", "deal_lost",
+}  # fmt: skip
 Lines = list[tuple]
 Contributions = list[tuple[str, int]]
 
@@ -35,6 +38,9 @@ class Person:
     stage: str | None = None
     since: datetime | None = None
     held_until: date | None = None
+    deals: list[Deal] = field(default_factory=list)
+    roles: list[str] = field(default_factory=list)  # in deals, in lower case
+    account: str | None = None
 
 
 @dataclass
@@ -181,7 +187,7 @@ def standing(model: Model, person: Person, day: date, known: Known) -> Standing:
     engagement = engagement_of(model, person, day, known, lines, contributions)
     level = label(model.engagement.levels, engagement)
     ranks = rating_ranks(model)
-    rating, rank = grade + level, ranks[grade, level]
+    rating, rank = model.rating.cells.get(grade + level, grade + level), ranks[grade, level]
     if gate is not None and gate.effect == "disqualify":
         rating, rank = "disqualified", len(ranks)
     return Standing(
@@ -278,14 +284,29 @@ def drops(model: Model, person: Person, today: Standing, stage: str | None, day:
     return wanted | ({"valid_until": min(found.values())} if found else {})
 
 
-def score(
+def known_events(
     model: Model, person: Person, as_of: datetime, outages: Iterable[tuple[str, date, date]] = ()
-) -> tuple[dict[str, Any], list[tuple]]:
-    """The row of `scores` and the lines of `ledger` of one person; `as_of` is naive UTC."""
-    day = as_of.date()
-    events = with_times_on_page(model, [event for event in person.activities if event.occurred_at <= as_of])
+) -> Known:
+    told_of = [event for event in [*person.activities, *told(person.deals)] if event.occurred_at <= as_of]
+    events = with_times_on_page(model, told_of)
     events += [*visit_activities(model, events), *reopens(model, events), *chains(model, events)]
-    known = Known(model, events, outage_days(outages, day))
+    return Known(model, events, outage_days(outages, as_of.date()))
+
+
+def score(
+    model: Model,
+    person: Person,
+    as_of: datetime,
+    outages: Iterable[tuple[str, date, date]] = (),
+    *,
+    ahead: bool = True,
+) -> tuple[dict[str, Any], list[tuple]]:
+    """The row of `scores` and the lines of `ledger` of one person; `as_of` is naive UTC.
+
+    Without `ahead`, days to come are left out, and with them most of the work.
+    """
+    day = as_of.date()
+    known = known_events(model, person, as_of, outages)
     at = standing(model, person, day, known)
     if at.gate is not None and at.gate.effect == "do_not_score":
         return {"gate": at.gate.name}, []
@@ -318,7 +339,7 @@ def score(
         "next_fact": at.next_fact,
         "model_version": model.version,
     }
-    row |= drops(model, person, at, stage, day, known)
+    row |= drops(model, person, at, stage, day, known) if ahead else {}
     if model.hand_off is not None:
         row["hand_off"] = hand_off(
             model,

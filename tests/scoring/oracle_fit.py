@@ -102,6 +102,11 @@ def _asked(model: Model, criterion: Criterion, facts: Mapping[str, Any], day: da
     return Asked(criterion, [points, otherwise], None if answer is None else points if answer else otherwise)
 
 
+def answer_to(model: Model, criterion: Criterion, facts: Mapping[str, Any], day: date) -> int | None:
+    """Micro-points of one criterion that stands alone; None while unknown."""
+    return _asked(model, criterion, facts, day).answer
+
+
 def confidence(criteria: Sequence[Asked]) -> int | None:
     """The share of known answers, 0 to 100; each weighs as much as the range of points that hangs on it."""
     whole = sum(one.spread for one in criteria)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from config.vocabulary import DERIVED, EXTRA_FIELDS
 from tests.scoring.oracle import Activity, Person
+from tests.scoring.oracle_deals import Deal
 from tests.scoring.strategies_counting import DAYS, GROUPS, POINTS, countings, duration, groups_for
 from tests.scoring.strategies_fit import fits, gates
 from tests.scoring.strategies_visits import machine_sections, surfing, visit_facts, visit_sections
@@ -30,6 +31,8 @@ ATTRIBUTES = {
 TITLES = ["CTO", "Head of IT", "head of sales", "Student", "Żółty Dyrektor", "a.b*c", "100%_off", "it's"]
 TYPES = ["page_view", "email_click", "form_submission", "download", "email_bounce", "custom:trial"]
 TYPES += ["email_open", "email_reopen", "visit"]
+DEAL_TYPES = ["deal_created", "deal_won", "deal_lost"]
+PRODUCTS = [[], ["Demo"], ["Demo", "Storage"]]
 CAMPAIGNS = [None, "Spring", "spring sale"]
 URLS = [None, "/pricing", "/pricing/eu", "https://Acme.example/Pricing?x=1#y", "acme.example/blog", "acme.example", "/"]
 ASSETS = [None, "Demo request", "demo", "E-book (v2)"]
@@ -120,7 +123,7 @@ decays = st.one_of(
     st.sampled_from([{"steps": {"7d": 0.5, "30d": 0.25}}, {"steps": {"1d": 0.333333333, "90d": 0}}]),
     st.sampled_from([{"lose": "50%", "every": "7d"}, {"lose": "33%", "every": "1d"}, {"lose": "7%", "every": "30d"}]),
 )
-types = one_or_several(TYPES)
+types = one_or_several(TYPES + DEAL_TYPES)
 told_types = one_or_several([kind for kind in TYPES if kind not in DERIVED])
 any_of_them = st.fixed_dictionaries({"activity": types})
 subjects = st.one_of(
@@ -217,7 +220,7 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
             "groups": {name: GROUPS[name] for name in sorted(used)},
             "levels": {"1": 50, "2": 20, "3": 5, "4": 0},
         },
-        "rating": {"matrix": "grade x level"},
+        "rating": {"matrix": "grade x level"} | draw(st.sampled_from([{}, {"cells": {"A1": "Call", "?4": "Wait"}}])),
     }
     if draw(st.booleans()):
         model["visits"] = draw(visit_sections)
@@ -290,5 +293,23 @@ def people(draw: st.DrawFn) -> Person:
         activities += draw(surfing(midnights))
     stage = draw(st.sampled_from([None, "new", "warm", "hot", "sold", "foreign"]))
     since = draw(st.none() | ages.map(lambda days: NOW - timedelta(days=days))) if stage is not None else None
+    bought = draw(st.lists(deals(), max_size=draw(st.sampled_from([0, 0, 3]))))
     held_until = draw(st.sampled_from([None, *(NOW.date() + timedelta(days=days) for days in (0, 1, 9))]))
-    return Person(attributes, activities, stage, since, held_until if stage in {"new", "warm", "hot", "sold"} else None)
+    held = held_until if stage in {"new", "warm", "hot", "sold"} else None
+    return Person(attributes, activities, stage, since, held, bought)
+
+
+@st.composite
+def deals(draw: st.DrawFn) -> Deal:
+    def moment() -> datetime | None:
+        return draw(st.none() | ages.map(lambda days: NOW - timedelta(days=days, hours=draw(st.sampled_from([0, 12])))))
+
+    return Deal(
+        amount=draw(st.sampled_from([None, 0.0, 10.0, 99.995, 100.0, 1234.5, -20.0, 1e12, 5e11])),
+        currency=draw(st.sampled_from([None, "EUR", "USD", "JPY"])),
+        is_won=draw(st.sampled_from([None, True, True, False])),
+        is_closed=draw(st.sampled_from([None, True, True, False])),
+        created_at=moment(),
+        closed_at=moment(),
+        products=draw(st.sampled_from(PRODUCTS)),
+    )

@@ -34,6 +34,13 @@ def test_the_sections_of_the_page_make_a_model_whose_example_passes() -> None:
     assert run_examples(model) == []
 
 
+def test_the_sections_of_the_page_of_special_models_make_a_model_whose_examples_pass() -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", PAGE.with_name("special.md").read_text(encoding="utf-8"), re.DOTALL)
+    model = checked_model(parse("\n".join(["model: special", *blocks]), Path("special.md")), BUILT_IN)
+    assert len(model.examples) == 2
+    assert run_examples(model) == []
+
+
 @pytest.mark.parametrize("rules", RULES)
 def test_the_rules_of_the_page_load(rules: str) -> None:
     text = "model: page\nengagement:\n" + textwrap.indent(rules, "  ")

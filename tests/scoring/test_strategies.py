@@ -13,13 +13,14 @@ from config.model_condition_checks import ACTIVITY_ATTRIBUTES
 from config.model_conditions import When
 from config.model_values import Part
 from tests.scoring.strategies import ATTRIBUTES, models
+from tests.scoring.strategies_special import special_sections
 from tests.scoring.test_oracle import model_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TYPES = ATTRIBUTES | COMPUTED | ACTIVITY_ATTRIBUTES
-NOT_SCORED = {"Example", "ExampleActivity", "Expected", "ExpectedNumber"}
+NOT_SCORED = {"Example", "ExampleDeal", "ExampleActivity", "Expected", "ExpectedNumber"}
 
 
 def parts(value: Any) -> Iterator[Part]:
@@ -41,13 +42,15 @@ def test_every_key_and_every_operator_of_every_type_occurs() -> None:
     written: dict[str, set[str]] = defaultdict(set)
     operators: dict[str, set[str]] = defaultdict(set)
 
-    @settings(
-        max_examples=600,
+    seldom = settings(
+        max_examples=100,
         derandomize=True,
         deadline=None,
         phases=(Phase.generate,),
         suppress_health_check=list(HealthCheck),
     )
+
+    @settings(seldom, max_examples=600)
     @given(data=models())
     def look(data: dict[str, Any]) -> None:
         for part in parts(model_of(data)):
@@ -56,7 +59,14 @@ def test_every_key_and_every_operator_of_every_type_occurs() -> None:
                 for name, tests in part.tests.items():
                     operators[TYPES[name]] |= {operator for operator, _ in tests.written()}
 
+    @seldom
+    @given(data=special_sections())
+    def look_at_special(data: dict[str, Any]) -> None:
+        for part in parts(model_of({"model": "special", **data})):
+            written[type(part).__name__] |= part.model_fields_set
+
     look()
+    look_at_special()
     sections = subclasses(Part) - {Part, model_conditions.Tests, When}
     missing = {
         part.__name__: keys
