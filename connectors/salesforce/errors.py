@@ -32,6 +32,10 @@ class LocatorExpired(ConnectorError):
     """A query's cursor is gone (two days old, or of an ended session); the slice must be read again."""
 
 
+class TooManyPeople(SplitBatch):
+    """A query of activities met more than 100,000 people, and the running user may not view all data."""
+
+
 class NotThere(ConnectorError):
     """No such object, job or record, or none that we may see."""
 
@@ -86,10 +90,12 @@ _BUSY_STATUS: Final = frozenset({406, 408, 420, 425, 429})
 """Edges answer these, often without a body; all pass."""
 
 _SPLIT_CODES: Final = frozenset(
-    {"QUERY_TIMEOUT", "REQUEST_RUNNING_TOO_LONG", "TOO_MANY_APEX_REQUESTS", "EXCEEDED_ID_LIMIT"}
+    {"OPERATION_TOO_LARGE", "QUERY_TIMEOUT", "REQUEST_RUNNING_TOO_LONG", "TOO_MANY_APEX_REQUESTS", "EXCEEDED_ID_LIMIT"}
 )
 
 _PASSING_CODES: Final = frozenset({"UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "UNKNOWN_EXCEPTION"})
+
+VIEW_ALL: Final = "Grant the running user 'View All Data', or 'View All' on the object."
 
 _PERMISSION_CODES: Final = {
     "API_DISABLED_FOR_ORG": "The API is off for this organisation or user: grant 'API Enabled'.",
@@ -98,7 +104,6 @@ _PERMISSION_CODES: Final = {
     "INSUFFICIENT_ACCESS_OR_READONLY": "Grant the running user access in a permission set.",
     "FUNCTIONALITY_NOT_ENABLED": "The feature is not enabled in this organisation.",
     "TXN_SECURITY_METERING_ERROR": "A transaction security policy stopped the query: exempt the running user.",
-    "OPERATION_TOO_LARGE": "Grant the running user 'View All Data', or 'View All' on the object.",
     "INVALID_TYPE": "The object is off, or the running user may not read it: grant 'Read' and 'View All' on it.",
     "INVALID_TYPE_FOR_OPERATION": "The object is off, or the running user may not read it.",
 }
@@ -147,10 +152,14 @@ def _judge_code(request: Request, status: int, problem: Problem) -> Verdict | No
 def _judge_named(request: object, code: str, text: str) -> Verdict | None:
     """What an error code means wherever it stands; `request` is what the messages call the call."""
     if code in _PERMISSION_CODES or "Implementation restriction" in text:
-        remedy = _PERMISSION_CODES.get(code, _PERMISSION_CODES["OPERATION_TOO_LARGE"])
+        remedy = _PERMISSION_CODES.get(code, VIEW_ALL)
         return AuthStop(f"{request} was refused ({code}).", crm=CRM, remedy=remedy)
+    if code == "OPERATION_TOO_LARGE":
+        return TooManyPeople(
+            f"{request} met more people than the running user may ask about.", crm=CRM, remedy=VIEW_ALL
+        )
     if code in _SPLIT_CODES:
-        return SplitBatch(f"{request} asked for too much ({code}).", crm=CRM)
+        return _judge_size(request, code)
     if code in _PASSING_CODES:
         return Again(code.lower(), maybe_done=True)
     match code:
@@ -211,6 +220,13 @@ def _judge_session(request: Request, text: str) -> Verdict:
         remedy="Check the external client app's policies and that the running user is active.",
     )
     return refusal if any(words in text for words in _PERMANENT_401) else Renew(refusal)
+
+
+def _judge_size(request: object, code: str) -> SplitBatch:
+    if code == "OPERATION_TOO_LARGE":
+        text = f"{request} met more people than the running user may ask about ({code})."
+        return TooManyPeople(text, crm=CRM, remedy=VIEW_ALL)
+    return SplitBatch(f"{request} asked for too much ({code}).", crm=CRM)
 
 
 def _judge_limit(request: object, text: str) -> Verdict:

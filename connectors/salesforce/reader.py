@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from connectors.errors import SplitBatch, Unreachable
+from connectors.errors import AuthStop, ConnectorError, SplitBatch, Unreachable
 from connectors.salesforce import bulk_query, soql
-from connectors.salesforce.errors import CRM, BulkRefused, LocatorExpired, NotThere
+from connectors.salesforce.errors import CRM, VIEW_ALL, BulkRefused, LocatorExpired, NotThere, TooManyPeople
 from connectors.salesforce.values import text_table
 from connectors.salesforce.windows import STAMP, Position, Window, next_window, reached
 
@@ -84,8 +84,8 @@ class Reader:
     def changed(self, query: Query, position: Position) -> Iterator[Slice]:
         """Everything that changed since `position`; the last slice, maybe empty, carries the end of the pull.
 
-        A window whose query runs too long is halved, and both halves are read. Raises Unreachable when a single
-        second is still too long.
+        A window whose query runs too long, or meets too many people, is halved, and both halves are read. Raises
+        Unreachable when a single second is still too long, AuthStop when it still has too many.
         """
         total = 0
         if position.mark != query.mark:
@@ -108,14 +108,10 @@ class Reader:
                 for piece in self._window(query, window, rows, position):
                     position = piece.position
                     yield Slice(piece.rows, position, total)
-            except SplitBatch:
+            except SplitBatch as error:
                 halves = window.halves()
                 if halves is None:
-                    raise Unreachable(
-                        f"the changes of {query.sobject} within one second take Salesforce too long to find.",
-                        crm=CRM,
-                        remedy="Give the running user 'View All' on the object, or ask Salesforce for a custom index.",
-                    ) from None
+                    raise _stop(query, error) from None
                 log.info("window halved", crm=CRM, sobject=query.sobject, start=soql.moment(window.start))
                 waiting.extend(reversed(halves))
 
@@ -189,3 +185,14 @@ def _whole_second(stamp: str) -> datetime:
     from datetime import UTC, datetime
 
     return datetime.fromisoformat(stamp).astimezone(UTC).replace(microsecond=0)
+
+
+def _stop(query: Query, error: SplitBatch) -> ConnectorError:
+    """What becomes of a query that asks for too much and cannot be halved any more."""
+    if isinstance(error, TooManyPeople):
+        return AuthStop(error.message, crm=CRM, remedy=VIEW_ALL)
+    return Unreachable(
+        f"the changes of {query.sobject} within one second take Salesforce too long to find.",
+        crm=CRM,
+        remedy="Give the running user 'View All' on the object, or ask Salesforce for a custom index.",
+    )

@@ -378,6 +378,15 @@ def test_a_needed_object_that_is_off_is_a_matter_of_permissions(sf: SalesforceRi
         list(sf.connector().pull("activities.tasks", None))
 
 
+def test_49_activities_of_too_many_people_are_read_in_smaller_windows(sf: SalesforceRig) -> None:
+    for n in range(12):
+        sf.log_activity(sf.person(n), n)
+        sf.clock.advance(86_400)
+    sf.troubles.set("operation_too_large", times=3, people=4)
+    facts = Facts().pull(sf.connector(), ["activities.tasks", "removals"])
+    assert len(facts.column("record_id", Table.ACTIVITIES)) == 12
+
+
 def test_49_activities_of_too_many_people_name_the_missing_right(sf: SalesforceRig) -> None:
     sf.log_activity(sf.person(1), 1)
     sf.troubles.set("operation_too_large", times=None)
