@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from enum import StrEnum
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -18,27 +19,39 @@ LEADGRADE_SALESFORCE__CLIENT_SECRET=
 """
 
 
+class Preset(StrEnum):
+    """The models that come with Leadgrade, by the names of their files."""
+
+    B2B_SAAS = "b2b-saas"
+    E_COMMERCE = "e-commerce"
+    ACCOUNT_ENGAGEMENT = "account-engagement"
+    ELOQUA = "eloqua"
+
+
 def init(
     folder: Annotated[Path, typer.Argument(help="Where to write.", file_okay=False)] = Path(),
+    model: Annotated[Preset, typer.Option(help="The model to start from.", show_default=True)] = Preset.B2B_SAAS,
 ) -> None:
     """Write the files to start from; existing ones are left alone.
 
-    They are leadgrade.yaml, scoring.yaml (the model b2b-saas) and .env.example.
+    They are leadgrade.yaml, scoring.yaml (a complete model with examples) and .env.example. Models to start from:
+    b2b-saas, e-commerce (with RFM and products), account-engagement (the points and grades of Pardot) and eloqua (its
+    example card).
 
-    Example: leadgrade init
+    Example: leadgrade init --model e-commerce
     """
-    for path, written in write_starting_files(folder):
+    for path, written in write_starting_files(folder, model):
         sys.stdout.write(f"{path} {'written' if written else 'exists and was left alone'}\n")
     sys.stdout.write("Next: fill in leadgrade.yaml, set the secrets of .env.example, then `leadgrade check`.\n")
 
 
-def write_starting_files(folder: Path) -> Iterator[tuple[Path, bool]]:
+def write_starting_files(folder: Path, model: Preset = Preset.B2B_SAAS) -> Iterator[tuple[Path, bool]]:
     """Write the files to start from; each path, and whether it was written (False: it was there)."""
     from cli.output import writing
 
     files = {
         "leadgrade.yaml": (resources.files("cli") / "templates" / "leadgrade.yaml").read_text(encoding="utf-8"),
-        "scoring.yaml": (resources.files("config") / "presets" / "b2b-saas.yaml").read_text(encoding="utf-8"),
+        "scoring.yaml": (resources.files("config") / "presets" / f"{model}.yaml").read_text(encoding="utf-8"),
         ".env.example": ENV_EXAMPLE,
     }
     with writing(folder):

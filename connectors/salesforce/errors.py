@@ -154,10 +154,6 @@ def _judge_named(request: object, code: str, text: str) -> Verdict | None:
     if code in _PERMISSION_CODES or "Implementation restriction" in text:
         remedy = _PERMISSION_CODES.get(code, VIEW_ALL)
         return AuthStop(f"{request} was refused ({code}).", crm=CRM, remedy=remedy)
-    if code == "OPERATION_TOO_LARGE":
-        return TooManyPeople(
-            f"{request} met more people than the running user may ask about.", crm=CRM, remedy=VIEW_ALL
-        )
     if code in _SPLIT_CODES:
         return _judge_size(request, code)
     if code in _PASSING_CODES:

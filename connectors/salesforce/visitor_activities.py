@@ -44,6 +44,7 @@ FIELDS: Final = (
 )  # fmt: skip
 
 TYPES: Final[dict[int, str]] = {
+    3: "custom:form_error",
     4: "form_submission",
     6: "email_sent",
     7: "custom:site_search",
@@ -73,7 +74,7 @@ TYPES: Final[dict[int, str]] = {
     37: "custom:resubscribed",
 }
 """Visitor activity type -> ours. Not among them: clicks (1) and views (2), which depend on what was clicked and viewed;
-errors of forms (3) and sessions (5), which are no deeds; opportunities (8 to 10, 18, 19, 38), which are deals; and
+sessions (5), which are made of page views; opportunities (8 to 10, 18, 19, 38), which are deals; and
 invitations (23), which others send."""
 
 _CLICK, _VIEW = 1, 2

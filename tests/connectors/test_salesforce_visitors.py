@@ -79,7 +79,7 @@ def test_a_lead_that_is_converted_keeps_its_activities_in_the_contact(sf: Salesf
         ({"type": 1}, "custom:link_click"),
         ({"type": 2, "fileId": 5}, "download"),
         ({"type": 2, "formId": 5}, "page_view"),
-        ({"type": 3}, None),
+        ({"type": 3}, "custom:form_error"),
         ({"type": 9}, None),
         ({"type": 23}, None),
         ({"type": 99}, None),
@@ -93,7 +93,7 @@ def test_every_type_is_mapped_into_the_vocabulary_or_left_out_on_purpose() -> No
     assert all(is_activity_type(name) for name in TYPES.values())
     left_out = account_engagement.TYPES.keys() - TYPES.keys() - {1, 2}
     assert {account_engagement.TYPES[code] for code in left_out} == {
-        "Error", "Session", "New Opportunity", "Opportunity Won", "Opportunity Lost", "Opportunity Reopened",
+        "Session", "New Opportunity", "Opportunity Won", "Opportunity Lost", "Opportunity Reopened",
         "Opportunity Linked", "Opportunity Unlinked", "Invited to Webinar",
     }  # fmt: skip
 
