@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from scoring.plan import Plan
 
 DROPS: Final = ("rating_until", "stage_until")
-ASKED: Final = Tally("_asked", ("person", "early", "day"), day="{alias}.day", early="{alias}.early")
+ASKED: Final = Tally("_asked", ("ask",), day="{alias}.day", early="{alias}.early")
 SCAN_DAYS: Final = 10
 """Days asked at once where days are asked one by one."""
 
@@ -80,12 +80,13 @@ def _candidates(con: Any, plan: Plan) -> None:
 
 
 def _keep_futures(con: Any, plan: Plan, moment: Moment, machines: MachineTest, span: int) -> None:
-    """Create `futures` (person, rule, rises, bucket, on_day, n): the candidates' events that count today, by day."""
+    """Create `futures` (person, rule, rises, bucket, age, n): the candidates' events that count today, by their age."""
     risers = ", ".join(str(term.number) for term in plan.terms if term.rises) or "-1"
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE futures AS
-        SELECT e.person, e.rule, e.rule IN ({risers}) AS rises, e.bucket, e.on_day, SUM(e.n) AS n
+        SELECT e.person, e.rule, e.rule IN ({risers}) AS rises, e.bucket,
+               {sql.days_between("e.on_day", sql.day(moment.day))} AS age, SUM(e.n) AS n
         FROM ({events_sql(plan, moment, machines, span)}) e
         WHERE NOT e.set_aside AND e.person IN (SELECT person FROM candidates)
         GROUP BY e.person, e.rule, e.bucket, e.on_day
@@ -96,16 +97,16 @@ def _keep_futures(con: Any, plan: Plan, moment: Moment, machines: MachineTest, s
 def _search(con: Any, plan: Plan, moment: Moment, span: int, types: Mapping[str, str], drop: str) -> None:
     """Find the day of those whose fit stands still.
 
-    `searched` holds for each person the days known to be fine (up to `low`), how many to ask about next (`width`),
-    and whether the last answer was that none is worse (`skipped`).
+    `searched` holds for each person the days known to be fine (up to `low`), how many to ask about next (`width`), and
+    up to which day one may be worse (`high`).
     """
     today = sql.day(moment.day)
     con.execute(
         "CREATE OR REPLACE TEMP TABLE searched AS "
-        f"SELECT person, 0 AS low, {HORIZON_DAYS} AS width, FALSE AS skipped FROM candidates WHERE NOT fit_moves"
+        f"SELECT person, 0 AS low, {HORIZON_DAYS} AS width, 0 AS high FROM candidates WHERE NOT fit_moves"
     )
     last = f"LEAST(low + width, {HORIZON_DAYS})"
-    while _ask(con, f"SELECT person, {today} + low + 1 AS early, {today} + {last} AS day FROM searched"):
+    while _ask(con, today, f"SELECT person, {today} + low + 1 AS early, {today} + {last} AS day FROM searched"):
         _judge(con, plan, span, types, drop)
         con.execute(
             f"""
@@ -118,8 +119,10 @@ def _search(con: Any, plan: Plan, moment: Moment, span: int, types: Mapping[str,
             CREATE OR REPLACE TEMP TABLE searched AS
             SELECT s.person,
                    CASE WHEN w.person IS NULL THEN {last} ELSE low END AS low,
-                   CASE WHEN w.person IS NULL AND skipped THEN width * 2 ELSE GREATEST(width // 2, 1) END AS width,
-                   w.person IS NULL AS skipped
+                   CASE WHEN w.person IS NOT NULL THEN (width + 1) // 2
+                        WHEN {last} < high THEN (high - {last} + 1) // 2
+                        ELSE width * 2 END AS width,
+                   CASE WHEN w.person IS NOT NULL THEN {last} ELSE high END AS high
             FROM searched s LEFT JOIN worse w ON w.person = s.person
             WHERE CASE WHEN w.person IS NULL THEN {last} < {HORIZON_DAYS} ELSE w.early < w.day END
             """
@@ -133,15 +136,25 @@ def _scan(con: Any, plan: Plan, moment: Moment, span: int, types: Mapping[str, s
         stop = min(start + SCAN_DAYS, HORIZON_DAYS + 1)
         days = f"SELECT {today} + CAST(range AS INTEGER) AS day FROM range({start}, {stop})"
         open_ones = f"candidates c WHERE c.fit_moves AND c.person NOT IN (SELECT person FROM {drop})"
-        if not _ask(con, f"SELECT c.person, d.day AS early, d.day FROM ({days}) d, {open_ones}"):
+        if not _ask(con, today, f"SELECT c.person, d.day AS early, d.day FROM ({days}) d, {open_ones}"):
             return
         _judge(con, plan, span, types, drop)
         con.execute(f"INSERT INTO {drop} SELECT person, MIN(day) FROM worse GROUP BY person")
 
 
-def _ask(con: Any, pairs: str) -> bool:
-    """Create `asked` (person, early, day) from a SELECT; whether there is anything to ask."""
-    con.execute(f"CREATE OR REPLACE TEMP TABLE asked AS {pairs}")
+def _ask(con: Any, today: str, pairs: str) -> bool:
+    """Create `asked` (ask, person, early, day, soon, late) from a SELECT, numbered; whether there is anything to ask.
+
+    `soon` and `late` are the days from `today` to `early` and `day`.
+    """
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE asked AS
+        SELECT ROW_NUMBER() OVER (ORDER BY person, day) AS ask, person, early, day,
+               {sql.days_between(today, "early")} AS soon, {sql.days_between(today, "day")} AS late
+        FROM ({pairs})
+        """
+    )
     return bool(con.execute("SELECT COUNT(*) FROM asked").fetchall()[0][0])
 
 
@@ -150,26 +163,29 @@ def _judge(con: Any, plan: Plan, span: int, types: Mapping[str, str], drop: str)
 
     `drop` says what is to be worse: ``rating_until``, ``stage_until``, or either.
     """
-    day = "CASE WHEN f.rises THEN k.early ELSE k.day END"
+    ahead = "CASE WHEN f.rises THEN k.soon ELSE k.late END"
+    worth = plan.of_single("f.rule", "ra.micro")
     sums = f"""
-        SELECT f.person, k.early, k.day, f.rule, f.bucket, SUM(f.n * ra.micro) AS micro, SUM(f.n) AS n,
-               CAST(0 AS DOUBLE) AS set_aside, MIN(ra.micro) AS lowest, MAX(ra.micro) AS highest,
-               CAST(NULL AS TIMESTAMP) AS last_at
-        FROM futures f
-        JOIN asked k ON k.person = f.person
-        JOIN rule_ages ra ON ra.key = {age_key("f.rule", sql.days_between("f.on_day", day), span)}
-        GROUP BY f.person, k.early, k.day, f.rule, f.bucket"""
+        SELECT g.*, k.early, k.day
+        FROM (SELECT k.ask, f.rule, f.bucket, SUM(f.n * ra.micro) AS micro, SUM(f.n) AS n,
+                     CAST(0 AS DOUBLE) AS set_aside, MIN({worth}) AS lowest, MAX({worth}) AS highest,
+                     CAST(NULL AS TIMESTAMP) AS last_at
+              FROM futures f
+              JOIN asked k ON k.person = f.person
+              JOIN rule_ages ra ON ra.key = {age_key("f.rule", f"f.age + {ahead}", span)}
+              GROUP BY k.ask, f.rule, f.bucket) g
+        JOIN asked k ON k.ask = g.ask"""
     tally(con, plan, ASKED, sums)
     model = plan.model
     fit = """
-        SELECT k.person, k.early, k.day, s.gate, s.fit_score, s.grade
+        SELECT k.ask, k.person, k.early, k.day, s.gate, s.fit_score, s.grade
         FROM asked k JOIN standings s ON s.person = k.person"""
     if plan.fit_moves:
         people = "people p JOIN asked k ON k.person = p.person"
-        outcomes = outcomes_sql(model, types, people=people, keys="p.person, k.early, k.day", day="k.day")
+        outcomes = outcomes_sql(model, types, people=people, keys="k.ask, p.person, k.early, k.day", day="k.day")
         score = sql.whole_points(sql.clamped("micro"))
         fit = f"""
-            SELECT person, early, day, gate, fit_score, {grade_index(model, "fit_score", "is_known")} AS grade
+            SELECT ask, person, early, day, gate, fit_score, {grade_index(model, "fit_score", "is_known")} AS grade
             FROM (SELECT *, {score} AS fit_score FROM ({outcomes}))"""
     detained = f", {may_leave(model, 'f.day')} AS may_leave" if is_detained(model) else ""
     con.execute(

@@ -135,20 +135,16 @@ def _spares(plan: Plan) -> bool:
 def now_sums(plan: Plan, moment: Moment, machines: MachineTest, span: int, suffix: str = "") -> str:
     """SELECT of sums per person, rule and bucket, from the events themselves."""
     events = events_sql(plan, moment, machines, span, suffix)
-    single = ", ".join(str(term.number) for term in plan.terms if term.mode != "every")
     spares = _spares(plan)
 
     def kept(value: str, instead: str = "NULL") -> str:
         return f"CASE WHEN set_aside THEN {instead} ELSE {value} END" if spares else value
 
-    def of_single(value: str) -> str:
-        # Only rules that count one event ask what it is worth; the others' millions of events need not be compared.
-        return f"CASE WHEN rule IN ({single}) THEN {value} END" if single else "CAST(NULL AS DOUBLE)"
-
+    worth = plan.of_single("rule", kept("micro"))
     return f"""
         SELECT person, rule, bucket, SUM({kept("n * micro", "0")}) AS micro, SUM({kept("n", "0")}) AS n,
                {"SUM(CASE WHEN set_aside THEN n ELSE 0 END)" if spares else "CAST(0 AS DOUBLE)"} AS set_aside,
-               MIN({of_single(kept("micro"))}) AS lowest, MAX({of_single(kept("micro"))}) AS highest,
+               MIN({worth}) AS lowest, MAX({worth}) AS highest,
                MAX({kept("occurred_at")}) AS last_at
         FROM ({events}) GROUP BY person, rule, bucket"""
 

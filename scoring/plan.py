@@ -118,6 +118,14 @@ class Plan:
             or (self.terms[place].ages and not self.silent.isdisjoint((CHAIN,) if rule.chain else rule.activity))
         )
 
+    def of_single(self, rule: str, value: str) -> str:
+        """SQL: `value` for terms that count one event alone, else null.
+
+        Only they ask what the least or the most is worth; the others' millions of events need not be compared.
+        """
+        single = ", ".join(str(term.number) for term in self.terms if term.mode != "every")
+        return f"CASE WHEN {rule} IN ({single}) THEN {value} END" if single else "CAST(NULL AS DOUBLE)"
+
     @cached_property
     def settled_at(self) -> int:
         """An age, in days, from which on no event's worth changes any more."""
