@@ -166,7 +166,7 @@ def _judge(con: Any, plan: Plan, span: int, types: Mapping[str, str], drop: str)
     ahead = "CASE WHEN f.rises THEN k.soon ELSE k.late END"
     worth = plan.of_single("f.rule", "ra.micro")
     sums = f"""
-        SELECT g.*, k.early, k.day
+        SELECT g.*, k.person, k.early, k.day
         FROM (SELECT k.ask, f.rule, f.bucket, SUM(f.n * ra.micro) AS micro, SUM(f.n) AS n,
                      CAST(0 AS DOUBLE) AS set_aside, MIN({worth}) AS lowest, MAX({worth}) AS highest,
                      CAST(NULL AS TIMESTAMP) AS last_at

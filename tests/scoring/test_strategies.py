@@ -59,7 +59,7 @@ def test_every_key_and_every_operator_of_every_type_occurs() -> None:
                 for name, tests in part.tests.items():
                     operators[TYPES[name]] |= {operator for operator, _ in tests.written()}
 
-    @seldom
+    @settings(seldom, max_examples=200)
     @given(data=special_sections())
     def look_at_special(data: dict[str, Any]) -> None:
         for part in parts(model_of({"model": "special", **data})):
