@@ -85,6 +85,11 @@ class Model(Part):
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
         return f"{self.model}@{digest[:8]}"
 
+    @property
+    def stage_order(self) -> tuple[str, ...]:
+        """The lifecycle stages, first to last; none without a lifecycle."""
+        return self.lifecycle.order if self.lifecycle is not None else ()
+
     def list_values(self, name: str) -> tuple[str, ...]:
         """The values of list `name` (without dollar sign), shipped ones included. Raises KeyError when unknown."""
         values = self.lists.get(name, "preset")

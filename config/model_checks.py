@@ -315,7 +315,7 @@ def _example(model: Model, example: Example, find: Findings, loc: Loc, known: Ma
                 find.near(activity.type, ACTIVITY_TYPES),
             )
     expect = example.expect
-    stages = model.lifecycle.order if model.lifecycle is not None else []
+    stages = model.stage_order
     grades, levels = [*model.fit.scale, UNKNOWN_GRADE], list(model.engagement.levels)
     cells = [grade + level for grade in grades for level in levels]
     ratings = [DISQUALIFIED, *(model.rating.cells.get(cell, cell) for cell in cells)]

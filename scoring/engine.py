@@ -277,7 +277,7 @@ def _skip(skip: Skip) -> str:
 
 def _scores(con: Any, model: Model, *, is_new_model: bool) -> None:
     grades, levels = list(model.fit.scale), list(model.engagement.levels)
-    order = model.lifecycle.order if model.lifecycle is not None else ()
+    order = model.stage_order
     gates = [gate.name for gate in model.gates]
     # An unknown fit still has a range: what any value could make of it.
     columns = {

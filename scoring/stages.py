@@ -111,7 +111,7 @@ def enter_sql(model: Model, transition: Transition, number: int, day: str) -> st
 
 def stage_before_index(model: Model) -> str:
     """SQL: place of the stage that people were in before; those without one, or with a foreign one, begin at 0."""
-    order = model.lifecycle.order if model.lifecycle is not None else ()
+    order = model.stage_order
     cases = " ".join(f"WHEN {sql.text(stage)} THEN {index}" for index, stage in enumerate(order))
     return f"CASE stage_before {cases} ELSE 0 END" if cases else "CAST(NULL AS INTEGER)"
 
@@ -171,7 +171,7 @@ def _dwells(model: Model) -> bool:
 
 def _has_dwelt(model: Model, stage: str, since: str, day: str) -> str:
     ways = model.lifecycle.transitions if model.lifecycle is not None else ()
-    order = model.lifecycle.order if model.lifecycle is not None else ()
+    order = model.stage_order
     cases = " ".join(
         f"WHEN {order.index(way.to)} THEN COALESCE({sql.days_between(since, day)} >= {way.dwell}, TRUE)"
         for way in ways

@@ -58,7 +58,7 @@ def findings(crm: str, wanted: StageSettings, model: Model, stages: CrmStages) -
     if stages.obstacle:
         yield Finding("fail", stages.field, f"{stages.obstacle}.", f"{stages.remedy} Or set {KEY} to false.".strip())
         return
-    order = model.lifecycle.order if model.lifecycle is not None else ()
+    order = model.stage_order
     refused = False
     for stage, value in wanted.named(crm).items():
         if problem := _misnamed(stage, value, order, stages):

@@ -15,9 +15,9 @@ from config.attributes import attribute_types
 from config.errors import ConfigError
 from connectors.errors import ConnectorError
 from connectors.registry import confirm_account
-from scoring import engine, golden
+from scoring import golden
 from scoring.facts import fields_of
-from sync import apply, changes, crm_stages, guards, identity, lease
+from sync import apply, changes, crm_stages, guards, lease, scores
 from sync.errors import SyncError
 from sync.journal.book import Journal
 from sync.mirror import holds, outages, plan, stage_moves, summary, views
@@ -125,24 +125,6 @@ def open_mirror(settings: Settings, clock: Clock) -> Mirror:
     )
 
 
-def gather(
-    connection: duckdb.DuckDBPyConnection, *, settings: Settings, model: Model, journal: Journal, now: datetime
-) -> None:
-    """Group the mirror's records into people and make the relations of `sync.mirror.views`, in this connection."""
-    identity.resolve(connection)
-    views.build(
-        connection,
-        precedence=settings.precedence,
-        stages=journal.stages(),
-        stage_order=_stage_order(model),
-        holds=journal.holds(now),
-    )
-
-
-def _stage_order(model: Model) -> tuple[str, ...]:
-    return model.lifecycle.order if model.lifecycle is not None else ()
-
-
 def _leave_alone(connection: duckdb.DuckDBPyConnection, model: Model, session: Session, now: datetime) -> None:
     """Note the stages that people have set by hand since the last run, and let them count from now on."""
     if model.lifecycle is None or model.lifecycle.hold is None:
@@ -153,33 +135,6 @@ def _leave_alone(connection: duckdb.DuckDBPyConnection, model: Model, session: S
         log.info("stages set by hand are left alone", crm=crm, records=len(held), days=model.lifecycle.hold)
     if found:
         views.remember_stages(connection, session.journal.holds(now), model.lifecycle.order)
-
-
-def score_all(
-    connection: duckdb.DuckDBPyConnection,
-    *,
-    settings: Settings,
-    model: Model,
-    as_of: datetime,
-    stop: Stop,
-    model_since: datetime | None = None,
-) -> None:
-    """The engine's ``scores`` of everybody as of an aware UTC time, span by span; needs `gather`.
-
-    Raises `Stopped` between two spans.
-    """
-    types = attribute_types(settings)
-    prepared = engine.prepare(
-        connection, model, as_of, attributes=types, oldest=views.oldest(connection), model_since=model_since
-    )
-    for place, span in enumerate(views.spans(connection)):
-        stop.check()
-        views.show(connection, span, types=types)
-        engine.score_people(connection, prepared)
-        into = "INSERT INTO scored FROM scores" if place else "CREATE OR REPLACE TEMP TABLE scored AS FROM scores"
-        connection.execute(into)
-    connection.execute("DROP TABLE scores; ALTER TABLE scored RENAME TO scores")
-    engine.finish(connection, model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +177,7 @@ def _run(
         model_version=model.version,
         model=model.model_dump_json(),
     )
-    session = replace(session, run_id=run_id, stage_order=_stage_order(model))
+    session = replace(session, run_id=run_id, stage_order=model.stage_order)
     draft = _Draft(run_id, started_at)
     events = log.bind(run=run_id, kind=order.kind)
     events.info("run started", model=model.version, dry_run=order.dry_run)
@@ -319,13 +274,13 @@ def _score_and_plan(
     as_of = session.clock.now()
     with session.mirror.open() as connection:
         with _timed(draft, session, "identity") as rows:
-            gather(connection, settings=settings, model=model, journal=session.journal, now=as_of)
+            scores.gather(connection, settings=settings, model=model, journal=session.journal, now=as_of)
             _leave_alone(connection, model, session, as_of)
             rows["people"] = people = summary.count(connection, "members WHERE place = 1")
         for kind, first, last in outages.lasting(connection, as_of.date()):
             log.warning("source is silent: its activities do not age", type=kind, first_day=first, last_day=last)
         with _timed(draft, session, "score") as rows:
-            score_all(
+            scores.score_all(
                 connection,
                 settings=settings,
                 model=model,

@@ -12,7 +12,7 @@ from scoring import engine
 from scoring.facts import Table
 from sync import identity
 from sync.mirror import views
-from sync.pipeline import score_all
+from sync.scores import score_all
 from sync.stop import Stop
 
 if TYPE_CHECKING:

@@ -1,0 +1,61 @@
+"""Who is who, and what each of them scores: the mirror's facts through identity and engine, in one connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from config.attributes import attribute_types
+from scoring import engine
+from sync import identity
+from sync.mirror import views
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import duckdb
+
+    from config.model import Model
+    from config.settings import Settings
+    from sync.journal.book import Journal
+    from sync.stop import Stop
+
+
+def gather(
+    connection: duckdb.DuckDBPyConnection, *, settings: Settings, model: Model, journal: Journal, now: datetime
+) -> None:
+    """Group the mirror's records into people and make the relations of `sync.mirror.views`, in this connection."""
+    identity.resolve(connection)
+    views.build(
+        connection,
+        precedence=settings.precedence,
+        stages=journal.stages(),
+        stage_order=model.stage_order,
+        holds=journal.holds(now),
+    )
+
+
+def score_all(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    settings: Settings,
+    model: Model,
+    as_of: datetime,
+    stop: Stop,
+    model_since: datetime | None = None,
+) -> None:
+    """The engine's ``scores`` of everybody as of an aware UTC time, span by span; needs `gather`.
+
+    Raises `Stopped` between two spans.
+    """
+    types = attribute_types(settings)
+    prepared = engine.prepare(
+        connection, model, as_of, attributes=types, oldest=views.oldest(connection), model_since=model_since
+    )
+    for place, span in enumerate(views.spans(connection)):
+        stop.check()
+        views.show(connection, span, types=types)
+        engine.score_people(connection, prepared)
+        into = "INSERT INTO scored FROM scores" if place else "CREATE OR REPLACE TEMP TABLE scored AS FROM scores"
+        connection.execute(into)
+    connection.execute("DROP TABLE scores; ALTER TABLE scored RENAME TO scores")
+    engine.finish(connection, model)
