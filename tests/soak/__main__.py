@@ -6,7 +6,7 @@ import argparse
 import itertools
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 
 from tests.soak.scenario import SHARED_BY, live_through, live_through_all
 
@@ -35,10 +35,10 @@ def _many(seeds: range) -> int:
     began = time.monotonic()
     failed: list[int] = []
     total_s = 0.0
-    with ProcessPoolExecutor(PROCESSES, max_tasks_per_child=15) as pool:
-        together = [list(group) for _, group in itertools.groupby(seeds, key=lambda seed: seed // SHARED_BY)]
-        running = [pool.submit(live_through_all, group) for group in together]
-        ended = (end for done in as_completed(running) for end in done.result())
+    together = [list(group) for _, group in itertools.groupby(seeds, key=lambda seed: seed // SHARED_BY)]
+    # Not an executor: one whose processes are replaced can wait for ever when they end together.
+    with get_context("spawn").Pool(PROCESSES, maxtasksperchild=15) as pool:
+        ended = itertools.chain.from_iterable(pool.imap_unordered(live_through_all, together))
         for number, (seed, failure, cpu_s) in enumerate(ended, 1):
             total_s += cpu_s
             if failure:
