@@ -1,7 +1,7 @@
 """scoring.yaml: the whole model, loaded strictly.
 
 `load_model` reads the file, `json_schema` describes it to editors. What a key means stands with its field in
-`config.model_sections` and, by example, in docs/model.md; what cannot be right together is found by
+`config.model_sections` and, by example, in docs/model/; what cannot be right together is found by
 `config.model_checks`.
 """
 

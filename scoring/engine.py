@@ -79,7 +79,7 @@ def score(
     """Score everybody in `people` as of `as_of` (aware, UTC).
 
     `attributes` maps each mapped attribute to its type, as `config.attributes.attribute_types` gives them. Creates
-    `ledger` and `scores` (their columns: docs/model.md, "What comes out"); nothing is set on the connection.
+    `ledger` and `scores` (their columns: docs/model/results.md); nothing is set on the connection.
     `model_since` (aware) is when the model took the place of another one; none when it never did.
     """
     oldest = con.execute("SELECT MIN(occurred_at) FROM activities").fetchall()[0][0]

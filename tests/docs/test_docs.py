@@ -19,7 +19,7 @@ from sync.errors import Stopped
 
 ROOT = Path(__file__).parents[2]
 COMMANDS_PAGE = (ROOT / "docs" / "commands.md").read_text()
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def table(page: str, heading: str) -> list[list[str]]:
@@ -81,14 +81,14 @@ def test_attributes() -> None:
     assert re.findall(r"`([^`]+)`", sentence) == [*COMPUTED, *BUILT_IN]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_and_pictures_exist(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())
     missing = [target for target in targets if "://" not in target and not (page.parent / target).exists()]
     assert missing == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_files_and_folders_named_exist(page: Path) -> None:
     named = re.findall(
         r"`((?:config|scoring|connectors|sync|insights|cli|sandbox|tests|docs)/[\w./-]*)`", page.read_text()
@@ -96,7 +96,7 @@ def test_files_and_folders_named_exist(page: Path) -> None:
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_spoken_of_exist(page: Path) -> None:
     known = {command.callback.__name__ for command in app.registered_commands}
     spoken_of = re.findall(r"`leadgrade ([^`]*)`", page.read_text())

@@ -1,6 +1,6 @@
 """The semantics of a model in plain Python: slow, with dicts and loops, and nothing shared with the engine.
 
-One person at a time, one day at a time. docs/model.md says the same in words.
+One person at a time, one day at a time. docs/model/ says the same in words.
 """
 
 from __future__ import annotations
