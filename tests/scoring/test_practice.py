@@ -66,7 +66,7 @@ def test_deeds_weigh_by_the_effort_they_take(con: Any) -> None:
         """
         rules:
           - {name: Social, activity: [social_follow, social_like, social_share], points: 1, at_most: 3}
-          - {name: Newsletter, activity: form_submission, when: {asset: {contains: newsletter}}, points: 5, count: first}
+          - {name: Newsletter, activity: form_submission, when: {asset: {contains: news}}, points: 5}
           - {name: Download, activity: download, points: 10}
           - {name: Webinar, activity: webinar_attended, points: 20}
           - {name: Buying, activity: [product_view, cart_add, price_request], points: 15}
