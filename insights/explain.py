@@ -15,8 +15,8 @@ from insights.status import opened_journal
 from scoring.engine import score
 from scoring.facts import BASIC_FIELDS, fields_of
 from sync.mirror import normal, views
-from sync.pipeline import open_mirror
 from sync.scores import gather
+from sync.stores import open_mirror
 
 if TYPE_CHECKING:
     import duckdb

@@ -14,11 +14,11 @@ from config.loading import load
 from connectors.clock import SystemClock
 from connectors.registry import connected
 from sync import lease
-from sync.pipeline import open_journal, open_mirror
 from sync.progress import Silent
 from sync.pull import pull
 from sync.session import Session
 from sync.stop import Stop
+from sync.stores import open_journal, open_mirror
 
 if TYPE_CHECKING:
     from sync.report import Pulled

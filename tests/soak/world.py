@@ -19,7 +19,7 @@ from config.settings import HubSpotSettings, SalesforceSettings, Settings, Store
 from connectors.clock import SystemClock
 from connectors.registry import connected
 from scoring.facts import OUTPUT_FIELDS
-from sync import pipeline
+from sync import pipeline, stores
 from tests.connectors.rig import SandboxTime
 from tests.sandboxes import NOW, Sandbox, started
 from tests.soak.history import History, live_contacts, live_rows
@@ -148,7 +148,7 @@ class World:
         """Live records; and all activities with whose they are, and all deals with who takes part, as the mirror has
         them.
         """
-        with pipeline.open_mirror(self.settings, SandboxTime(self.crms.shared.clock)).open() as connection:
+        with stores.open_mirror(self.settings, SandboxTime(self.crms.shared.clock)).open() as connection:
             records = connection.execute("SELECT crm, record_id FROM store.records WHERE removed IS NULL").fetchall()
             facts = connection.execute(
                 "SELECT crm, record_id, email, type, url, asset, occurred_at, count FROM store.facts "
@@ -163,7 +163,7 @@ class World:
         """Jobs that write and were left behind: not ended in the org, or still in the journal."""
         ended = {"JobComplete", "Failed", "Aborted"}
         org = [job.id for job in self.crms.org.jobs.values() if job.kind == "ingest" and job.state not in ended]
-        with contextlib.closing(pipeline.open_journal(self.settings)) as journal:
+        with contextlib.closing(stores.open_journal(self.settings)) as journal:
             return org + [job for job, _ in journal.jobs("salesforce")]
 
     # --- what is written
@@ -228,7 +228,7 @@ def world(folder: Path, wishes: Wishes) -> Iterator[World]:
 @contextlib.contextmanager
 def _kept_open(settings: Settings) -> Iterator[None]:
     """DuckDB keeps a file's pages while a connection to it is open: half of a small run's time is spent opening it."""
-    mirror = pipeline.open_mirror(settings, SystemClock())
+    mirror = stores.open_mirror(settings, SystemClock())
     connection = mirror._connect()
     try:
         yield

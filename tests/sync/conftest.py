@@ -12,7 +12,7 @@ from config.model import load_model
 from config.settings import StoreSettings, WriteSettings
 from connectors.clock import FakeClock
 from sync import pipeline
-from sync.pipeline import open_journal, open_mirror
+from sync.stores import open_journal, open_mirror
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from config.model import load_model
 from config.settings import SalesforceSettings, Settings, StoreSettings
 from connectors.registry import connected
 from connectors.salesforce import bulk
-from sync import pipeline
+from sync import pipeline, stores
 from tests.connectors.rig import SandboxTime
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def test_78_a_killed_runs_job_is_collected_and_no_row_is_sent_again(
         with pytest.raises(Killed) if when == "while it runs" else contextlib.nullcontext():
             run()
     [begun] = ingests()
-    journal = pipeline.open_journal(settings)
+    journal = stores.open_journal(settings)
     assert [job for job, _ in journal.jobs("salesforce")] == [begun.id]
 
     crms.shared.clock.advance(60)

@@ -14,7 +14,7 @@ from sync_rig import TYPES, ago
 from config.model import checked_model
 from config.yaml_file import parse
 from sync import apply
-from sync.pipeline import open_journal
+from sync.stores import open_journal
 
 from .conftest import MODEL
 from .test_stages import DAY, Killed, die, look_at_prices_twice

@@ -18,9 +18,9 @@ from sync import lease
 from sync.errors import Busy
 from sync.lease import Holder
 from sync.mirror import views
-from sync.pipeline import open_journal, open_mirror
 from sync.report import Report
 from sync.stop import Stop
+from sync.stores import open_journal, open_mirror
 
 from .conftest import MODEL, counts
 

@@ -11,8 +11,8 @@ from sync_rig import NOW, batch, mirror_at, record, store
 
 from connectors.errors import LimitReached
 from scoring.facts import Table
-from sync.pipeline import open_mirror
 from sync.revisit import BIN_DAYS, ROUND_DAYS, share
+from sync.stores import open_mirror
 
 if TYPE_CHECKING:
     import duckdb

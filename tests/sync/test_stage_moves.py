@@ -13,7 +13,7 @@ from scoring.facts import Table
 from sync import crm_stages, identity
 from sync.mirror import stage_moves, views
 from sync.mirror.stage_moves import Ladder, Rung
-from sync.pipeline import open_journal
+from sync.stores import open_journal
 
 from .conftest import counts
 

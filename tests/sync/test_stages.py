@@ -12,7 +12,7 @@ import pytest
 from sync_rig import ago
 
 from sync import apply
-from sync.pipeline import open_journal
+from sync.stores import open_journal
 
 if TYPE_CHECKING:
     from .conftest import World
