@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from config.attributes import COMPUTED
 from config.model_condition_checks import ACTIVITY_ATTRIBUTES, Findings, check_fact, check_when
-from config.model_counting_checks import check_counting, lasting_cap, most_points
+from config.model_counting_checks import check_alone, check_counting, lasting_cap, most_points
 from config.model_fit_checks import check_fit, check_sensitive, highest_fit
 from config.model_values import ALL, micro
 from config.model_visit_checks import check_gate_types, check_machine, check_rule_on_visits, check_visits
@@ -204,8 +204,9 @@ def check_activity_rule(model: Model, rule: ActivityRule, find: Findings, loc: L
         find.add((*loc, "group"), f"there is no group {rule.group!r}.", find.near(rule.group, model.engagement.groups))
     if rule.stagnates is not None:
         check_types(find, (*loc, "stagnates", "without"), rule.stagnates.without)
-        for key in rule.model_fields_set & {"count", "at_most", "within", "decay", "chain"}:
-            find.add((*loc, key), f"`{key}` has no meaning beside `stagnates`.", "Remove it.")
+    if rule.rate is not None:
+        check_types(find, (*loc, "rate", "of"), rule.rate.of)
+    check_alone(rule, find, loc)
 
 
 def check_types(find: Findings, loc: Loc, types: Iterable[str]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from config.model_values import MOST_TIMES, Part, Points, parse_days
+from config.model_values import MOST_TIMES, Days, Part, Percent, Points, Types, parse_days
 from config.yaml_file import Misfit
 
 if TYPE_CHECKING:
@@ -171,6 +171,29 @@ class Count(Part):
                 shape([], **{"from": times, "to": times, "per": window}),
             ],
         }
+
+
+class Rate(Part):
+    """How many of the e-mails that reached a person, in percent, they opened (or clicked ...) in the last days."""
+
+    of: Annotated[Types, Field(description="Activity type of the mails to count among, or a list.")] = (
+        "email_delivered",
+    )
+    at_least: Annotated[Percent | None, Field(description="Points from this rate on, such as 50%;")] = None
+    below: Annotated[Percent | None, Field(description="or points while the rate is below this.")] = None
+    over: Annotated[Days, Field(description="E-mails of the last so many days, today included.")]
+    among: Annotated[Times, Field(description="Tell no rate of fewer e-mails than these.")] = 3
+
+    @model_validator(mode="after")
+    def _one(self) -> Rate:
+        if (self.at_least is None) == (self.below is None):
+            raise Misfit("a rate is at_least or below.", remedy="Write one of them, such as at_least: 50%.")
+        return self
+
+    @property
+    def percent(self) -> int:
+        """The percentage, whichever way it is asked for."""
+        return self.at_least or self.below or 0
 
 
 EVERY: Final = Count.model_validate("every")

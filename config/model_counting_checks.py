@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from config.model_counting import CAMPAIGN, VISIT, window_words
 from config.vocabulary import DERIVED
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from config.yaml_file import Loc
 
 
+MAIL_FACTS: Final = frozenset({"asset", "campaign"})
+"""What is known of the sending of an e-mail as well as of its opening."""
+
+
 def lasting_cap(caps: Sequence[Cap]) -> float:
     """The points that the caps leave over all time; endless where they are all per window."""
     return min((cap.points for cap in caps if cap.per is None), default=math.inf)
@@ -27,7 +31,7 @@ def lasting_cap(caps: Sequence[Cap]) -> float:
 def most_points(rule: ActivityRule) -> float:
     """The most points that a rule can give one person; endless where nothing ends them."""
     each = max(0.0, *rule.points)
-    if rule.stagnates is not None or rule.count.mode in {"first", "times"}:
+    if rule.gives_once:
         total = each
     elif rule.count.to is not None and rule.count.per is None:
         total = each * (rule.count.to - rule.count.from_ + 1)
@@ -63,7 +67,7 @@ def check_counting(model: Model, find: Findings) -> None:
         windowed = [cap for cap in rule.at_most if cap.per is not None]
         if windowed and not rule.count.counts_each:
             find.add((*loc, "at_most"), "a cap per window needs points for each event.", "Write `count: every`.")
-        if len(rule.points) > 1 and (rule.stagnates is not None or not rule.count.counts_each):
+        if len(rule.points) > 1 and rule.gives_once:
             find.add((*loc, "points"), "several points need points for each event.", "Write `count: every`.")
         windows = [rule.count.per, *(cap.per for cap in rule.at_most)]
         if rule.group in groups:
@@ -76,6 +80,25 @@ def check_counting(model: Model, find: Findings) -> None:
             )
         if rule.group in groups:
             _in_group(model, rule, find, loc)
+
+
+def check_alone(rule: ActivityRule, find: Findings, loc: Loc) -> None:
+    """Check what stands beside `stagnates` or `rate`, which take the place of every other way to count."""
+    ways = [key for key in ("stagnates", "rate") if getattr(rule, key) is not None]
+    for way in ways:
+        others = {"count", "at_most", "within", "decay", "chain"} | (
+            {"unless", "stagnates"} if way == "rate" else set()
+        )
+        for key in sorted(rule.model_fields_set & others):
+            find.add((*loc, key), f"`{key}` has no meaning beside `{way}`.", "Remove it.")
+    if rule.rate is None:
+        return
+    for place, fact, _ in rule.when.walk((*loc, "when")) if rule.when is not None else ():
+        if fact not in MAIL_FACTS:
+            find.add(place, f"not every e-mail has {fact!r}.", "Ask for `asset` or `campaign`.")
+    for key, types in (("activity", rule.activity), ("rate", rule.rate.of)):
+        for name in DERIVED.intersection(types):
+            find.add((*loc, key), f"{name!r} is no e-mail of its own.", "Write email_open, or email_click.")
 
 
 def _caps(find: Findings, loc: Loc, caps: Sequence[Cap]) -> None:
@@ -95,7 +118,7 @@ def _in_group(model: Model, rule: ActivityRule, find: Findings, loc: Loc) -> Non
     if windows:
         narrowest = min(windows, key=width)
         per = window_words(narrowest.per or "")
-        if rule.stagnates is not None or not rule.count.counts_each:
+        if rule.gives_once:
             find.add(
                 (*loc, "group"),
                 f"group {rule.group!r} has a cap per {per}, which needs points for each event.",
@@ -108,7 +131,7 @@ def _in_group(model: Model, rule: ActivityRule, find: Findings, loc: Loc) -> Non
                     f"this cap does not lie within that of group {rule.group!r}, which is per {per}.",
                     f"Write it per {per} or narrower, or the group's `max` without `per`.",
                 )
-    if group.fold is not None and (rule.stagnates is not None or min(rule.points) < 0):
+    if group.fold is not None and (rule.stagnates is not None or rule.rate is not None or min(rule.points) < 0):
         find.add(
             (*loc, "group"),
             f"group {rule.group!r} folds events, where the one with most points counts: it takes no penalties.",

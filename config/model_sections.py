@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from config.model_conditions import Scalar, When
-from config.model_counting import EVERY, Caps, Count, PointsInTurn, Window
+from config.model_counting import EVERY, Caps, Count, PointsInTurn, Rate, Window
 from config.model_fit import Label, Ladder, as_label
 from config.model_values import (
     AGO,
@@ -105,6 +105,14 @@ class ActivityRule(Part):
     stagnates: Annotated[
         Stagnation | None, Field(description="Points once while they keep looking and take no next step.")
     ] = None
+    rate: Annotated[
+        Rate | None, Field(description="Points once while they open so many of the e-mails that reach them.")
+    ] = None
+
+    @property
+    def gives_once(self) -> bool:
+        """Whether the points are given once or not at all, so that they belong to no event of their own."""
+        return self.stagnates is not None or self.rate is not None or not self.count.counts_each
 
 
 class Group(Part):

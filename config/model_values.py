@@ -181,6 +181,14 @@ def parse_percent(value: Any) -> int:
     raise Misfit("this is no percentage.", remedy="Write a whole number from 1% to 100%, such as 10%.")
 
 
+Percent = Annotated[
+    int,
+    BeforeValidator(parse_percent),
+    WithJsonSchema({"type": "string", "pattern": r"^\s*\d{1,3}\s*%\s*$", "examples": ["10%"]}),
+]
+"""A whole number of percent, 1 to 100."""
+
+
 class Decay(Part):
     """How points shrink with age in whole days: ``none``, or one of the keys; `lose` comes with `every`."""
 
@@ -190,12 +198,7 @@ class Decay(Part):
         dict[Days, Annotated[Number, Field(ge=0, le=1)]] | None,
         Field(description="Share of the points that is left from each age on, such as {30d: 0.5, 90d: 0}."),
     ] = None
-    lose: Annotated[
-        int | None,
-        BeforeValidator(parse_percent),
-        WithJsonSchema({"type": "string", "pattern": r"^\s*\d{1,3}\s*%\s*$", "examples": ["10%"]}),
-        Field(description="So much of the original points goes"),
-    ] = None
+    lose: Annotated[Percent | None, Field(description="So much of the original points goes")] = None
     every: Annotated[Days | None, Field(description="each time this passes.")] = None
 
     @model_validator(mode="before")

@@ -17,6 +17,7 @@ from scoring.counting import shaped_sql
 from scoring.events import age_key, duration_test, put
 from scoring.limits import capped, capped_windows_sql, group_caps_sql
 from scoring.outages import silent_day
+from scoring.rates import rates_sql
 
 if TYPE_CHECKING:
     from scoring.events import Moment
@@ -155,7 +156,10 @@ def tally(con: Any, plan: Plan, at: Tally, sums: str, *, lives: str = "") -> Non
     `lives` is the suffix of the `life_signs` and `blockers` that apply.
     """
     keys = at.columns()
-    windows = _contributions(con, plan, at, f"{_counted(plan, at, sums, lives)}")
+    counted = _counted(plan, at, sums, lives)
+    windows = _contributions(
+        con, plan, at, f"{counted} UNION ALL {rates_sql(at, lives)}" if plan.has_rates else counted
+    )
     limited = f"""
         SELECT {keys}, grp, CASE WHEN micro > highest THEN highest - micro ELSE lowest - micro END AS micro
         FROM (SELECT {at.columns("c")}, t.grp, CAST(SUM(c.capped) AS BIGINT) AS micro

@@ -23,6 +23,7 @@ from scoring.ledger import create_ledger
 from scoring.machines import aside_lines, find_machines, mark_signatures
 from scoring.outages import read_outages, tabulate_frosts, tabulate_frozen_days, thaw_lives
 from scoring.plan import Plan
+from scoring.rates import match_rates, note_mails
 from scoring.reasons import create_reasons
 from scoring.stages import (
     disqualified,
@@ -197,6 +198,8 @@ def _match(con: Any, plan: Plan, derived: Sequence[str] = ()) -> None:
     match_signatures(con, plan, derived)
     if plan.shaped:
         match_shaped(con, plan)
+    if plan.has_rates:
+        match_rates(con, plan)
 
 
 def _fit(con: Any, model: Model, moment: Moment, attributes: Mapping[str, str]) -> None:
@@ -216,6 +219,8 @@ def _engagement(con: Any, plan: Plan, moment: Moment, machines: MachineTest, spa
     note_lives(con, plan, moment, machines, suffix)
     if plan.silent:
         thaw_lives(con, suffix)
+    if plan.has_rates:
+        note_mails(con, moment, machines, suffix)
     if plan.shaped:
         shape_events(con, plan, moment, machines, span, suffix)
     at = Tally(suffix, ("person",), day=sql.day(moment.day), early=sql.day(moment.day))

@@ -82,7 +82,7 @@ def match_signatures(con: Any, plan: Plan, derived: Sequence[str] = ()) -> None:
         f"SELECT s.signature, {term.number} AS rule FROM signatures s "
         f"WHERE {of_types(term.rule.activity)}{signature_test(term, scope)}"
         for term in plan.firsts
-        if term.rule.chain is None
+        if term.rule.chain is None and term.mode != "rate"
     ]
     blockers = [
         f"SELECT s.signature, {term.number} AS rule FROM {source} s WHERE {of_types(term.rule.stagnates.without)}"

@@ -23,7 +23,8 @@ class Term:
     """A part of an activity rule whose events are all worth the same at the same age. Most rules are one term.
 
     The first term of a rule has the rule's place in the model as `number`, and `part_of` is that place; `group` is the
-    place of the rule's group. `mode` is every, first, at_least or stagnates; the last two ask for `needed` events.
+    place of the rule's group. `mode` is every, first, at_least, stagnates or rate (see
+    `scoring.rates`); at_least and stagnates ask for `needed` events.
     Events count while younger than `window` days. Of a rule that counts by turns, those whose turn is from `first` to
     `last` belong to the term. `repeats` says that its events are also those of another term of the rule.
     """
@@ -54,7 +55,7 @@ class Term:
     @property
     def ages(self) -> bool:
         """Whether it matters to its events how old they are; what stagnates is counted in days as they pass."""
-        return self.mode != "stagnates" and self.settled_at > 0
+        return self.mode not in {"stagnates", "rate"} and self.settled_at > 0
 
     @property
     def last_worth(self) -> int:
@@ -139,7 +140,8 @@ class Plan:
     def asks_for_machines(self) -> bool:
         """Whether it matters if an event was a machine's."""
         spared = any(term.spares_machines for term in self.terms)
-        return spared or bool(self.model.engagement.inactivity) or self.needs_visits or self.derives
+        silence = bool(self.model.engagement.inactivity)
+        return spared or silence or self.needs_visits or self.derives or self.has_rates
 
     @cached_property
     def needs_visits(self) -> bool:
@@ -153,7 +155,11 @@ class Plan:
 
     def terms_of(self, kind: str) -> tuple[Term, ...]:
         """The rules about activities of type `kind`, by their first terms."""
-        return tuple(term for term in self.firsts if term.rule.chain is None and kind in term.rule.activity)
+        return tuple(
+            term
+            for term in self.firsts
+            if term.rule.chain is None and term.mode != "rate" and kind in term.rule.activity
+        )
 
     def asks_for(self, kind: str) -> bool:
         """Whether a rule is about activities of type `kind`, or such an activity keeps one from applying."""
@@ -164,6 +170,11 @@ class Plan:
     def chains(self) -> tuple[Term, ...]:
         """The rules about several pages in one visit, by their first terms."""
         return tuple(term for term in self.firsts if term.rule.chain is not None)
+
+    @cached_property
+    def has_rates(self) -> bool:
+        """Whether a rule asks how many of the e-mails that reach them people open."""
+        return any(term.mode == "rate" for term in self.terms)
 
     @cached_property
     def derives(self) -> bool:
@@ -224,6 +235,8 @@ def _terms(place: int, rule: ActivityRule, default: Decay, groups: list[str]) ->
     if rule.stagnates is not None:
         needed, window = rule.stagnates.at_least, rule.stagnates.over
         return [Term(place, place, rule, points[0], "stagnates", needed, group, window, NO_DECAY)]
+    if rule.rate is not None:
+        return [Term(place, place, rule, points[0], "rate", rule.rate.among, group, rule.rate.over, NO_DECAY)]
     decay = default if rule.decay is None else rule.decay
     mode = {"times": "at_least", "places": "every"}.get(count.mode, count.mode)
     term = Term(place, place, rule, points[0], mode, count.at_least, group, rule.within, decay, count.from_, count.to)

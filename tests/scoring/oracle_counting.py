@@ -10,7 +10,7 @@ from fractions import Fraction
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
-from tests.scoring.oracle_conditions import Activity, answers, days_since, why_machine
+from tests.scoring.oracle_conditions import Activity, answers, days_since, is_machine, why_machine
 from tests.scoring.oracle_numbers import micro, rounded
 from tests.scoring.oracle_visits import visits_of
 
@@ -191,7 +191,40 @@ def outcomes(model: Model, known: Known, day: date) -> list[Outcome]:
     for name, group in model.engagement.groups.items():
         if group.fold is not None:
             fold(model, name, group.fold, deeds, known)
-    return [outcome(model, rule, mine, known, day) for rule, mine in zip(model.engagement.rules, deeds, strict=True)]
+    return [
+        outcome(model, rule, mine, known, day) if rule.rate is None else rated(model, rule, known, day)
+        for rule, mine in zip(model.engagement.rules, deeds, strict=True)
+    ]
+
+
+def rated(model: Model, rule: ActivityRule, known: Known, day: date) -> Outcome:
+    """Points for the share of e-mails that somebody opened."""
+    points = micro(rule.points[0])
+    by_people = [event for event in known.told() if not is_machine(model, event, known)]
+    reached, _ = mails(model, rule, rule.rate.of, known.told(), day)
+    opened, last = mails(model, rule, rule.activity, by_people, day)
+    if reached < rule.rate.among:
+        return Outcome()
+    share = Fraction(100 * opened, reached)
+    if share < rule.rate.at_least if rule.rate.at_least is not None else share >= rule.rate.below:
+        return Outcome()
+    return Outcome(points, points, opened, last=last, windows={("ever",): points})
+
+
+def mails(
+    model: Model, rule: ActivityRule, types: Iterable[str], events: list[Activity], day: date
+) -> tuple[int, datetime | None]:
+    """How many different e-mails the events are of, and when the last was; those without a campaign all differ."""
+    young = [
+        event
+        for event in events
+        if event.type in types
+        and 0 <= days_since(event.occurred_at, day) < rule.rate.over
+        and answers(model, rule.when, event, day)
+    ]
+    named = {(event.campaign, event.asset) for event in young if event.campaign is not None}
+    unnamed = sum(event.count for event in young if event.campaign is None)
+    return len(named) + unnamed, max((event.occurred_at for event in young), default=None)
 
 
 def deeds_of(model: Model, rule: ActivityRule, known: Known, day: date) -> list[Deed]:
@@ -201,7 +234,7 @@ def deeds_of(model: Model, rule: ActivityRule, known: Known, day: date) -> list[
     found = []
     for event in known.told():
         on_day = event.occurred_at.date()
-        if on_day > day or not matches_rule(model, rule, event, day):
+        if rule.rate is not None or on_day > day or not matches_rule(model, rule, event, day):
             continue
         aside = why_machine(model, event, known) if rule.unless == "machine" else None
         lost = known.frozen([event.type], on_day, day) if ages else 0

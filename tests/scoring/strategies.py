@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from config.vocabulary import DERIVED, EXTRA_FIELDS
 from tests.scoring.oracle import Activity, Person
 from tests.scoring.oracle_deals import Deal
-from tests.scoring.strategies_counting import DAYS, GROUPS, POINTS, countings, duration, groups_for
+from tests.scoring.strategies_counting import DAYS, GROUPS, POINTS, countings, duration, groups_for, rates
 from tests.scoring.strategies_fit import fits, gates
 from tests.scoring.strategies_visits import machine_sections, surfing, visit_facts, visit_sections
 
@@ -30,7 +30,7 @@ ATTRIBUTES = {
 }
 TITLES = ["CTO", "Head of IT", "head of sales", "Student", "Żółty Dyrektor", "a.b*c", "100%_off", "it's"]
 TYPES = ["page_view", "email_click", "form_submission", "download", "email_bounce", "custom:trial"]
-TYPES += ["email_open", "email_reopen", "visit"]
+TYPES += ["email_open", "email_reopen", "visit", "email_delivered"]
 DEAL_TYPES = ["deal_created", "deal_won", "deal_lost"]
 PRODUCTS = [[], ["Demo"], ["Demo", "Storage"]]
 CAMPAIGNS = [None, "Spring", "spring sale"]
@@ -106,6 +106,10 @@ activity_whens = whens({
     "campaign": st.sampled_from(["SPRING", {"starts_with": "spring"}, {"not_in": ["spring"]}, {"known": True}]),
     "user_agent": st.sampled_from([{"contains": "mozilla"}, {"unknown": True}]),
 })  # fmt: skip
+mail_whens = whens({
+    "asset": st.sampled_from([{"contains": "DEMO"}, {"known": True}]),
+    "campaign": st.sampled_from([{"known": True}, "spring"]),
+})  # fmt: skip
 durations = st.sampled_from([
     {"at_least": "30s"}, {"below": 31}, {"known": True}, {"between": [30, 60]}, {"at_most": 30}, {"above": "30s"}, 60,
     {"in": [29.5, 60]}, {"not_in": [30]}, {"unknown": True}, {"below": "1min", "above": 29.5},
@@ -142,6 +146,9 @@ subjects = st.one_of(
 def rules(draw: st.DrawFn) -> list[dict[str, Any]]:
     items = []
     for number in range(draw(st.integers(1, 6))):
+        if draw(st.integers(0, 5)) == 0:
+            items.append({"name": f"Rule {number}", **draw(rates(points, mail_whens))})
+            continue
         item: dict[str, Any] = {"name": f"Rule {number}", **draw(subjects)}
         if draw(st.integers(0, 3)) == 0:
             item["when"] = item.get("when", {}) | {"duration": draw(durations)}

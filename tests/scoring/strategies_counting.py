@@ -80,6 +80,26 @@ def countings(draw: st.DrawFn, rule: dict[str, Any], decays: st.SearchStrategy[A
     return item
 
 
+@st.composite
+def rates(
+    draw: st.DrawFn, points: st.SearchStrategy[float], whens: st.SearchStrategy[dict[str, Any]]
+) -> dict[str, Any]:
+    """A rule on the share of e-mails that are opened."""
+    side = draw(st.sampled_from(["at_least", "below"]))
+    rate: dict[str, Any] = {side: draw(st.sampled_from(["1%", "33%", "50%", "100%"])), "over": draw(duration)}
+    if draw(st.booleans()):
+        rate["of"] = draw(st.sampled_from(["email_delivered", ["email_delivered", "email_bounce"]]))
+    if draw(st.integers(0, 3)):
+        rate["among"] = draw(st.integers(1, 3))
+    item = {"activity": draw(st.sampled_from(["email_open", ["email_open", "email_click"]])), "rate": rate}
+    item["points"] = draw(points)
+    if draw(st.booleans()):
+        item["when"] = draw(whens)
+    if draw(st.booleans()):
+        item["group"] = draw(st.sampled_from(["one", "two", "three"]))
+    return item
+
+
 def outages(types: list[str], today: date) -> st.SearchStrategy[list[tuple[str, date, date]]]:
     """Days without activities of a type; the last may be yet to come."""
     ago = st.sampled_from([-2, 0, 1, 3, 6, 7, 29, 30])
