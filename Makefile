@@ -41,6 +41,9 @@ check: $(STAMP) ## ruff, mypy --strict, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(STAMP) ## build the site of docs/ into docs/_site; warnings are errors
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going docs docs/_site
+
 format: $(STAMP) ## format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -71,6 +74,6 @@ lock: ## renew requirements.lock (needs uv)
 	  --generate-hashes --no-header --quiet -o requirements.lock
 
 clean: ## remove .venv and caches
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
+	rm -rf docs/_site .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
 
-.PHONY: help install demo test soak check format bench bench-backfill bench-limits bench-clients bench-bulk bench-memory bench-scoring lock clean
+.PHONY: help install demo test soak check docs format bench bench-backfill bench-limits bench-clients bench-bulk bench-memory bench-scoring lock clean

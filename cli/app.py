@@ -12,9 +12,7 @@ import typer
 
 from cli import daemon, demo, look, run, sandbox, setup
 from cli.context import Context, LogFormat
-
-BUG = 70
-"""Exit code of an error that nobody foresaw (EX_SOFTWARE of sysexits.h)."""
+from cli.exit_codes import BUG
 
 app = typer.Typer(
     name="leadgrade",
@@ -60,7 +58,7 @@ def options(
 
 
 def main() -> NoReturn:
-    """Run the command line; every way out is an exit code of `docs/commands.md`."""
+    """Run the command line; every way out is an exit code of `cli.exit_codes`."""
     try:
         app()
     except SystemExit:

@@ -84,17 +84,20 @@ Secret = Annotated[SecretStr, AfterValidator(whole_secret)]
 
 
 class Section(BaseModel):
-    """A part of the settings: strict about keys, fixed once read."""
+    """A part of the settings: strict about keys, fixed once read. The text under a key tells users what it means."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class StoreSettings(Section):
     """Where state is kept."""
 
-    path: Path = Path(".leadgrade")  # mirror.duckdb and journal.db live here
-    journal_url: str | None = None  # SQLAlchemy URL; default is SQLite in `path`
-    memory_limit_mb: int = Field(default=192, ge=64)  # DuckDB's share of memory
+    path: Path = Path(".leadgrade")
+    """Folder of the mirror and the journal."""
+    journal_url: str | None = None
+    """SQLAlchemy URL of the journal; without it, SQLite in `store.path`. With a password in it: environment only."""
+    memory_limit_mb: int = Field(default=192, ge=64)
+    """DuckDB's share of memory, in MB."""
 
 
 HubSpotVersion = Literal["v3", "2026-03", "2026-09"]
@@ -104,25 +107,49 @@ class HubSpotSettings(Section):
     """One HubSpot portal."""
 
     base_url: Url = "https://api.hubapi.com"
-    api_version: HubSpotVersion = "v3"  # v3 stands for v1 to v4, whichever serves a resource
-    portal_id: int | None = None  # pinned; another portal is refused before anything is read
+    """Where HubSpot's API answers."""
+    api_version: HubSpotVersion = "v3"
+    """`v3` (v1 to v4, whichever serves a resource), `2026-03` or `2026-09`. Choose a dated one before September 2027,
+    when v3 ends.
+    """
+    portal_id: int | None = None
+    """The portal, pinned: another one is refused before anything is read."""
     access_token: Secret | None = None
+    """Token of a service key or private app."""
     access_token_file: Path | None = None
-    client_id: str | None = None  # OAuth: with client_secret and refresh_token
+    """A file that holds the token."""
+    client_id: str | None = None
+    """OAuth: the app's id, together with its secret and a refresh token."""
     client_secret: Secret | None = None
+    """OAuth: the app's secret."""
     client_secret_file: Path | None = None
+    """A file that holds the secret."""
     refresh_token: Secret | None = None
+    """OAuth: the refresh token of the portal that installed the app."""
     refresh_token_file: Path | None = None
-    requests_per_10_s: int = Field(default=190, ge=1)  # private app on Professional and Enterprise
-    searches_per_s: int = Field(default=5, ge=1)  # per account, all apps together
-    daily_share: float = Field(default=0.25, gt=0, le=1)  # of the account's daily calls that we may use
-    line_items: Flag = True  # what deals are about; off: their products are unknown
-    email_events: Flag = True  # marketing e-mail events; off: counters on the contact are used
-    forms: Flag = True  # form submissions; off: counters on the contact are used
-    engagements: Flag = True  # calls, e-mails, meetings, notes, tasks, communications
-    web_events: Flag = False  # page views one by one (Enterprise; a call per active contact); off: counters are used
-    settle_s: int = Field(default=60, ge=0)  # how long a change may take to become searchable
-    look_back_s: int = Field(default=300, ge=0)  # how far each incremental read overlaps the last
+    """A file that holds the refresh token."""
+    requests_per_10_s: int = Field(default=190, ge=1)
+    """At most so many calls in ten seconds; when the portal's answers tell of a lower limit, that one holds."""
+    searches_per_s: int = Field(default=5, ge=1)
+    """At most so many searches a second; HubSpot counts them per account, all its apps together."""
+    daily_share: float = Field(default=0.25, gt=0, le=1)
+    """Of the account's daily API calls that Leadgrade may use."""
+    line_items: Flag = True
+    """Read the products of deals. Off: they are unknown."""
+    email_events: Flag = True
+    """Read marketing e-mail events. Off: counters on the contact are used."""
+    forms: Flag = True
+    """Read form submissions. Off: counters on the contact are used."""
+    engagements: Flag = True
+    """Read calls, e-mails, meetings, notes, tasks and communications."""
+    web_events: Flag = False
+    """Read page views one by one, where the plan has event occurrences (Enterprise); a call per contact who was
+    active. Off: the counter on the contact is used.
+    """
+    settle_s: int = Field(default=60, ge=0)
+    """Seconds that a change may take until searches find it."""
+    look_back_s: int = Field(default=300, ge=0)
+    """Seconds by which each incremental read overlaps the last."""
 
 
 def _business_unit(text: str) -> str:
@@ -137,27 +164,46 @@ class AccountEngagementSettings(Section):
     """One business unit of Account Engagement (Pardot), read where this section is given."""
 
     business_unit_id: Annotated[str, AfterValidator(_business_unit)]
-    base_url: Url = "https://pi.pardot.com"  # https://pi.demo.pardot.com for a sandbox's
-    daily_share: float = Field(default=0.25, gt=0, le=1)  # of the business unit's daily calls that we may use
+    """The Account Engagement (Pardot) business unit, `0Uv…`, whose visitor activities are read."""
+    base_url: Url = "https://pi.pardot.com"
+    """`https://pi.demo.pardot.com` for a sandbox's business unit."""
+    daily_share: float = Field(default=0.25, gt=0, le=1)
+    """Of the business unit's daily API calls that Leadgrade may use."""
 
 
 class SalesforceSettings(Section):
     """One Salesforce organisation."""
 
     login_url: Url = "https://login.salesforce.com"
-    org_id: str | None = None  # pinned; 15 or 18 characters
+    """Your My Domain; client credentials are not offered at the default."""
+    org_id: str | None = None
+    """The org, pinned: another one is refused before anything is read. 15 or 18 characters."""
     auth: Literal["client_credentials", "jwt", "refresh_token"] = "client_credentials"
+    """How to sign in: `client_credentials`, `jwt` or `refresh_token`."""
     client_id: str | None = None
+    """Consumer key of the External Client App."""
     client_secret: Secret | None = None
+    """Consumer secret of the External Client App."""
     client_secret_file: Path | None = None
-    username: str | None = None  # jwt
-    private_key_file: Path | None = None  # jwt
-    refresh_token_file: Path | None = None  # refresh_token; rewritten whenever Salesforce gives a new one
+    """A file that holds the secret."""
+    username: str | None = None
+    """For `jwt`: the integration user."""
+    private_key_file: Path | None = None
+    """For `jwt`: PEM file of the certificate's private key."""
+    refresh_token_file: Path | None = None
+    """For `refresh_token`: the file that holds the token, readable by its owner alone; rewritten whenever Salesforce
+    replaces it.
+    """
     api_version: Annotated[str, AfterValidator(_api_version)] = "67.0"
-    daily_share: float = Field(default=0.25, gt=0, le=1)  # of the organisation's daily calls that we may use
-    formula_refresh_h: int = Field(default=24, ge=1)  # all rows are read anew so often where a formula is mapped
-    bulk_above: int = Field(default=2000, ge=0)  # rows above which Bulk API 2.0 is used
-    look_back_s: int = Field(default=600, ge=0)  # late commits: how far each incremental read overlaps the last
+    """Version of Salesforce's API."""
+    daily_share: float = Field(default=0.25, gt=0, le=1)
+    """Of the org's daily API calls that Leadgrade may use."""
+    formula_refresh_h: int = Field(default=24, ge=1)
+    """Hours after which all rows are read anew, where a mapped field is a formula: those change without a trace."""
+    bulk_above: int = Field(default=2000, ge=0)
+    """Rows above which Bulk API 2.0 is used."""
+    look_back_s: int = Field(default=600, ge=0)
+    """Seconds by which each incremental read overlaps the last: late commits."""
     account_engagement: AccountEngagementSettings | None = None
 
 
@@ -168,14 +214,18 @@ class AttributeSetting(Section):
     """
 
     type: Literal["text", "number", "boolean", "date"] = "text"
+    """`text`, `number`, `boolean` or `date`."""
     hubspot: str | None = None
+    """The property that holds it; of the company when the name starts with `company.`."""
     salesforce: str | dict[Literal["Lead", "Contact", "Account"], str] | None = None
+    """The field, or fields by object: `{Lead: Title, Contact: Title}`."""
 
 
 class GuardSettings(Section):
     """What stops a run before it writes."""
 
-    max_share: float = Field(default=0.2, gt=0, le=1)  # of people already rated whose rating or stage may change
+    max_share: float = Field(default=0.2, gt=0, le=1)
+    """Stop when more of the people already rated would change rating or stage."""
 
 
 class StageSettings(Section):
@@ -186,9 +236,17 @@ class StageSettings(Section):
     """
 
     enabled: Flag = False
-    backward: Flag = False  # also back, when the person leaves a stage that we gave
-    hubspot: dict[str, StageValue] = {}  # the model's stage -> the portal's stage, by its internal value
-    salesforce: dict[str, StageValue] = {}  # the model's stage -> a value of Lead.Status
+    """Also move the CRMs' own stage: HubSpot's lifecycle stage, the status of Salesforce's leads. `lifecycle_stage:
+    true` for short.
+    """
+    backward: Flag = False
+    """Also back, when a person leaves a stage that Leadgrade gave."""
+    hubspot: dict[str, StageValue] = {}
+    """The model's stage and the internal value of the portal's stage: `{salesqualifiedlead: 104562734}`; one without
+    an entry stands for its namesake.
+    """
+    salesforce: dict[str, StageValue] = {}
+    """The model's stage and the value of `Lead.Status`: `{lead: Open - Not Contacted}`."""
 
     @model_validator(mode="before")
     @classmethod
@@ -204,7 +262,9 @@ class WriteSettings(Section):
     """What may be written."""
 
     enabled: Flag = True
-    min_change: int = Field(default=1, ge=1)  # points an engagement or fit score must move to be written
+    """Off: pull and score, write nothing."""
+    min_change: int = Field(default=1, ge=1)
+    """Points a score must move to be written."""
     guard: GuardSettings = GuardSettings()
     lifecycle_stage: StageSettings = StageSettings()
 
@@ -213,17 +273,21 @@ class ScheduleSettings(Section):
     """When the daemon works; five-field cron, UTC."""
 
     sync: Cron = "*/10 * * * *"
+    """When to sync: cron in five fields."""
     rescore: Cron = "15 3 * * *"
+    """When to score everybody anew: cron in five fields."""
 
 
 class Settings(Section):
     """The whole of leadgrade.yaml. A CRM without a section is not used."""
 
     scoring: Path = Path("scoring.yaml")
+    """The file of the model."""
     store: StoreSettings = StoreSettings()
     hubspot: HubSpotSettings | None = None
     salesforce: SalesforceSettings | None = None
-    precedence: tuple[Literal["salesforce", "hubspot"], ...] = ("salesforce", "hubspot")  # whose value counts
+    precedence: tuple[Literal["salesforce", "hubspot"], ...] = ("salesforce", "hubspot")
+    """Whose value counts where both CRMs know an attribute; of a boolean, any `true`."""
     attributes: dict[str, AttributeSetting] = {}
     writes: WriteSettings = WriteSettings()
     schedule: ScheduleSettings = ScheduleSettings()

@@ -1,4 +1,3 @@
-# ruff: noqa: INP001 - a script beside the pages, not a package
 """Makes the README's pictures from a running demo: what it prints (SVG), and a record page in Chromium (PNG).
 
 Usage: .venv/bin/python docs/make_images.py

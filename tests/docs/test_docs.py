@@ -1,104 +1,99 @@
-"""What the pages name is what the code has: commands, exit codes, settings, attributes, files."""
+"""What the pages name is what the code has: commands, exit codes, settings, attributes, files.
+
+The reference is made from the code; the site's build finds broken links between pages (`make docs`).
+"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pydantic import BaseModel
 
-import config.errors
-import connectors.errors
-import sync.errors
-from cli.app import BUG, app
+from cli.exit_codes import EXITS, SIGNALS
 from config.attributes import BUILT_IN, COMPUTED
-from config.settings import AttributeSetting, Settings
-from config.yaml_file import known_types
+from docs.generator.commands import error_classes, names
+from docs.generator.pages import PAGES as REFERENCE
+from docs.generator.settings import keys
+from scoring.facts import OUTPUT_FIELDS
 from sync.errors import Stopped
 
 ROOT = Path(__file__).parents[2]
-COMMANDS_PAGE = (ROOT / "docs" / "commands.md").read_text()
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+MADE = {ROOT / "docs" / "reference" / f"{name}.md" for name in REFERENCE}
+PAGES = [ROOT / "README.md", *sorted(set((ROOT / "docs").rglob("*.md")) - MADE)]
+SETTINGS = {key for key, _ in keys()}
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
-def table(page: str, heading: str) -> list[list[str]]:
-    """The cells of the first table under a heading, its own head left out."""
-    section = page.split(f"\n## {heading}\n")[1].split("\n## ", maxsplit=1)[0]
-    rows = [line.strip().strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in row] for row in rows[2:]]
+def test_every_setting_says_what_it_means() -> None:
+    assert [key for key, info in keys() if not info.description] == []
 
 
-def test_commands() -> None:
-    named = [row[0].strip("`").removeprefix("leadgrade ") for row in table(COMMANDS_PAGE, "Commands")]
-    assert named == [command.callback.__name__ for command in app.registered_commands]
+def test_every_command_says_what_it_does_with_an_example() -> None:
+    text = REFERENCE["commands"]()
+    assert [name for name in names() if f"Example: leadgrade {name}" not in text] == []
 
 
-def test_exit_codes() -> None:
-    def codes(kind: type[Any]) -> Iterator[int]:
-        yield kind.exit_code
-        for below in kind.__subclasses__():
-            if below is not Stopped:
-                yield from codes(below)
-
-    of_errors = {
-        code
-        for base in (config.errors.ConfigError, connectors.errors.ConnectorError, sync.errors.SyncError)
-        for code in codes(base)
-    }
-    # 0 and 1 are those of a report that no error ended.
-    expected = sorted({0, 1, BUG} | of_errors)
-    assert Stopped(15).exit_code == 128 + 15
-    assert [row[0] for row in table(COMMANDS_PAGE, "Exit codes")] == [*map(str, expected), "128 + n"]
+def test_every_error_ends_with_a_code_that_the_page_explains() -> None:
+    known = {each.code for each in EXITS}
+    codes = {kind.__name__: kind.exit_code for kind in error_classes() if not issubclass(kind, Stopped)}
+    assert {name: code for name, code in codes.items() if code not in known} == {}
+    assert Stopped(15).exit_code == SIGNALS + 15
 
 
-def leaves(model: type[BaseModel], above: str = "") -> Iterator[tuple[str, str]]:
-    """Key and default of every setting, as the page writes them."""
-    for name, info in model.model_fields.items():
-        key = above + name
-        sections = [
-            kind
-            for kind in known_types(model, (name,))
-            if isinstance(kind, type) and issubclass(kind, BaseModel) and kind is not AttributeSetting
-        ]
-        if name == "attributes":
-            yield from leaves(AttributeSetting, "attributes.<name>.")
-        elif sections:
-            yield from leaves(sections[0], f"{key}.")
-        else:
-            default = None if info.is_required() else info.default
-            text = ", ".join(default) if isinstance(default, tuple) else "" if default is None else str(default)
-            yield key, text.lower() if isinstance(default, bool) else text
+@pytest.mark.parametrize(
+    ("page", "named"),
+    [
+        ("settings", sorted(SETTINGS)),
+        ("attributes", [*COMPUTED, *BUILT_IN]),
+        ("fields", [f"leadgrade_{field.name}" for field in OUTPUT_FIELDS]),
+        ("errors", [kind.__name__ for kind in error_classes()]),
+    ],
+)
+def test_the_reference_names_all_there_is(page: str, named: list[str]) -> None:
+    rows = re.findall(r"^\| (.*) \|$", REFERENCE[page](), flags=re.MULTILINE)
+    cells = {cell.strip("`* ") for row in rows for cell in row.split(" | ")}
+    assert set(named) <= cells
 
 
-def test_settings_and_their_defaults() -> None:
-    named = {row[0].strip("`"): row[1].strip("`") for row in table(COMMANDS_PAGE, "Settings")}
-    assert named == dict(leaves(Settings))
+@pytest.mark.parametrize("make", REFERENCE.values(), ids=REFERENCE)
+def test_a_page_of_the_reference_has_a_table_or_a_help(make: Callable[[], str]) -> None:
+    assert re.search(r"^\| --- |^```text", make(), flags=re.MULTILINE)
 
 
-def test_attributes() -> None:
-    sentence = COMMANDS_PAGE.split("Attributes known without a mapping:")[1]
-    assert re.findall(r"`([^`]+)`", sentence) == [*COMPUTED, *BUILT_IN]
+def test_links_and_pictures_of_the_readme_exist() -> None:
+    targets = re.findall(r"\]\(([^)#]+)[^)]*\)", (ROOT / "README.md").read_text())
+    assert [target for target in targets if "://" not in target and not (ROOT / target).exists()] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_and_pictures_exist(page: Path) -> None:
-    targets = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())
-    missing = [target for target in targets if "://" not in target and not (page.parent / target).exists()]
-    assert missing == []
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@every_page
 def test_files_and_folders_named_exist(page: Path) -> None:
     named = re.findall(
-        r"`((?:config|scoring|connectors|sync|insights|cli|sandbox|tests|docs)/[\w./-]*)`", page.read_text()
+        r"`((?:config|scoring|connectors|sync|insights|cli|sandbox|tests|docs|deploy)/[\w./-]*)`", page.read_text()
     )
-    assert [path for path in named if not (ROOT / path).exists()] == []
+    made = {str(path.relative_to(ROOT)) for path in MADE} | {"docs/_site/"}
+    assert [path for path in named if path not in made and not (ROOT / path).exists()] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@every_page
 def test_commands_spoken_of_exist(page: Path) -> None:
-    known = {command.callback.__name__ for command in app.registered_commands}
+    known = {name.split()[0] for name in names()}
     spoken_of = re.findall(r"`leadgrade ([^`]*)`", page.read_text())
     named = {re.sub(r"^(--\w+ [\w.]+ )+", "", words).split()[0] for words in spoken_of}
     assert {name for name in named if not name.startswith("--")} <= known
+
+
+@every_page
+def test_settings_spoken_of_exist(page: Path) -> None:
+    """Keys with a dot whose first word is a section: `writes.guard.max_share`, and the sections themselves."""
+    sections = {key.rsplit(".", maxsplit=1)[0] for key in SETTINGS if "." in key}
+    known = SETTINGS | sections | {".".join(key.split(".")[:n]) for key in SETTINGS for n in range(1, 4)}
+    tops = {key.split(".")[0] for key in SETTINGS if "." in key} - {"attributes"}
+    named = re.findall(rf"`((?:{'|'.join(sorted(tops))})\.[a-z_0-9.]+[a-z_0-9])", page.read_text())
+    assert sorted(set(named) - known) == []
+
+
+@every_page
+def test_environment_variables_spoken_of_are_settings(page: Path) -> None:
+    known = {"CONFIG", *(key.upper().replace(".", "__") for key in SETTINGS)}
+    named = set(re.findall(r"LEADGRADE_([A-Z0-9_]*[A-Z0-9])\b", page.read_text()))
+    assert named <= known
