@@ -90,6 +90,12 @@ class Model(Part):
         """The lifecycle stages, first to last; none without a lifecycle."""
         return self.lifecycle.order if self.lifecycle is not None else ()
 
+    @property
+    def limited_stages(self) -> tuple[str, ...]:
+        """The stages that may be entered only so often."""
+        ways = self.lifecycle.transitions if self.lifecycle is not None else ()
+        return tuple(way.to for way in ways if way.max_entries is not None)
+
     def list_values(self, name: str) -> tuple[str, ...]:
         """The values of list `name` (without dollar sign), shipped ones included. Raises KeyError when unknown."""
         values = self.lists.get(name, "preset")

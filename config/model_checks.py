@@ -330,6 +330,7 @@ def _example(model: Model, example: Example, find: Findings, loc: Loc, known: Ma
         (("expect", "profile"), expect.profile, [profile.name for profile in model.fit.profiles]),
         (("expect", "skip"), expect.skip, [] if model.skip is None else ["yes", "no"]),
     ]
+    choices += [(("entries", name), name, stages) for name in example.entries]
     for place, value, allowed in choices:
         if value is not None and value not in allowed:
             find.add((*loc, *place), f"unknown {place[-1]} {value!r}.", find.near(value, allowed))

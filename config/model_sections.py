@@ -245,6 +245,9 @@ class Transition(Part):
     dwell: Annotated[
         Days | None, Field(description="Whoever has entered stays for so many days before moving on, up or down.")
     ] = None
+    max_entries: Annotated[
+        int | None, Field(ge=1, le=MOST_TIMES, description="Nobody enters this stage more often than so many times.")
+    ] = None
 
 
 class Lifecycle(Part):
@@ -360,4 +363,8 @@ class Example(Part):
     activities: tuple[ExampleActivity, ...] = ()
     deals: tuple[ExampleDeal, ...] = ()
     stage: Annotated[str | None, Field(description="The stage they were in before.")] = None
+    entries: Annotated[
+        dict[str, Annotated[int, Field(ge=0, le=MOST_TIMES)]],
+        Field(description="How often they have entered a stage so far, by stage."),
+    ] = Field(default={})
     expect: Expected

@@ -1,8 +1,8 @@
 """The engine: facts + model + as-of time -> ledger and scores, in one DuckDB connection.
 
-Reads `people`, `activities`, `signatures` and `previous_stages`; leaves the TEMP view `ledger` and the TEMP table
-`scores`, one row per person. A pure function: the same facts, model and day give the same rows, whatever the order,
-the number of threads or the time of the run.
+Reads `people`, `activities`, `signatures` and `previous_stages` (and `stage_entries` where a stage may be entered only
+so often); leaves the TEMP view `ledger` and the TEMP table `scores`, one row per person. A pure function: the same
+facts, model and day give the same rows, whatever the order, the number of threads or the time of the run.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from scoring.reasons import create_reasons
 from scoring.stages import (
     disqualified,
     entered,
+    entries_columns,
+    entries_join,
     grade_index,
     is_detained,
     level_index,
@@ -251,11 +253,12 @@ def _standings(con: Any, model: Model, moment: Moment) -> None:
                    {stage_before_index(model)} AS before
             FROM (
                 SELECT {kept}, COALESCE(e.score, 0) AS engagement_score, COALESCE(t.score, 0) AS score_then,
-                       ps.stage AS stage_before, ps.since{held}
+                       ps.stage AS stage_before, ps.since{held}{entries_columns(model)}
                 FROM fit_outcomes f
                 LEFT JOIN engagement e ON e.person = f.person
                 {then}
                 LEFT JOIN previous_stages ps ON ps.person = f.person
+                {entries_join(model)}
             )
         ) q
         JOIN ratings rt ON rt.grade_place = COALESCE(q.grade, -1) AND rt.level_place = q.level

@@ -84,6 +84,7 @@ def create_relations(con: Any, attributes: Mapping[str, str]) -> None:
         CREATE OR REPLACE TABLE signatures (
             signature INTEGER, type VARCHAR, url VARCHAR, asset VARCHAR, campaign VARCHAR, user_agent VARCHAR);
         CREATE OR REPLACE TABLE previous_stages (person BIGINT, stage VARCHAR, since TIMESTAMP, held_until DATE);
+        CREATE OR REPLACE TABLE stage_entries (person BIGINT, stage VARCHAR, entries BIGINT);
         CREATE OR REPLACE TABLE outages (type VARCHAR, first_day DATE, last_day DATE);
         CREATE OR REPLACE TABLE deals (
             person BIGINT, amount DOUBLE, currency VARCHAR, is_won BOOLEAN, is_closed BOOLEAN,
@@ -137,6 +138,8 @@ def _insert(con: Any, person: int, example: Example, attributes: Mapping[str, st
         con.execute("INSERT INTO account_people VALUES (?, ?)", [person, str(account).lower()])
     if example.stage is not None:
         con.execute("INSERT INTO previous_stages VALUES (?, ?, NULL, NULL)", [person, example.stage])
+    for stage, entries in example.entries.items():
+        con.execute("INSERT INTO stage_entries VALUES (?, ?, ?)", [person, stage, entries])
 
 
 def _deal(deal: ExampleDeal) -> list[Any]:

@@ -92,7 +92,7 @@ def exit_sql(model: Model, transition: Transition) -> str:
 
 
 def enter_sql(model: Model, transition: Transition, number: int, day: str) -> str:
-    """SQL: whether a person may enter the stage of `transition`; also over r<number>, before, since."""
+    """SQL: whether a person may enter the stage of `transition`; also over r<n>, entries<n>, before, since."""
     enter: Enter = transition.enter
     parts = [f"r{number}", f"NOT {exit_sql(model, transition)}"]
     if enter.fit is not None:
@@ -103,10 +103,33 @@ def enter_sql(model: Model, transition: Transition, number: int, day: str) -> st
         parts.append(f"COALESCE(grade <= {list(model.fit.scale).index(enter.grade.at_least)}, FALSE)")
     if enter.level is not None:
         parts.append(f"level <= {list(model.engagement.levels).index(enter.level.at_least)}")
+    if transition.max_entries is not None:
+        parts.append(f"entries{number} < {transition.max_entries}")
     if transition.cool_down is not None:
         rested = sql.days_between("CAST(since AS DATE)", day)
         parts.append(f"(before = 0 OR COALESCE({rested} >= {transition.cool_down}, TRUE))")
     return " AND ".join(parts)
+
+
+def _limited(model: Model) -> list[tuple[int, Transition]]:
+    ways = model.lifecycle.transitions if model.lifecycle is not None else ()
+    return [(number, way) for number, way in enumerate(ways) if way.max_entries is not None]
+
+
+def entries_columns(model: Model) -> str:
+    """SQL: further columns, how often they have entered each stage that has a limit; with `entries_join`."""
+    return "".join(f", COALESCE(en.entries{number}, 0) AS entries{number}" for number, _ in _limited(model))
+
+
+def entries_join(model: Model) -> str:
+    """Joins `stage_entries` (as ``en``) to people (``f``), where a stage may be entered only so often."""
+    columns = ", ".join(
+        f"MAX(CASE WHEN stage = {sql.text(way.to)} THEN entries END) AS entries{number}"
+        for number, way in _limited(model)
+    )
+    if not columns:
+        return ""
+    return f"LEFT JOIN (SELECT person, {columns} FROM stage_entries GROUP BY person) en ON en.person = f.person"
 
 
 def stage_before_index(model: Model) -> str:

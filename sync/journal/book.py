@@ -204,6 +204,11 @@ class Journal:
             for row in connection.execution_options(yield_per=_CHUNK).execute(query).mappings():
                 yield dict(row)
 
+    def entries(self, to_stages: Sequence[str]) -> Iterator[Sequence[tuple[str, str, str, int]]]:
+        """(crm, record id, stage, how often the record went up into it) of these stages, in chunks."""
+        with self._reading.connect() as connection:
+            yield from stages.entries(connection.execution_options(yield_per=_CHUNK), to_stages)
+
     def note_crm_stages(self, crm: str, held: Sequence[tuple[str, str]], now: datetime) -> None:
         """Note values of the CRM's own stage, by record id, as given by us."""
         with self.engine.begin() as connection:

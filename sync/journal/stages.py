@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from sync.journal import tables
 from sync.journal.rows import by_id, forget
@@ -96,6 +96,15 @@ def holds(connection: Connection, now: datetime) -> Iterator[tuple[str, str, str
     """(crm, record id, stage, since, until; times naive UTC) of the holds that have not run out."""
     for row in connection.execute(select(tables.holds).where(tables.holds.c.until > now)):
         yield row.crm, row.record_id, row.stage, row.since.replace(tzinfo=None), row.until.replace(tzinfo=None)
+
+
+def entries(connection: Connection, to_stages: Sequence[str]) -> Iterator[Sequence[tuple[str, str, str, int]]]:
+    """(crm, record id, stage, how often the record went up into it) of these stages, in chunks."""
+    edge = tables.crossings.c
+    key = (edge.crm, edge.record_id, edge.to_stage)
+    query = select(*key, func.count()).where(edge.direction == "up", edge.to_stage.in_(to_stages)).group_by(*key)
+    for chunk in connection.execute(query).partitions():
+        yield [(crm, record_id, stage, times) for crm, record_id, stage, times in chunk]
 
 
 def _stage_of(stages: Mapping[str, Any], record_id: str) -> str | None:

@@ -10,6 +10,7 @@ everyones_activities(person, signature, occurred_at)        of everybody
 account_people(person, account)                             whose company is the same; see `_accounts`
 deal_roles(person, role)                                    what part they play in deals, in lower case
 last_stages(person, stage, since, held_until)
+stage_entries(person, stage, entries)                       how often they entered a stage; empty unless asked
 outages(type, first_day, last_day)                          days without a type that used to come daily
 signatures(signature, type, url, asset, campaign, user_agent)
 
@@ -52,6 +53,12 @@ StageRow = tuple[str, str, str, "datetime"]
 HoldRow = tuple[str, str, str, "datetime", "datetime"]
 """crm, record id, stage that people set by hand, since and until when (naive UTC)."""
 
+EntryRow = tuple[str, str, str, int]
+"""crm, record id, stage and how often the record has entered it."""
+
+_ENTRIES: Final = pa.schema(
+    [("crm", pa.string()), ("record_id", pa.string()), ("stage", pa.string()), ("entries", pa.int64())]
+)
 _HOLDS: Final = pa.schema(
     [
         ("crm", pa.string()),
@@ -101,12 +108,13 @@ def build(
     stages: Iterable[Sequence[StageRow]] = (),
     stage_order: Sequence[str] = (),
     holds: Sequence[HoldRow] = (),
+    entries: Iterable[Sequence[EntryRow]] = (),
 ) -> None:
     """Make the relations of everybody.
 
     `precedence` names CRMs, the one whose values count first; `stages` come in chunks. `stage_order` is that of the
     model's lifecycle: of stages given at the same time the later one counts. `holds` are stages that people
-    set by hand.
+    set by hand; `entries`, in chunks, say how often records entered a stage.
     """
     _members(connection, precedence)
     _owners(connection)
@@ -115,6 +123,7 @@ def build(
     _accounts(connection)
     _given_stages(connection, stages)
     remember_stages(connection, holds, stage_order)
+    _stage_entries(connection, entries)
     note_outages(connection)
 
 
@@ -352,6 +361,20 @@ def remember_stages(connection: duckdb.DuckDBPyConnection, holds: Sequence[HoldR
     """,
         {"order": list(order)},
     )
+
+
+def _stage_entries(connection: duckdb.DuckDBPyConnection, entries: Iterable[Sequence[EntryRow]]) -> None:
+    """Of a person's records that with most entries counts: each crossing is noted on all of them."""
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE entries_noted (crm VARCHAR, record_id VARCHAR, stage VARCHAR, entries BIGINT)"
+    )
+    for chunk in entries:
+        insert(connection, "entries_noted", _ENTRIES, chunk)
+    connection.execute("""
+        CREATE OR REPLACE TEMP TABLE stage_entries AS
+        SELECT person, stage, max(entries) AS entries FROM entries_noted JOIN identities USING (crm, record_id)
+        GROUP BY person, stage
+    """)
 
 
 def insert(

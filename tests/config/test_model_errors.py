@@ -133,6 +133,8 @@ MISTAKES = {
     "leaves on entering": ("below: 45", "below: 61", 22, ["leave this stage on entering"]),
     "unknown stage": ("to: mql", "to: mlq", 22, ["unknown stage 'mlq'", "'mql'"]),
     "first stage entered": ("to: mql", "to: subscriber", 22, ["everybody begins"]),
+    "entered never": ("requires: [email]", "max_entries: 0", 23, ["greater than or equal to 1"]),
+    "entries of an unknown stage": ("expect: {grade: B}", "entries: {mlq: 1}, expect: {grade: B}", 25, ["'mql'"]),
     "unknown grade entered": ("{at_least: B}", "{at_least: E}", 22, ["unknown grade 'E'"]),
     "enter downward": ("{at_least: 60}, grade", "{below: 60}, grade", 22, ["unknown key 'below'"]),
     "unknown type in an example": ("{type: page_view, url", "{type: pageview, url", 25, ["'pageview'"]),

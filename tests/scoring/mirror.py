@@ -67,6 +67,15 @@ def fill(
         "held_until": pa.array([person.held_until for _, person in staged], pa.date32()),
     }
     insert(con, "previous_stages", stages)
+    entered = [
+        (number, stage, times) for number, person in enumerate(people) for stage, times in person.entries.items()
+    ]
+    entries = {
+        "person": pa.array([number for number, _, _ in entered], pa.int64()),
+        "stage": pa.array([stage for _, stage, _ in entered], pa.string()),
+        "entries": pa.array([times for _, _, times in entered], pa.int64()),
+    }
+    insert(con, "stage_entries", entries)
     _fill_deals(con, people)
 
 

@@ -41,6 +41,7 @@ class Person:
     deals: list[Deal] = field(default_factory=list)
     roles: list[str] = field(default_factory=list)  # in deals, in lower case
     account: str | None = None
+    entries: dict[str, int] = field(default_factory=dict)  # how often they entered a stage
 
 
 @dataclass
@@ -224,6 +225,8 @@ def enters(model: Model, way: Transition, at: Standing, person: Person, before: 
     if way.enter.grade is not None and letters.index(at.grade) > letters.index(way.enter.grade.at_least):
         return False
     if way.enter.level is not None and levels.index(at.level) > levels.index(way.enter.level.at_least):
+        return False
+    if way.max_entries is not None and person.entries.get(way.to, 0) >= way.max_entries:
         return False
     waits = way.cool_down is not None and person.since is not None and before > 0
     return not waits or days_since(person.since, day) >= way.cool_down

@@ -200,6 +200,8 @@ def lifecycles(draw: st.DrawFn) -> dict[str, Any]:
             way["cool_down"] = draw(duration)
         if draw(st.integers(0, 3)) == 0:
             way["dwell"] = draw(duration)
+        if draw(st.integers(0, 3)) == 0:
+            way["max_entries"] = draw(st.integers(1, 2))
         ways.append(way)
     return {"order": order, "transitions": ways} | draw(st.sampled_from([{}, {"hold": "30d"}]))
 
@@ -303,7 +305,8 @@ def people(draw: st.DrawFn) -> Person:
     bought = draw(st.lists(deals(), max_size=draw(st.sampled_from([0, 0, 3]))))
     held_until = draw(st.sampled_from([None, *(NOW.date() + timedelta(days=days) for days in (0, 1, 9))]))
     held = held_until if stage in {"new", "warm", "hot", "sold"} else None
-    return Person(attributes, activities, stage, since, held, bought)
+    entries = draw(st.dictionaries(st.sampled_from(["warm", "hot"]), st.integers(0, 3)))
+    return Person(attributes, activities, stage, since, held, bought, entries=entries)
 
 
 @st.composite

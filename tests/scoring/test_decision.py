@@ -66,6 +66,26 @@ def test_the_stage_is_not_said_to_drop_before_that(con: Any) -> None:
     assert row["valid_until"] == row["rating_until"]
 
 
+@pytest.mark.parametrize(("before", "times", "stage"), [("new", 1, "warm"), ("new", 2, "new"), ("warm", 2, "warm")])
+def test_who_has_come_back_often_enough_comes_no_more(con: Any, before: str, times: int, stage: str) -> None:
+    ways = [{"to": "warm", "enter": {"engagement": {"at_least": 20}}, "max_entries": 2}]
+    life = {"order": ["new", "warm", "hot"], "transitions": ways}
+    person = Person({}, [form()], before, NOW - timedelta(days=3), entries={"warm": times, "hot": 7})
+    assert scored(con, person, lifecycle=life)["stage"] == stage
+
+
+def test_an_example_says_how_often_they_came() -> None:
+    ways = [{"to": "warm", "enter": {"engagement": {"at_least": 20}}, "max_entries": 2}]
+    forms = {"rules": [{"name": "Form", "activity": "form_submission", "points": 60}]}
+    came = {"activities": [{"type": "form_submission"}], "stage": "new"}
+    examples = [
+        {"name": "Once more", **came, "entries": {"warm": 1}, "expect": {"stage": "warm"}},
+        {"name": "No more", **came, "entries": {"warm": 2}, "expect": {"stage": "new"}},
+    ]
+    data = {"model": "m", "engagement": forms, "lifecycle": {"order": ["new", "warm"], "transitions": ways}}
+    assert run_examples(model_of(data | {"examples": examples})) == []
+
+
 def test_a_stage_set_by_hand_is_held_against_everything_until_it_runs_out(con: Any) -> None:
     gates = [{"name": "Left us", "activity": "unsubscribe", "effect": "disqualify"}]
     left = [Activity("unsubscribe", NOW)]

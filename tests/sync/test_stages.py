@@ -9,12 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sync_rig import ago
+from sync_rig import TYPES, ago
 
+from config.model import checked_model
+from config.yaml_file import parse
 from sync import apply
 from sync.stores import open_journal
 
+from .conftest import MODEL
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .conftest import World
 
 DAY = 86_400
@@ -106,3 +112,20 @@ def test_the_time_in_a_stage_goes_on_through_a_conversion(world: World) -> None:
     since = {record_id: since for chunk in journal.stages() for _, record_id, _, since in chunk}
     journal.close()
     assert since["C"] == ago(0)
+
+
+def test_entries_are_counted_from_the_edges(world: World, tmp_path: Path) -> None:
+    """Up, down, up, down: the third time is one too many."""
+    text = MODEL.replace("- {to: lead, ", "- {to: lead, max_entries: 2, ")
+    world.model = checked_model(parse(text, tmp_path / "scoring.yaml"), TYPES)
+    world.salesforce.put("E", email="eve@acme.example", kind="lead")
+    world.run()
+    stages = []
+    for time in range(3):
+        for number in range(2):
+            world.salesforce.do(f"e{time}{number}", "E", url="/pricing", occurred_at=ago(now=world.clock.now()))
+        for seconds in (60, 45 * DAY):
+            world.clock.advance(seconds)
+            world.run(approve=True)
+            stages.append(world.salesforce.observed("E")["stage"])
+    assert stages == ["lead", "subscriber", "lead", "subscriber", "subscriber", "subscriber"]
