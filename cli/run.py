@@ -8,6 +8,7 @@ import typer
 from cli.context import Context, Output, context_of
 
 if TYPE_CHECKING:
+    from sync.pulse import Pulse
     from sync.report import Report, RunKind
     from sync.stop import Stop
 
@@ -71,6 +72,7 @@ def run_once(
     dry_run: bool = False,
     approve: bool = False,
     limit: int | None = None,
+    pulse: "Pulse | None" = None,
 ) -> "Report":
     """One run with the settings and the model that `given` leads to, both read anew, telling its progress."""
     settings = given.settings()
@@ -80,6 +82,7 @@ def run_once(
     from cli.progress import watching
     from connectors.registry import connected
     from sync.pipeline import run
+    from sync.pulse import Watched
 
     with connected(settings, given.clock) as connectors, watching(given.clock) as progress:
         return run(
@@ -88,7 +91,7 @@ def run_once(
             model=model,
             connectors=connectors,
             clock=given.clock,
-            progress=progress,
+            progress=Watched(progress, pulse) if pulse else progress,
             stop=stop,
             dry_run=dry_run,
             approve=approve,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from config.environment import secret_from_file, secrets_in_file, variable, with_environment
 from config.errors import ConfigError, ConfigErrors
-from config.settings import HubSpotSettings, SalesforceSettings, Section, Settings
+from config.setting_values import Section
+from config.settings import HubSpotSettings, SalesforceSettings, Settings
 from config.yaml_file import did_you_mean, known_places, read, validate
 
 if TYPE_CHECKING:

@@ -6,65 +6,23 @@ only from the environment or from a file (``access_token_file``), never from the
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from config.attributes import BUILT_IN, COMPUTED
-from config.environment import whole_secret
+from config.daemon_settings import ScheduleSettings
 from config.model_values import crm_length
+from config.setting_values import Flag, Secret, Section, Url
 from config.yaml_file import Misfit
 
 NAME_LENGTH: Final = 100
 """The longest name of an attribute: it may be the fact most worth finding out, which is written to the CRM."""
 
 
-def _flag(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    if value in {"true", "false"}:
-        return value == "true"
-    raise Misfit("a switch is either true or false.", remedy="Write true or false.")
-
-
 def _whole_number_as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _safe_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"https", "http"} or not parts.hostname:
-        raise Misfit("this is not a web address.", remedy="Write it as https://host.")
-    if parts.username or parts.password:
-        raise Misfit("an address may not carry a user or a password.", remedy="Credentials have keys of their own.")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
-        raise Misfit(
-            "plain http would show the credentials to the network.",
-            remedy="Use https:// (http:// is for this machine only, 127.0.0.1).",
-        )
-    return url.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _cron(expression: str) -> str:
-    from apscheduler.triggers.cron import CronTrigger
-
-    try:
-        CronTrigger.from_crontab(expression, timezone="UTC")
-    except ValueError:
-        raise Misfit(
-            "this is not a schedule.", remedy='Write five fields, such as "*/10 * * * *" for every ten minutes.'
-        ) from None
-    return expression
 
 
 def _api_version(version: str) -> str:
@@ -74,19 +32,8 @@ def _api_version(version: str) -> str:
     return version
 
 
-Flag = Annotated[bool, BeforeValidator(_flag)]
-"""Only true and false: the text "no" must never come to mean yes."""
 StageValue = Annotated[str, BeforeValidator(_whole_number_as_text)]
 """HubSpot's ids of custom stages are numbers, which YAML need not quote."""
-Url = Annotated[str, AfterValidator(_safe_url)]
-Cron = Annotated[str, AfterValidator(_cron)]
-Secret = Annotated[SecretStr, AfterValidator(whole_secret)]
-
-
-class Section(BaseModel):
-    """A part of the settings: strict about keys, fixed once read. The text under a key tells users what it means."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class StoreSettings(Section):
@@ -241,11 +188,11 @@ class StageSettings(Section):
     """
     backward: Flag = False
     """Also back, when a person leaves a stage that Leadgrade gave."""
-    hubspot: dict[str, StageValue] = {}
+    hubspot: dict[str, StageValue] = Field(default={})
     """The model's stage and the internal value of the portal's stage: `{salesqualifiedlead: 104562734}`; one without
     an entry stands for its namesake.
     """
-    salesforce: dict[str, StageValue] = {}
+    salesforce: dict[str, StageValue] = Field(default={})
     """The model's stage and the value of `Lead.Status`: `{lead: Open - Not Contacted}`."""
 
     @model_validator(mode="before")
@@ -269,15 +216,6 @@ class WriteSettings(Section):
     lifecycle_stage: StageSettings = StageSettings()
 
 
-class ScheduleSettings(Section):
-    """When the daemon works; five-field cron, UTC."""
-
-    sync: Cron = "*/10 * * * *"
-    """When to sync: cron in five fields."""
-    rescore: Cron = "15 3 * * *"
-    """When to score everybody anew: cron in five fields."""
-
-
 class Settings(Section):
     """The whole of leadgrade.yaml. A CRM without a section is not used."""
 
@@ -288,7 +226,7 @@ class Settings(Section):
     salesforce: SalesforceSettings | None = None
     precedence: tuple[Literal["salesforce", "hubspot"], ...] = ("salesforce", "hubspot")
     """Whose value counts where both CRMs know an attribute; of a boolean, any `true`."""
-    attributes: dict[str, AttributeSetting] = {}
+    attributes: dict[str, AttributeSetting] = Field(default={})
     writes: WriteSettings = WriteSettings()
     schedule: ScheduleSettings = ScheduleSettings()
 

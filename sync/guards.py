@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 FEW: Final = 10
 """So many people may always change: in a crowd of twenty, five are a quarter and yet no accident."""
 
+MOST_LOST: Final = 0.1
+"""A greater share of the people cannot have gone without any stream telling."""
+
 
 def same_account(connection: duckdb.DuckDBPyConnection, mirror: Mirror, identity: Identity) -> None:
     """The mirror holds facts of one account per CRM. Raises `ConfigProblem` when the credentials open another."""
@@ -65,4 +68,14 @@ def share_of_changes(crowd: Crowd, settings: Settings, *, approved: bool) -> Non
             f"The rating or stage of {crowd.changing} of {crowd.rated} people ({share:.0%}) would change; "
             f"writes.guard.max_share is {limit:.0%}.",
             remedy="Nothing was written. Look at `leadgrade plan`; if it is meant, run again with --approve.",
+        )
+
+
+def lost_people(crm: str, lost: int, living: int) -> None:
+    """A CRM may say nothing any more of a few people whom no stream removed; of many, and we cannot see them."""
+    if lost > FEW and lost / living > MOST_LOST:
+        raise GuardTripped(
+            f"{crm} shows nothing of {lost} of the {living} people in the mirror.",
+            remedy="Nothing was written. Look whether the integration user may still see all people; "
+            "`leadgrade check` names missing permissions.",
         )

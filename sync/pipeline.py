@@ -60,7 +60,8 @@ def run(
 
     ``sync`` pulls what changed; ``backfill`` pulls everything (or goes on where an interrupted one stopped) and sends
     refused rows once more;
-    ``rescore`` pulls nothing; ``plan`` pulls what changed and writes nothing. With `dry_run` no write call is
+    ``reconcile`` is a sync that reads everybody anew and compares the mirror with the CRMs; ``rescore`` pulls nothing;
+    ``plan`` pulls what changed and writes nothing. With `dry_run` no write call is
     made. `approve` lets a change pass that is larger than ``writes.guard.max_share``. `limit` sends at most so many
     records per CRM.
 
@@ -157,7 +158,7 @@ def _work(
             with draft.timed(session, "pull", crm) as rows:
                 pulled: list[Pulled] = []
                 try:
-                    pull(connector, session, pulled, draft.not_castable)
+                    pull(connector, session, pulled, draft.not_castable, reconciles=order.kind == "reconcile")
                 finally:
                     draft.pulled += pulled
                     rows[crm] = sum(stream.rows for stream in pulled)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from connectors.base import Stream
 from connectors.errors import ConnectorError, LimitReached
 from scoring.facts import Table
-from sync import revisit
+from sync import guards, reconcile, revisit
 from sync.mirror.load import Part, load
 from sync.mirror.store import cursors
 from sync.progress import Step
@@ -20,7 +20,7 @@ from sync.report import Pulled
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from connectors.base import Batch, Connector
     from sync.session import Session
@@ -32,9 +32,16 @@ COMMIT_S: Final = 30.0
 """Seconds after which rows are committed even if they are few, so that a slow stream loses little when it is killed."""
 
 
-def pull(connector: Connector, session: Session, pulled: list[Pulled], not_castable: Counter[str]) -> None:
+def pull(
+    connector: Connector,
+    session: Session,
+    pulled: list[Pulled],
+    not_castable: Counter[str],
+    *,
+    reconciles: bool = False,
+) -> None:
     """Pull every stream of a CRM; adds to `pulled` what came, however it ends, and to `not_castable` per attribute
-    the values that were not of its type.
+    the values that were not of its type. With `reconciles`, all people are read anew and compared with the mirror.
 
     A failing optional stream is told as skipped and the others go on. A failing required stream ends the pull with
     its error, so does a used-up quota; rows read until then are kept with their cursor.
@@ -42,11 +49,16 @@ def pull(connector: Connector, session: Session, pulled: list[Pulled], not_casta
     with session.mirror.open() as connection:
         known = cursors(connection, connector.crm)
     gathered = _Gathered(connector, session, not_castable)
+    came = reconcile.Came()
     try:
+        if reconciles:
+            # Before the streams: who is edited while everybody is read comes with those.
+            _read_everybody(known, came, gathered, pulled)
         for stream in connector.streams():
             cursor = known.get(stream.name)
+            batches = connector.pull(stream.name, cursor)
             try:
-                _read(stream, connector.pull(stream.name, cursor), cursor, gathered, pulled)
+                _read(stream, came.noting(batches) if reconciles else batches, cursor, gathered, pulled)
             except LimitReached:
                 raise
             except ConnectorError:
@@ -55,9 +67,37 @@ def pull(connector: Connector, session: Session, pulled: list[Pulled], not_casta
         gathered.store()
         if revisit.is_due(known.get(revisit.STREAM), session.clock.now()):
             _revisit(known.get(revisit.STREAM), gathered, pulled)
+        if reconciles:
+            _look_for_the_missing(came, gathered, pulled)
     except ConnectorError:
         gathered.store()
         raise
+
+
+def _read_everybody(known: Mapping[str, str], came: reconcile.Came, gathered: _Gathered, pulled: list[Pulled]) -> None:
+    """All people from the beginning, beside the cursors of the streams; those read for the first time come anyway."""
+    connector = gathered.connector
+    for stream in connector.streams():
+        if stream.table is Table.RECORDS and stream.name in known:
+            anew = Stream(reconcile.named(stream), stream.table)
+            _read(anew, came.noting(connector.pull(stream.name, None)), None, gathered, pulled)
+
+
+def _look_for_the_missing(came: reconcile.Came, gathered: _Gathered, pulled: list[Pulled]) -> None:
+    """What became of the people in the mirror who did not come; whoever the CRM knows nothing of counts as deleted."""
+    session, connector = gathered.session, gathered.connector
+    gathered.store()
+    with session.mirror.open() as connection:
+        missing = reconcile.missing(connection, connector.crm, came)
+    now = session.clock.now()
+    batches = came.noting(connector.revisit([record_id for _, record_id in missing]))
+    _read(Stream(reconcile.MISSING, Table.RECORDS), batches, None, gathered, pulled)
+    gathered.store()
+    with session.mirror.open() as connection:
+        lost = reconcile.missing(connection, connector.crm, came)
+        guards.lost_people(connector.crm, len(lost), reconcile.living(connection, connector.crm))
+    _read(Stream(reconcile.LOST, Table.REMOVALS), reconcile.removals(connector.crm, lost, now), None, gathered, pulled)
+    gathered.store()
 
 
 def _revisit(cursor: str | None, gathered: _Gathered, pulled: list[Pulled]) -> None:

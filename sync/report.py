@@ -11,7 +11,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, computed_field, model_validator
 
-RunKind = Literal["sync", "backfill", "plan", "rescore"]
+RunKind = Literal["sync", "backfill", "plan", "rescore", "reconcile"]
+ScheduledKind = Literal["reconcile", "rescore", "sync"]
+"""What the daemon does by itself."""
 
 
 class Part(BaseModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 from typing import TYPE_CHECKING
 
 from sync.errors import Stopped
@@ -21,7 +22,7 @@ class Stop:
 
     def __init__(self, leave: Callable[[int], object] = os._exit) -> None:
         self._leave = leave  # how the second signal ends the process
-        self._callbacks: list[Callable[[], object]] = []
+        self._asked = threading.Event()
         self.signal: int | None = None
 
     @property
@@ -38,12 +39,11 @@ class Stop:
             self._leave(128 + number)
             return
         self.signal = number
-        for callback in self._callbacks:
-            callback()
+        self._asked.set()
 
-    def on_request(self, callback: Callable[[], object]) -> None:
-        """Call `callback` when the end is first asked for."""
-        self._callbacks.append(callback)
+    def wait(self, seconds: float) -> bool:
+        """Wait until the end is asked for, at most so long; whether it was. Not for the thread that hears signals."""
+        return self._asked.wait(seconds)
 
     def check(self) -> None:
         """Raise `Stopped` if the end was asked for. Called at checkpoints only."""
