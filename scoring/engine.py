@@ -312,7 +312,9 @@ def _scores(con: Any, model: Model, *, is_new_model: bool) -> None:
         columns["fit_profile"] = sql.labels("s.profile", [profile.name for profile in model.fit.profiles])
     if model.hand_off is not None:
         change = "(CAST(s.engagement_score AS INTEGER) - CAST(s.score_then AS INTEGER))"
-        columns["hand_off"] = hand_off(model, model.hand_off.language, _trend(model), change)
+        named = special.columns(model)
+        interest = (named["product"], named["next_content"]) if model.affinity is not None else None
+        columns["hand_off"] = hand_off(model, model.hand_off.language, _trend(model), change, interest)
     parts = "LEFT JOIN trend_parts tp ON tp.person = s.person" if trends.explains(model) else ""
     if parts:
         columns["trend_reason"] = trends.reason(model, is_new_model=is_new_model)

@@ -1,8 +1,9 @@
 """The hand-off packet: one text for whoever takes a lead over.
 
-``A1 · Demo form +50 · Pricing page +20 · ↗ +12 points in 14 days · until 14 Dec``: rating, reasons, trend, and how long
-it holds. It fits a CRM field of 255 characters as the CRMs count them (an emoji is two): of what is too long, whole
-reasons are left out from the last on.
+``A1 · Demo form +50 · interest: Storage, send: Case study · ↗ +12 points in 14 days · until 14 Dec``: rating, reasons,
+product with what to send next, trend, and how long it holds. It fits a CRM field of 255 characters as the CRMs count
+them (an emoji is two): of what is too long, whole parts are left out: reasons from the last on to the first, then what
+to send, then the first reason.
 """
 
 from __future__ import annotations
@@ -19,20 +20,27 @@ if TYPE_CHECKING:
     from scoring.words import Words
 
 LONGEST: Final = 255
+NOTHING: Final = "CAST(NULL AS VARCHAR)"
 ARROWS: Final = {"rising": "↗", "steady": "→", "cooling": "↘"}
 
 
-def hand_off(model: Model, language: Language, trend: str, change: str) -> str:
+def hand_off(model: Model, language: Language, trend: str, change: str, interest: tuple[str, str] | None = None) -> str:
     """SQL: the packet, over standings (``s``), `reasons` (``r``), `valid_until` (``v``) and the gate's name (``g``).
 
-    `trend` is the SQL of the trend's word, `change` of the points by which engagement moved.
+    `trend` is the SQL of the trend's word, `change` of the points by which engagement moved, `interest` of the product
+    and of what to send next.
     """
     words = WORDS[language]
     tail = _joined([_trend(model, language, words, trend, change), _until(words)])
-    packets = [f"(s.rating || {_joined([reasons])} || {tail})" for reasons in ("r.reasons", "r.two", "r.one")]
+    product = filled(words.interest, product=interest[0]) if interest else NOTHING
+    parts = [(reasons, product) for reasons in ("r.reasons", "r.two", "r.one")]
+    if interest:
+        sending = f"({product} || COALESCE({filled(words.send, content=interest[1])}, ''))"
+        parts = [(reasons, sending) for reasons, _ in parts] + parts[-1:]
+    packets = [f"(s.rating || {_joined(list(each))} || {tail})" for each in parts]
     cases = " ".join(f"WHEN {_length(packet)} <= {LONGEST} THEN {packet}" for packet in packets)
     stopped = f"{sql.text(words.disqualified)} || ' · ' || g.gate_name"
-    return f"CASE WHEN {disqualified(model)} THEN {stopped} {cases} ELSE s.rating || {tail} END"
+    return f"CASE WHEN {disqualified(model)} THEN {stopped} {cases} ELSE s.rating || {_joined([product])} || {tail} END"
 
 
 def _joined(parts: list[str]) -> str:
@@ -41,7 +49,7 @@ def _joined(parts: list[str]) -> str:
 
 def _trend(model: Model, language: Language, words: Words, trend: str, change: str) -> str:
     if model.trend is None:
-        return "CAST(NULL AS VARCHAR)"
+        return NOTHING
     arrows = " ".join(f"WHEN {sql.text(word)} THEN {sql.text(arrow)}" for word, arrow in ARROWS.items())
     points = f"({signed(change)} || ' ' || {plural(language, words.points, change)})"
     phrase = filled(words.change, points=points, days=counted(language, words.days, str(model.trend.over)))

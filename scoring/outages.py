@@ -26,7 +26,7 @@ SILENCE: Final = 0
 """The frost of inactivity: days on which anything that people do themselves was missing."""
 
 _MADE_OF: Final = {VISIT: "page_view", CHAIN: "page_view", REOPEN: "email_open"}
-"""Derived activities fail to come when those fail that they are made of."""
+"""Derived activities fail to come when those fail that they are made of, as well as when a CRM counts them itself."""
 
 Outages = dict[str, "frozenset[date]"]
 """Activity type -> the days on which none came."""
@@ -41,7 +41,7 @@ def read_outages(con: Any, moment: Moment) -> Outages:
             days.setdefault(kind, set()).update(first + timedelta(days=number) for number in range(length))
     for kind, source in _MADE_OF.items():
         if source in days:
-            days[kind] = days[source]
+            days[kind] = days.get(kind, set()) | days[source]
     return {kind: frozenset(found) for kind, found in sorted(days.items())}
 
 

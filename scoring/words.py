@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Words:
-    """One language. Nouns are given for one, for few and for many; `change` takes points and days, `until` a day."""
+    """One language. Nouns are given for one, for few and for many; `change` takes points and days, `until` a day,
+    `interest` a product and `send` a content.
+    """
 
     points: tuple[str, str, str]
     days: tuple[str, str, str]
     change: str
     until: str
+    interest: str
+    send: str
     months: tuple[str, ...]
     disqualified: str
     behaviour: str
@@ -34,26 +38,31 @@ class Words:
 WORDS: Final[dict[Language, Words]] = {
     "en": Words(
         ("point", "points", "points"), ("day", "days", "days"), "{points} in {days}", "until {day}",
+        "interest: {product}", ", send: {content}",
         ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
         "disqualified", "behaviour", "decay", "late data", "new model",
     ),
     "pl": Words(
         ("punkt", "punkty", "punktów"), ("dzień", "dni", "dni"), "{points} w {days}", "do {day}",
+        "zainteresowanie: {product}", ", wyślij: {content}",
         ("sty", "lut", "mar", "kwi", "maj", "cze", "lip", "sie", "wrz", "paź", "lis", "gru"),
         "zdyskwalifikowany", "zachowanie", "upływ czasu", "spóźnione dane", "nowy model",
     ),
     "it": Words(
         ("punto", "punti", "punti"), ("giorno", "giorni", "giorni"), "{points} in {days}", "fino al {day}",
+        "interesse: {product}", ", invia: {content}",
         ("gen", "feb", "mar", "apr", "mag", "giu", "lug", "ago", "set", "ott", "nov", "dic"),
         "squalificato", "comportamento", "decadimento", "dati in ritardo", "nuovo modello",
     ),
     "uk": Words(
         ("бал", "бали", "балів"), ("день", "дні", "днів"), "{points} за {days}", "до {day}",
+        "інтерес: {product}", ", надішліть: {content}",
         ("січ.", "лют.", "бер.", "квіт.", "трав.", "черв.", "лип.", "серп.", "вер.", "жовт.", "лист.", "груд."),  # noqa: RUF001 - Ukrainian
         "дискваліфіковано", "поведінка", "згасання", "запізнілі дані", "нова модель",
     ),
     "sv": Words(
         ("poäng", "poäng", "poäng"), ("dag", "dagar", "dagar"), "{points} på {days}", "till {day}",
+        "intresse: {product}", ", skicka: {content}",
         ("jan.", "feb.", "mars", "apr.", "maj", "juni", "juli", "aug.", "sep.", "okt.", "nov.", "dec."),
         "diskvalificerad", "beteende", "åldrande", "sena data", "ny modell",
     ),

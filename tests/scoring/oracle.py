@@ -303,10 +303,12 @@ def score(
     outages: Iterable[tuple[str, date, date]] = (),
     *,
     ahead: bool = True,
+    interest: tuple[str | None, str | None] = (None, None),
 ) -> tuple[dict[str, Any], list[tuple]]:
     """The row of `scores` and the lines of `ledger` of one person; `as_of` is naive UTC.
 
-    Without `ahead`, days to come are left out, and with them most of the work.
+    Without `ahead`, days to come are left out, and with them most of the work. `interest` are their product and what
+    to send them.
     """
     day = as_of.date()
     known = known_events(model, person, as_of, outages)
@@ -352,6 +354,7 @@ def score(
             trend=trend,
             change=change,
             until=row.get("valid_until"),
+            interest=interest,
         )
     if parts and "trend_reason" in model.also_write:
         row["trend_reason"] = trend_reason(model, **parts)

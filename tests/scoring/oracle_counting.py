@@ -60,7 +60,7 @@ class Known(list[Activity]):
     def frozen(self, types: Iterable[str], since: date, day: date) -> int:
         """Days after `since` and up to `day` on which nothing of `types` could come."""
         made_of = {"visit": "page_view", "chain": "page_view", "email_reopen": "email_open"}
-        sources = [made_of.get(kind.split()[0], kind) for kind in types]
+        sources = [source for kind in types for source in (kind, made_of.get(kind.split()[0], kind))]
         lost = set().union(*(self.outages.get(kind, set()) for kind in sources))
         return sum(since < each <= day for each in lost)
 

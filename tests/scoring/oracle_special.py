@@ -21,7 +21,12 @@ def score_crowd(
 ) -> list[tuple[dict[str, Any], Lines]]:
     """The row of `scores` and the lines of `ledger` of everybody; `as_of` is naive UTC."""
     day = as_of.date()
-    told = [oracle.score(model, person, as_of, ahead=ahead) for person in crowd]
+    told = []
+    for person in crowd:
+        known = oracle.known_events(model, person, as_of)
+        found = affinity_of(model, known, day)[0] if model.affinity is not None else {}
+        interest = found.get("product"), found.get("next_content")
+        told.append(oracle.score(model, person, as_of, ahead=ahead, interest=interest))
     rows, lines = [row for row, _ in told], [found for _, found in told]
 
     def add(place: int, row: dict[str, Any], more: Lines) -> None:

@@ -45,6 +45,7 @@ def hand_off(
     trend: str | None,
     change: int,
     until: date | None,
+    interest: tuple[str | None, str | None],
 ) -> str:
     language = model.hand_off.language
     words = WORDS[language]
@@ -59,8 +60,14 @@ def hand_off(
     if until is not None:
         tail.append(words.until.format(day=shown_day(words, until)))
     kept = reasons.split(" · ") if reasons else []
+    product, content = interest
+    about = words.interest.format(product=product) if product is not None else None
+    sending = words.send.format(content=content) if about is not None and content is not None else ""
     while True:
-        text = " · ".join([rating, *kept, *tail])
+        text = " · ".join([rating, *kept, *([about + sending] if about is not None else []), *tail])
         if len(text.encode("utf-16-le")) // 2 <= 255:
             return text
-        kept.pop()
+        if len(kept) > 1 or not sending:
+            kept.pop()
+        else:
+            sending = ""

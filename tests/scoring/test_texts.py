@@ -98,6 +98,51 @@ def test_what_is_too_long_loses_whole_reasons(con: Any) -> None:
     assert len(row["hand_off"].encode("utf-16-le")) // 2 <= 255
 
 
+INTERESTS = {
+    "en": "interest: Storage, send: Case study",
+    "pl": "zainteresowanie: Storage, wyślij: Case study",
+    "it": "interesse: Storage, invia: Case study",
+    "uk": "інтерес: Storage, надішліть: Case study",
+    "sv": "intresse: Storage, skicka: Case study",
+}
+
+
+def interest(product: str = "Storage", *content: str) -> dict[str, Any]:
+    rules = [{"name": "Own", "activity": "form_submission", "points": 30}]
+    return {"products": [{"name": product, "rules": rules, "content": [{"name": name} for name in content]}]}
+
+
+@pytest.mark.parametrize("language", INTERESTS)
+def test_the_packet_names_the_product_and_what_to_send(con: Any, language: str) -> None:
+    said = {"hand_off": {"language": language}, "affinity": interest("Storage", "Tour", "Case study")}
+    seen = form(0, asset="Tour")
+    viewed = Activity("page_view", NOW, asset="Tour")
+    assert scored(con, seen, viewed, **said)["hand_off"].startswith(f"?4 · Form +20 · {INTERESTS[language]} · ↗ ")
+    only = {"hand_off": {}, "affinity": interest()}
+    assert scored(con, form(0), **only)["hand_off"].startswith("?4 · Form +20 · interest: Storage · ↗ ")
+
+
+@pytest.mark.parametrize(
+    ("reason", "product", "content", "kept", "sends"),
+    [(30, 9, 9, 3, True), (55, 20, 20, 2, True), (50, 60, 60, 1, True), (60, 60, 60, 1, False)],
+)
+def test_reasons_go_before_what_to_send_and_the_first_of_them_stays(
+    con: Any, reason: int, product: int, content: int, kept: int, *, sends: bool
+) -> None:
+    """Names of so many letters each; a product is never left out."""
+    names = tuple(letter * reason for letter in "abc")
+    sections = {
+        "hand_off": {"language": "it"},
+        "affinity": interest("P" * product, "C" * content),
+        "trend": {**TREND, "over": "365d"},
+        "rating": {"cells": {"?4": "Wait for another day"}},
+    }
+    text = scored(con, form(0), names=names, **sections)["hand_off"]
+    assert len(text) <= 255
+    assert [name in text for name in names] == [place < kept for place in range(3)]
+    assert ("P" * product in text, "C" * content in text) == (True, sends)
+
+
 def test_a_gate_is_told_instead(con: Any) -> None:
     gates = [{"name": "Complained", "activity": "form_submission", "effect": "disqualify"}]
     row = scored(con, form(0), gates=gates, hand_off={"language": "pl"})
