@@ -17,7 +17,7 @@ import structlog
 from connectors.base import Change, Status
 from sync import changes
 from sync.journal.book import Reject
-from sync.mirror import plan
+from sync.mirror import acknowledged
 from sync.progress import Step
 from sync.report import Written
 
@@ -91,6 +91,8 @@ def send(connector: Connector, tally: Tally, session: Session, *, limit: int | N
             _send_slice(connector, [row for row in rows if not row.refused], tally, session)
         session.stop.check()
     finally:
+        with session.mirror.open() as connection:
+            acknowledged.take_over(connection, session.lease.fence)
         session.progress.finish(step)
 
 
@@ -209,7 +211,7 @@ def _acknowledge(crm: str, ended: Sequence[tuple[PlannedChange, Outcome]], sessi
     if not accepted and not gone:
         return
     with session.mirror.open() as connection:
-        plan.acknowledge(
+        acknowledged.note(
             connection,
             crm=crm,
             accepted=accepted,

@@ -16,6 +16,7 @@ from scoring import golden
 from sync import apply, crm_stages, guards, lease
 from sync.draft import Draft
 from sync.errors import SyncError
+from sync.mirror import acknowledged
 from sync.mirror.store import restart, restarted, set_whole
 from sync.order import Order
 from sync.planning import score_and_plan
@@ -146,6 +147,7 @@ def _work(
     identities = _identify(settings, connectors, session)
     draft.accounts = {found.crm: found.account_id for found in identities}
     with session.mirror.open() as connection:
+        acknowledged.take_over(connection, session.lease.fence)
         for found in identities:
             guards.same_account(connection, session.mirror, found)
             if order.kind == "rescore":

@@ -1,4 +1,4 @@
-"""Desired against observed, in the mirror: the table ``store.plan`` and what the CRM acknowledged of it.
+"""Desired against observed, in the mirror: the table ``store.plan``.
 
 One row per record that is to be written: crm, tag (1..n within the CRM, in the order of sending), kind, record_id,
 account_id, crossing (rating or a stage changes), why (the fields that call for the write), stage_since (since when the
@@ -20,7 +20,6 @@ import pyarrow as pa
 from connectors.base import CRM_STAGE
 from scoring.facts import OBSERVED_PREFIX, OutputField
 from sync.mirror import views
-from sync.mirror.removals import bury
 from sync.mirror.store import transaction
 from sync.mirror.tables import quoted
 
@@ -231,53 +230,6 @@ def read(connection: duckdb.DuckDBPyConnection, crm: str, first: int, last: int)
     )
     rows: list[dict[str, Any]] = relation.to_arrow_table().to_pylist()
     return rows
-
-
-WRITTEN_AFTER: Final = "date_trunc('millisecond', records.modified_at) + INTERVAL 1 MICROSECOND"
-"""The version of a record after our write, until it is read. CRMs count no finer than milliseconds."""
-
-
-def acknowledge(
-    connection: duckdb.DuckDBPyConnection,
-    *,
-    crm: str,
-    accepted: Sequence[int],
-    gone: Sequence[tuple[str, str, str, str | None]],
-    now: datetime,
-    fence: int,
-) -> None:
-    """Note what the CRM holds now: `accepted` tags of the plan, and records that are `gone`.
-
-    `gone` has (kind, record id, why, successor id). All in one transaction; raises `LeaseLost`. What was written is
-    newer in the CRM than the version we read, and is marked so by the least step of time: should the old version come
-    once more, from a search index that lags, it does not undo what is noted here.
-    """
-    values = ", ".join(
-        f"{quoted(OBSERVED_PREFIX + name)} = CASE WHEN {quoted(WRITE + name)} "
-        f"THEN {quoted(DESIRED + name)}::VARCHAR ELSE {quoted(OBSERVED_PREFIX + name)} END"
-        for name in names_planned(connection)
-    )
-    with transaction(connection, fence):
-        if accepted:
-            connection.register("accepted", pa.table({"tag": pa.array(accepted, pa.int64())}))
-            connection.execute(
-                f"UPDATE store.records SET {values}, stage = coalesce(crm_stage, records.stage), "
-                f"modified_at = {WRITTEN_AFTER} "
-                "FROM (SELECT * FROM store.plan JOIN accepted USING (tag) WHERE crm = $crm) written "
-                "WHERE records.crm = $crm AND records.record_id = written.record_id",
-                {"crm": crm},
-            )
-            connection.unregister("accepted")
-        if gone:
-            at = now.replace(tzinfo=None)
-            connection.execute("CREATE OR REPLACE TEMP TABLE found_gone AS FROM store.removals LIMIT 0")
-            connection.executemany(
-                "INSERT INTO found_gone BY NAME SELECT ? AS crm, ? AS kind, ? AS record_id, ? AS removed, "
-                "? AS successor_id, ? AS removed_at",
-                [[crm, kind, record_id, why, successor, at] for kind, record_id, why, successor in gone],
-            )
-            bury(connection, "found_gone")
-            connection.execute("DROP TABLE found_gone")
 
 
 def _load_refused(connection: duckdb.DuckDBPyConnection, refused: Iterable[Sequence[RefusedRow]]) -> None:

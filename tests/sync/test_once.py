@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from sync_rig import SETTINGS, ago
 
 from config.attributes import attribute_types
 from config.settings import AttributeSetting
 from connectors.errors import LimitReached
+from sync.mirror import acknowledged
 
 from .conftest import counts
 
 if TYPE_CHECKING:
+    import duckdb
+
     from .conftest import World
 
 
@@ -57,6 +61,31 @@ def test_an_old_version_that_shows_up_again_is_no_reason_to_write_again(world: W
     assert (world.writes, counts(report)["hubspot"].planned) == (written, 0)
     world.hubspot.put("1", email="ann@acme.example", attr={"job_title": "Clerk"})
     assert counts(world.run())["hubspot"].accepted == 1, "a newer version counts"
+
+
+def test_what_was_accepted_before_a_kill_is_known_before_anything_is_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The CRM's index lags, so the next run reads nothing of what this one wrote."""
+
+    class Killed(BaseException):
+        pass
+
+    def die_after_sending(connection: duckdb.DuckDBPyConnection, fence: int) -> None:
+        if world.writes:
+            raise Killed
+        take_over(connection, fence)
+
+    old, take_over = list(world.hubspot.rows["records"]), acknowledged.take_over
+    monkeypatch.setattr(acknowledged, "take_over", die_after_sending)
+    with pytest.raises(Killed):
+        world.run()
+    monkeypatch.setattr(acknowledged, "take_over", take_over)
+    assert world.query("SELECT count(*) FROM store.accepted") == [(3,)]
+    world.hubspot.rows["records"] = old
+    written = len(world.hubspot.written)
+    assert counts(world.run())["hubspot"].planned == 0
+    assert len(world.hubspot.written) == written == 3
 
 
 def test_a_change_with_the_stamp_of_the_version_we_wrote_upon_is_seen(world: World) -> None:
