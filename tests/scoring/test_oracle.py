@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import random
 from datetime import datetime, timedelta
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from config.attributes import BUILT_IN
-from config.model import Model, load_model
+from config.model import Model
 from config.yaml_file import Document, validate
 from scoring.engine import score
 from tests.scoring import oracle
@@ -147,42 +144,3 @@ def test_dates_from_before_the_calendar_cost_no_table_of_all_days_since(con: Any
         assert ledger[number] == sorted(lines, key=repr)
         assert scores[number] == {name: value for name, value in row.items() if value is not None}
     assert con.execute("SELECT count(*) FROM rule_ages").fetchall()[0][0] < 1000
-
-
-def test_threads_do_not_matter() -> None:
-    """Enough rows that DuckDB really works in parallel."""
-    generator = random.Random(7)
-    crowd = [a_person(generator) for _ in range(3000)]
-    model = load_model(Path(str(resources.files("config") / "presets" / "b2b-saas.yaml")), BUILT_IN)
-    answers = []
-    for threads in (1, 2, 8):
-        with duckdb.connect(":memory:", config={"threads": threads}) as fresh:
-            fill(fresh, crowd, BUILT_IN, seed=threads)
-            score(fresh, model, AS_OF, attributes=BUILT_IN)
-            answers.append((scores_of(fresh), ledger_of(fresh, len(crowd))))
-    assert answers[0] == answers[1] == answers[2]
-    assert len({row["rating"] for row in answers[0][0]}) > 8
-
-
-def a_person(generator: random.Random) -> Person:
-    attributes = {
-        "job_title": generator.choice(["CTO", "Student", "Head of Sales", "Marketing manager"]),
-        "email": "someone@buyer.example",
-        "email_domain": generator.choice(["buyer.example", "gmail.com", "rival.example"]),
-        "company.industry": generator.choice(["Software", "Farming"]),
-        "company.employee_count": generator.choice([5.0, 60.0, 700.0]),
-    }
-    known = {name: value for name, value in attributes.items() if generator.random() < 0.8}
-    kinds = ["page_view", "email_click", "download", "form_submission", "unsubscribe"]
-    events = [
-        oracle.Activity(
-            generator.choices(kinds, [20, 10, 4, 2, 1])[0],
-            NOW - timedelta(minutes=generator.randrange(200 * 1440)),
-            url=generator.choice(["/pricing", "/blog", "/product/a", "/careers"]),
-            asset=generator.choice([None, "Demo request"]),
-            since_send_s=generator.choice([None, 1.0, 500.0]),
-            user_agent=generator.choice([None, "Mimecast"]),
-        )
-        for _ in range(int(generator.paretovariate(0.6)) % 60)
-    ]
-    return oracle.Person(known, events)
