@@ -122,7 +122,7 @@ def _tell_reopens(con: Any, moment: Moment, machines: MachineTest) -> None:
             JOIN signatures s ON s.signature = a.signature
             JOIN signature_marks k ON k.signature = a.signature
             {machines.join}
-            WHERE s.type = 'email_open' AND s.campaign IS NOT NULL AND a.occurred_at <= {sql.instant(moment.until)}
+            WHERE s.type = 'email_open' AND s.campaign IS NOT NULL AND {moment.knows("a")}
               AND NOT {machines.verdict("k")}
             GROUP BY a.person, s.campaign, s.asset, a.occurred_at
         ), placed AS (

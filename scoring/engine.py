@@ -78,15 +78,18 @@ def score(
     *,
     attributes: Mapping[str, str],
     model_since: datetime | None = None,
+    seen_by: datetime | None = None,
 ) -> None:
     """Score everybody in `people` as of `as_of` (aware, UTC).
 
     `attributes` maps each mapped attribute to its type, as `config.attributes.attribute_types` gives them. Creates
     `ledger` and `scores` (their columns: docs/model/results.md); nothing is set on the connection.
-    `model_since` (aware) is when the model took the place of another one; none when it never did.
+    `model_since` (aware) is when the model took the place of another one; none when it never did. With `seen_by`
+    (aware) only activities count that a pull had seen by then: what a run at that time computed.
     """
     oldest = con.execute("SELECT MIN(occurred_at) FROM activities").fetchall()[0][0]
-    score_people(con, prepare(con, model, as_of, attributes=attributes, oldest=oldest, model_since=model_since))
+    known = {"attributes": attributes, "oldest": oldest, "model_since": model_since, "seen_by": seen_by}
+    score_people(con, prepare(con, model, as_of, **known))
     finish(con, model)
 
 
@@ -98,6 +101,7 @@ def prepare(
     attributes: Mapping[str, str],
     oldest: datetime | None,
     model_since: datetime | None = None,
+    seen_by: datetime | None = None,
 ) -> Prepared:
     """Create the tables that hold for all people, from the model, `signatures` and `outages`.
 
@@ -106,7 +110,7 @@ def prepare(
 
     `oldest` is a time (naive, UTC) before which none of the people to be scored did anything; None if nobody did.
     """
-    moment = Moment.of(as_of)
+    moment = Moment.of(as_of, seen_by)
     outages = read_outages(con, moment)
     plan = Plan(model, frozenset(outages))
     tabulate_frosts(con, outages)

@@ -39,14 +39,14 @@ class Moment:
     seen_until: datetime | None = None
 
     @classmethod
-    def of(cls, as_of: datetime) -> Moment:
-        """The moment `as_of`, which is aware."""
-        return cls(as_of.date(), as_of.replace(tzinfo=None))
+    def of(cls, as_of: datetime, seen_by: datetime | None = None) -> Moment:
+        """The moment `as_of`; both are aware."""
+        return cls(as_of.date(), as_of.replace(tzinfo=None), None if seen_by is None else seen_by.replace(tzinfo=None))
 
     def earlier(self, days: int) -> Moment:
         """The end of the UTC day so many days before: the same through all of today."""
         day = self.day - timedelta(days=days)
-        return Moment(day, datetime.combine(day, time.max))
+        return Moment(day, datetime.combine(day, time.max), self.seen_until)
 
     def knows(self, alias: str) -> str:
         """SQL: whether the activity ``alias`` counts: it has happened, and been seen where that matters."""

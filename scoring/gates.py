@@ -46,7 +46,7 @@ def _needed(number: int, gate: Gate, moment: Moment) -> str:
     types = ", ".join(map(sql.text, gate.activity))
     events = (
         f"FROM activities a JOIN signatures s ON s.signature = a.signature "
-        f"WHERE s.type IN ({types}) AND a.occurred_at <= {sql.instant(moment.until)}"
+        f"WHERE s.type IN ({types}) AND {moment.knows('a')}"
     )
     if gate.at_least == 1:
         return f"SELECT a.person, {number} AS gate, CAST(MAX(a.occurred_at) AS DATE) AS day {events} GROUP BY a.person"

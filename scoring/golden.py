@@ -91,7 +91,7 @@ def create_relations(con: Any, attributes: Mapping[str, str]) -> None:
             created_at TIMESTAMP, closed_at TIMESTAMP, products VARCHAR[]);
         CREATE OR REPLACE TABLE deal_roles (person BIGINT, role VARCHAR);
         CREATE OR REPLACE TABLE account_people (person BIGINT, account VARCHAR);
-        CREATE OR REPLACE VIEW everyones_activities AS SELECT person, signature, occurred_at FROM activities;
+        CREATE OR REPLACE VIEW everyones_activities AS SELECT person, signature, occurred_at, seen_at FROM activities;
         """
     )
 

@@ -68,7 +68,7 @@ def find_machines(con: Any, plan: Plan, moment: Moment) -> MachineTest:
     rules = plan.model.machine
     test = MachineTest(rules)
     beside = [sign for sign in _BESIDE if sign in rules.signs]
-    until = f"a.occurred_at <= {sql.instant(moment.until)}"
+    until = moment.knows("a")
     own = test.own_signs("ls")
     if not plan.asks_for_machines or not beside:
         return test
@@ -245,7 +245,7 @@ def aside_lines(
         JOIN rule_signatures rs ON rs.signature = a.signature AND rs.rule = t.rule
         JOIN rule_ages ra ON ra.key = {age_key("rs.rule", moment.age("a.occurred_at"), span)}
         {machines.join}
-        WHERE c.set_aside > 0 AND rs.spares AND a.occurred_at <= {sql.instant(moment.until)}
+        WHERE c.set_aside > 0 AND rs.spares AND {moment.knows("a")}
           AND {machines.verdict("rs")}{duration_test(plan)}
         GROUP BY a.person, t.part_of, t.name, {machines.why("rs")}"""
     shaped = f"""

@@ -36,7 +36,7 @@ def rank_buyers(con: Any, rfm: Rfm, moment: Moment) -> None:
         SELECT DISTINCT a.person, CAST(a.occurred_at AS DATE) AS day
         FROM everyones_activities a JOIN signatures s ON s.signature = a.signature
         WHERE s.type IN ({", ".join(map(sql.text, rfm.activities))})
-          AND {_known(rfm, moment, "a.occurred_at")}
+          AND {_young(rfm, moment, "a.occurred_at")} AND {moment.knows("a")}
         """
     )
     con.execute(
@@ -60,9 +60,8 @@ def rank_buyers(con: Any, rfm: Rfm, moment: Moment) -> None:
     con.execute("DROP TABLE purchase_sums")
 
 
-def _known(rfm: Rfm, moment: Moment, instant: str) -> str:
-    inside = f" AND {moment.age(instant)} < {rfm.within}" if rfm.within is not None else ""
-    return f"{instant} <= {sql.instant(moment.until)}{inside}"
+def _young(rfm: Rfm, moment: Moment, instant: str) -> str:
+    return f"{moment.age(instant)} < {rfm.within}" if rfm.within is not None else "TRUE"
 
 
 def _spent(rfm: Rfm, moment: Moment) -> str:
@@ -77,7 +76,8 @@ def _spent(rfm: Rfm, moment: Moment) -> str:
                CAST(SUM(CASE WHEN ABS(worth) < {LARGEST:.0f} THEN CAST(ROUND(worth * 100) AS BIGINT) END) AS BIGINT)
                    AS cents
         FROM (SELECT person, {amount} AS worth FROM deals
-              WHERE {counted} AND is_won AND {_known(rfm, moment, "closed_at")})
+              WHERE {counted} AND is_won AND {_young(rfm, moment, "closed_at")}
+                AND closed_at <= {sql.instant(moment.until)})
         GROUP BY person"""
 
 

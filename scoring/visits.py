@@ -27,7 +27,7 @@ def number_visits(con: Any, plan: Plan, moment: Moment, machines: MachineTest) -
     activity may join two visits. `duration_s` of the sight of a page is the time, in whole seconds, to the person's
     next deed in the visit; null for the last. Needs `signature_marks`.
     """
-    known = f"a.occurred_at <= {sql.instant(moment.until)}"
+    known = moment.knows("a")
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE visit_signatures AS
@@ -82,7 +82,7 @@ def copy_activities(con: Any, moment: Moment) -> None:
         CREATE OR REPLACE TEMP TABLE all_activities AS
         SELECT person, signature, occurred_at, seen_at, count, duration_s, since_send_s, flagged_machine,
                CAST(NULL AS BIGINT) AS visit
-        FROM activities WHERE occurred_at <= {sql.instant(moment.until)}
+        FROM activities a WHERE {moment.knows("a")}
         """
     )
 

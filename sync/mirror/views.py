@@ -6,7 +6,7 @@ members(person, crm, kind, record_id, account_id, place)   live records; place 1
 owners_now(owner, person)                                   whose the activities are
 deals(person, amount, currency, is_won, is_closed, created_at, closed_at, product, products)   see `_deals`
 deal_signatures, deal_events                                see `scoring.deals`
-everyones_activities(person, signature, occurred_at)        of everybody
+everyones_activities(person, signature, occurred_at, seen_at)   of everybody
 account_people(person, account)                             whose company is the same; see `_accounts`
 deal_roles(person, role)                                    what part they play in deals, in lower case
 last_stages(person, stage, since, held_until)
@@ -284,8 +284,8 @@ def _everyones_activities(connection: duckdb.DuckDBPyConnection) -> None:
     """Views, for what is asked of everybody at once: they cost nothing unless asked."""
     connection.execute("""
         CREATE OR REPLACE TEMP VIEW everyones_activities AS
-        SELECT person, signature, occurred_at FROM store.facts JOIN owners_now USING (owner)
-        UNION ALL SELECT person, signature, occurred_at FROM deal_events
+        SELECT person, signature, occurred_at, seen_at FROM store.facts JOIN owners_now USING (owner)
+        UNION ALL SELECT person, signature, occurred_at, occurred_at FROM deal_events
     """)
     connection.execute("""
         CREATE OR REPLACE TEMP VIEW signatures AS

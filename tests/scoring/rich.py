@@ -151,7 +151,7 @@ def _deed(generator: random.Random, at: Any) -> Activity:
         campaign=generator.choice([None, "Spring", "Autumn"]) if kind.startswith("email") else None,
         since_send_s=generator.choice([None, 1.0, 500.0]),
         user_agent=generator.choice([None, "Mimecast"]),
-        seen_at=generator.choice([None, at + timedelta(days=5)]),
+        seen_at=generator.choice([None, at + timedelta(days=30)]),
     )
 
 
