@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> None:
     with sandbox(people=options.people, activities=each) as place, home(place) as folder:
         leadgrade(folder, "provision")
         size = f"{options.people:,} people, {options.activities:,} activities, limits off"
-        show(f"backfill, {size}", leadgrade(folder, "backfill", "--output", "json"))
+        show(f"backfill, {size}", leadgrade(folder, "backfill", "--approve", "--output", "json"))
         show("sync right after it", leadgrade(folder, "sync", "--output", "json"))
 
 

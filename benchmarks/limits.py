@@ -56,7 +56,7 @@ def backfill(contacts: int) -> list[Sequence[object]]:
         leadgrade(folder, "provision")
         place.slow_down(LATENCY_S)
         place.forget()
-        leadgrade(folder, "backfill", "--output", "json")
+        leadgrade(folder, "backfill", "--approve", "--output", "json")
         calls = place.calls("hubspot")
         size = place.size("hubspot", "contacts")
     return [
@@ -69,7 +69,7 @@ def search(contacts: int) -> list[Sequence[object]]:
     """The row for finding so many changed contacts by search."""
     with sandbox(contacts=contacts, limits=True) as place, home(place, salesforce=False, limits=True) as folder:
         leadgrade(folder, "provision")
-        leadgrade(folder, "backfill", "--output", "json")
+        leadgrade(folder, "backfill", "--approve", "--output", "json")
         place.advance(3600)  # by then search knows of all that was written
         place.slow_down(LATENCY_S)
         place.forget()

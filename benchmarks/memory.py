@@ -88,7 +88,7 @@ def backfill(contacts: int) -> Run:
     with sandbox(contacts=contacts) as place, home(place, salesforce=False) as folder:
         leadgrade(folder, "provision")
         steps = Steps()
-        whole = leadgrade(folder, "backfill", "--output", "json", heard=steps.hear)
+        whole = leadgrade(folder, "backfill", "--approve", "--output", "json", heard=steps.hear)
         return Run(place.size("hubspot", "contacts"), steps, whole)
 
 

@@ -109,7 +109,7 @@ def _main_job(given: Context, crms: _Crms) -> int:
         created = sum(thing.status == "created" for thing in made)
     console().print(f"Fields, groups and permissions created in the CRMs: {created}\n")
     stop = Stop()
-    first = run_once(given, "backfill", stop=stop)
+    first = run_once(given, "backfill", stop=stop, approve=True)
     show_pulled(first)
     show_people(first)
     show_written(first)

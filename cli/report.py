@@ -23,6 +23,7 @@ def show_report(report: Report, output: Output) -> None:
     show_pulled(report)
     show_people(report)
     show_written(report)
+    show_guards(report)
     show_top(report)
     show_conversions(report)
 
@@ -53,6 +54,7 @@ def show_written(report: Report) -> None:
     if report.dry_run or report.kind == "plan" or guarded:
         rows = [(part.crm, part.planned, part.unchanged) for part in report.written]
         table("To write", ["crm", "records to write", "unchanged"], rows)
+        show_shifts(report)
         show_moves("A sample of the changes", report)
         return
     names = ["planned", "accepted", "rejected", "unknown", "skipped", "unchanged"]
@@ -62,6 +64,23 @@ def show_written(report: Report) -> None:
         console().print("\n".join(lines), end="\n\n", soft_wrap=True)
     if report.limit is not None and any(part.accepted for part in report.written):
         show_moves("Sent", report)
+
+
+def show_guards(report: Report) -> None:
+    """The guards that stood up: of a run that they did not stop, what would stop one without approval."""
+    if not report.guards or (report.failure and report.failure.exit_code == GUARD_EXIT):
+        return
+    said = "approved" if report.approved and not report.dry_run else "would stop a run that writes, unless approved"
+    for one in report.guards:
+        console().print(f"Guard ({said}): {one.message}", soft_wrap=True)
+    console().print()
+
+
+def show_shifts(report: Report) -> None:
+    """How many records go from which rating or stage to which."""
+    rows = [(shift.field, shift.now or "none", shift.then or "none", shift.records) for shift in report.shifts]
+    if rows:
+        table("Moves of ratings and stages", ["field", "from", "to", "records"], rows)
 
 
 def show_moves(title: str, report: Report) -> None:

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Make no write call at all.")]
 Approve = Annotated[
-    bool, typer.Option("--approve", help="Let a change pass that is larger than writes.guard.max_share.")
+    bool,
+    typer.Option(
+        "--approve",
+        help="Let the run pass although guards stand up, such as that of a first run.",
+    ),
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="Send at most so many records to each CRM.")]
 AsOutput = Annotated[Output, typer.Option("--output", "-o", help="How to print the report.")]

@@ -172,7 +172,15 @@ class GuardSettings(Section):
     """What stops a run before it writes."""
 
     max_share: float = Field(default=0.2, gt=0, le=1)
-    """Stop when more of the people already rated would change rating or stage."""
+    """Stop when a greater share of the people already rated would change rating or stage in one run."""
+    max_people: int = Field(default=50_000, ge=1)
+    """Stop when more people than so many would."""
+    max_first_share: float = Field(default=0.5, gt=0, le=1)
+    """Stop when a greater share of a CRM's records would be written for the first time: a first run."""
+    max_lost_share: float = Field(default=0.1, gt=0, le=1)
+    """Stop when a greater share of a CRM's records than this has gone within a day."""
+    max_emptied_share: float = Field(default=0.5, gt=0, le=1)
+    """Stop when a greater share of an attribute's values than this has gone within a day."""
 
 
 class StageSettings(Section):

@@ -19,8 +19,11 @@ from sync.report import (
     Move,
     Pulled,
     Report,
+    Shift,
+    Source,
     StepTime,
     TopPerson,
+    Tripped,
 )
 
 if TYPE_CHECKING:
@@ -48,6 +51,9 @@ class Draft:
     tallies: dict[str, apply.Tally] = field(default_factory=dict)
     rest: str = apply.NOT_REACHED  # why rows that were planned and not sent were not sent
     top: list[TopPerson] = field(default_factory=list)
+    guards: list[Tripped] = field(default_factory=list)
+    sources: list[Source] = field(default_factory=list)
+    shifts: list[Shift] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
     conversions: list[Conversion] = field(default_factory=list)
     steps: list[StepTime] = field(default_factory=list)
@@ -90,6 +96,10 @@ class Draft:
             rated_changing=self.crowd.changing,
             written=[tally.written(self.rest) for tally in self.tallies.values()],
             top=self.top,
+            guards=self.guards,
+            approved=order.approve,
+            sources=self.sources if order.writes and (order.approve or not self.guards) else [],
+            shifts=self.shifts,
             moves=self.moves,
             conversions=self.conversions,
             calls=[

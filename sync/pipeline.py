@@ -63,7 +63,7 @@ def run(
     refused rows once more;
     ``reconcile`` is a sync that reads everybody anew and compares the mirror with the CRMs; ``rescore`` pulls nothing;
     ``plan`` pulls what changed and writes nothing. With `dry_run` no write call is
-    made. `approve` lets a change pass that is larger than ``writes.guard.max_share``. `limit` sends at most so many
+    made. `approve` lets the run pass although guards stand up (`sync.guards`). `limit` sends at most so many
     records per CRM.
 
     Once the lease is held, everything that ends a run on purpose (errors with an ``exit_code``, a tripped guard, a
@@ -145,15 +145,17 @@ def _work(
 ) -> None:
     guards.golden_examples(golden.run_examples(model, attribute_types(settings)))
     identities = _identify(settings, connectors, session)
-    draft.accounts = {found.crm: found.account_id for found in identities}
+    known = session.journal.accounts()
     with session.mirror.open() as connection:
         acknowledged.take_over(connection, session.lease.fence)
         for found in identities:
             guards.same_account(connection, session.mirror, found)
+            guards.same_journal(found, known)
             if order.kind == "rescore":
                 guards.whole_mirror(connection, found.crm)
         if order.kind == "backfill" and restart(connection, session.clock.now()):
             session.journal.forget_cursors()
+    draft.accounts = {found.crm: found.account_id for found in identities}
     _collect_jobs(order, connectors, session)
     if order.kind != "rescore":
         for crm, connector in connectors.items():
@@ -170,7 +172,7 @@ def _work(
     ladder = crm_stages.ladder(settings, model, connectors)
     score_and_plan(order, settings, model, ladder, session, draft)
     if order.writes:
-        _write(order, settings, connectors, session, draft)
+        _write(order, connectors, session, draft)
     else:
         draft.rest = DRY_RUN if order.dry_run or order.kind == "plan" else WRITES_OFF
     if order.kind == "backfill":
@@ -195,12 +197,11 @@ def _collect_jobs(order: Order, connectors: Mapping[str, Connector], session: Se
             apply.collect(connector, session)
 
 
-def _write(
-    order: Order, settings: Settings, connectors: Mapping[str, Connector], session: Session, draft: Draft
-) -> None:
+def _write(order: Order, connectors: Mapping[str, Connector], session: Session, draft: Draft) -> None:
     """Send the plan to every CRM. One that fails does not keep the others waiting; its error is raised at the end."""
     draft.rest = STOPPED_BY_GUARD
-    guards.share_of_changes(draft.crowd, settings, approved=order.approve)
+    if not order.approve:
+        guards.stop(draft.guards)
     draft.rest = apply.NOT_REACHED
     failed: ConnectorError | None = None
     for crm, tally in draft.tallies.items():

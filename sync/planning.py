@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from scoring.facts import fields_of
-from sync import apply, changes, scores
-from sync.mirror import holds, outages, plan, stage_moves, summary, views
+from sync import apply, changes, guards, scores
+from sync.mirror import census, holds, outages, plan, stage_moves, summary, views
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,7 +32,7 @@ def score_and_plan(
     """Score everybody from the mirror and make ``store.plan``; what came of it goes into `draft`.
 
     The journal hears of stages that records hold although nobody told it, and forgets rejects that are settled.
-    Raises `Stopped`, `LeaseLost`.
+    The guards are asked, too. Raises `Stopped`, `LeaseLost`.
     """
     # Who begins anew wants everything tried anew, also what was refused before a rule of the CRM was mended.
     refused = () if order.kind == "backfill" else session.journal.refused()
@@ -70,10 +70,21 @@ def score_and_plan(
         agreed = stage_moves.agreed(connection)
         settled = plan.settled(connection, session.journal.refused())
         draft.tallies = {crm.crm: apply.Tally(crm) for crm in planned}
+        census.to_send(connection, order.limit)
         draft.crowd = summary.crowd(connection)
+        draft.shifts = summary.shifts(connection)
         draft.top = summary.top(connection)
         draft.moves = summary.moves(connection, first=order.limit)
         draft.conversions = summary.conversions(connection)
+        first_time = census.first_time(connection)
+        draft.sources = census.count_sources(connection, types=session.mirror.types, pulled=draft.pulled)
+    draft.guards = guards.ask(
+        settings.writes.guard,
+        crowd=draft.crowd,
+        first=first_time,
+        now=draft.sources,
+        before=lambda: guards.earlier_sources(session.journal.reports(), as_of),
+    )
     session.checkpoint()
     for crm, given in unnoted.items():
         session.journal.note_outcomes(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from connectors.base import Stream
-from connectors.errors import ConnectorError, LimitReached
+from connectors.errors import AuthStop, ConfigProblem, ConnectorError, LimitReached
 from scoring.facts import Table
 from sync import guards, reconcile, revisit
 from sync.mirror.load import Part, load
@@ -119,6 +119,7 @@ def _read(
     step = Step("pull", crm, stream.name)
     own = beside = 0
     skipped = ""
+    denied = False
     began = session.clock.monotonic()
     session.progress.start(step)
     try:
@@ -138,11 +139,16 @@ def _read(
             session.stop.check()
     except ConnectorError as error:
         skipped = str(error) if stream.optional and not isinstance(error, LimitReached) else ""
+        denied = isinstance(error, AuthStop | ConfigProblem)
         raise
     finally:
         session.progress.finish(step)
         seconds = session.clock.monotonic() - began
-        pulled.append(Pulled(crm=crm, stream=stream.name, rows=own, beside=beside, seconds=seconds, skipped=skipped))
+        pulled.append(
+            Pulled(
+                crm=crm, stream=stream.name, rows=own, beside=beside, seconds=seconds, skipped=skipped, denied=denied
+            )
+        )
 
 
 @dataclass(slots=True)

@@ -34,6 +34,7 @@ class Pulled(Part):
     seconds: float
     beside: int = 0
     skipped: str = ""  # the reason; empty when the stream was read to its end
+    denied: bool = False  # skipped for want of a permission, or of what the settings name; it will be again
 
 
 class Written(Part):
@@ -82,6 +83,33 @@ class Move(Part):
     why: str  # the fields that call for the write
     now: dict[str, str | None]
     then: dict[str, str | None]
+
+
+class Shift(Part):
+    """So many records of the plan go from one rating (or stage, or own stage of the CRM) to another."""
+
+    field: str
+    now: str | None
+    then: str | None
+    records: int
+
+
+class Source(Part):
+    """What one CRM has given so far, by the mirror: numbers to hold against those of later runs."""
+
+    crm: str
+    live: int  # person records
+    gone: int  # person records deleted or erased
+    streams: dict[str, int]  # stream -> rows since it was last read from its beginning
+    denied: list[str] = []  # streams skipped for want of a permission
+    known: dict[str, int]  # attribute -> live records (and companies) that have a value
+
+
+class Tripped(Part):
+    """A guard that stood up, and why. Record ids and counts, never a personal value."""
+
+    guard: str
+    message: str
 
 
 class Conversion(Part):
@@ -145,6 +173,10 @@ class Report(Part):
     rated_changing: int = 0  # of them, those whose rating or stage changes
     written: list[Written] = []
     top: list[TopPerson] = []
+    guards: list[Tripped] = []  # those that stood up; they stop a run before it writes, unless it was approved
+    approved: bool = False
+    sources: list[Source] = []  # what the next run's guards compare with; empty when they stopped this one
+    shifts: list[Shift] = []  # how many records go from which rating or stage to which, the most frequent first
     moves: list[Move] = []  # a sample of the plan: changes of known ratings first, then new ones
     conversions: list[Conversion] = []
     calls: list[Calls] = []

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sync.report import Report
 
 _CHUNK: Final = 10_000
+_REPORTS: Final = 20
 MESSAGE_LENGTH: Final = 500
 """Longest message of a CRM that is kept, in characters."""
 
@@ -113,6 +114,19 @@ class Journal:
         with self._reading.connect() as connection:
             query = select(tables.runs).order_by(tables.runs.c.run_id.desc()).limit(count)
             return [dict(row) for row in connection.execute(query).mappings()]
+
+    def reports(self) -> Iterator[tuple[datetime, dict[str, Any]]]:
+        """Start and record of the runs that have one, newest first; the record as JSON's plain data."""
+        query = select(tables.runs.c.started_at, tables.runs.c.report).where(tables.runs.c.report.is_not(None))
+        with self._reading.connect() as connection:
+            ordered = query.order_by(tables.runs.c.run_id.desc())
+            for started_at, report in connection.execution_options(yield_per=_REPORTS).execute(ordered):
+                yield started_at, orjson.loads(report)
+
+    def accounts(self) -> dict[str, str]:
+        """CRM -> account of the last run that told."""
+        told: dict[str, str] = next((report["accounts"] for _, report in self.reports() if report.get("accounts")), {})
+        return told
 
     def note_calls(self, run_id: int, crm: str, calls: int, now: datetime) -> None:
         """Note how many calls a run has made to a CRM so far."""

@@ -204,7 +204,7 @@ def _move_cursor(connection: duckdb.DuckDBPyConnection, part: Part, now: datetim
     stored = connection.execute(
         "DELETE FROM store.cursors WHERE crm = ? AND stream = ? RETURNING rows", here
     ).fetchall()
-    total = part.rows() + sum(count for (count,) in stored)
+    total = part.rows(part.stream.table) + sum(count for (count,) in stored)
     connection.execute(
         "INSERT INTO store.cursors VALUES (?, ?, ?, ?, ?)", [*here, part.cursor, total, now.replace(tzinfo=None)]
     )

@@ -9,7 +9,7 @@ from connectors.base import CRM_STAGE
 from scoring.facts import OBSERVED_PREFIX
 from sync.mirror import plan
 from sync.mirror.tables import quoted
-from sync.report import Conversion, Move, TopPerson
+from sync.report import Conversion, Move, Shift, TopPerson
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,7 +35,7 @@ def count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
 
 
 def crowd(connection: duckdb.DuckDBPyConnection) -> Crowd:
-    """Count the people; needs ``store.plan`` of this run. First ratings are no changes."""
+    """Count the people; needs ``store.plan`` of this run and ``to_send``. First ratings are no changes."""
     people, in_both = connection.execute("""
         SELECT count(*), count(*) FILTER (crms > 1)
         FROM (SELECT count(DISTINCT crm) AS crms FROM members GROUP BY person)
@@ -45,7 +45,7 @@ def crowd(connection: duckdb.DuckDBPyConnection) -> Crowd:
             coalesce("write.rating", false) OR (coalesce("write.stage", false) AND trim("observed.stage") <> '')
             OR crm_stage IS NOT NULL)
         FROM members JOIN store.records USING (crm, record_id)
-        LEFT JOIN (SELECT crm, record_id, "write.rating", "write.stage", crm_stage FROM store.plan)
+        LEFT JOIN (SELECT crm, record_id, "write.rating", "write.stage", crm_stage FROM to_send)
             USING (crm, record_id)
         WHERE trim("observed.rating") <> ''
     """).fetchall()[0]
@@ -100,6 +100,22 @@ def moves(connection: duckdb.DuckDBPyConnection, *, first: int | None = None, mo
         )
         for record, crossing, why, before, after, moved in rows
     ]
+
+
+def shifts(connection: duckdb.DuckDBPyConnection, *, most: int = 40) -> list[Shift]:
+    """How many records of ``to_send`` go from which rating, stage and own stage of the CRM to which."""
+    rows = connection.execute(f"""
+        WITH planned AS (FROM to_send JOIN store.records USING (crm, record_id)), told AS (
+            SELECT 'rating' AS field, nullif(trim("observed.rating"), '') AS held, "desired.rating" AS wanted
+            FROM planned WHERE "write.rating"
+            UNION ALL
+            SELECT 'stage', nullif(trim("observed.stage"), ''), "desired.stage" FROM planned WHERE "write.stage"
+            UNION ALL
+            SELECT '{CRM_STAGE}', crm_stage_seen, crm_stage FROM planned WHERE crm_stage IS NOT NULL
+        )
+        SELECT field, held, wanted, count(*) FROM told GROUP BY ALL ORDER BY 4 DESC, 1, 2, 3 LIMIT {most}
+    """).fetchall()
+    return [Shift(field=field, now=held, then=wanted, records=records) for field, held, wanted, records in rows]
 
 
 def conversions(connection: duckdb.DuckDBPyConnection) -> list[Conversion]:

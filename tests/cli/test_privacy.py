@@ -32,7 +32,7 @@ def test_a_whole_run_with_troubles_leaves_no_personal_value(sandbox: Callable[..
 
     said = []
     for arguments in (
-        ["-vv", "backfill"],
+        ["-vv", "backfill", "--approve"],
         ["-vv", "--log-format", "text", "sync"],
         ["status"],
         ["rejects", "list"],
@@ -111,7 +111,7 @@ def test_83_no_credential_of_any_kind_is_left_anywhere_whatever_goes_wrong(
     troubles.set("expire_token", match="/crm/", skip=2)
     troubles.set("session_expired", match="/query", skip=1)
     troubles.set("html_502", match="/oauth", times=2)
-    assert say(jwt, "-vv", "backfill") in {0, 1}
+    assert say(jwt, "-vv", "backfill", "--approve") in {0, 1}
     assert "502" in said[-1], "the trouble did not show in the log"
     assert say(refresh, "-vv", "--log-format", "text", "sync") in {0, 1}
     assert say(refresh | wrong, "-vv", "check") == 3

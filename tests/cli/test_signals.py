@@ -21,7 +21,7 @@ def test_a_signal_ends_the_run_at_a_checkpoint_and_the_next_run_goes_on(
     assert leadgrade("provision", cwd=tmp_path, env=env).returncode == 0
     crms.shared.latency_s = 0.2  # so that the run is under way for as long as this test needs
     with subprocess.Popen(
-        [LEADGRADE, "backfill"],
+        [LEADGRADE, "backfill", "--approve"],
         cwd=tmp_path,
         env=environment(env),
         stdout=subprocess.PIPE,
@@ -43,6 +43,6 @@ def test_a_signal_ends_the_run_at_a_checkpoint_and_the_next_run_goes_on(
     assert "Traceback" not in said
 
     crms.shared.latency_s = 0.0
-    done = leadgrade("backfill", cwd=tmp_path, env=env)
+    done = leadgrade("backfill", "--approve", cwd=tmp_path, env=env)
     assert done.returncode == 0, done.stderr
     assert "Written" in done.stdout

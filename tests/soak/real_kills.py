@@ -40,7 +40,7 @@ def killed_for_good(seed: int, folder: Path, tell: Callable[[str], None]) -> Non
             code = _killed_at(rough.crms, number, home, writes=crms_write)
             tell(f"seed {seed}: killed at {'write' if crms_write else 'call'} {number}, exit {code}")
             assert code in {-signal.SIGKILL, 0}, code
-        done = leadgrade("backfill", cwd=home, env=pointing_at(rough.crms))
+        done = leadgrade("backfill", "--approve", cwd=home, env=pointing_at(rough.crms))
         assert done.returncode == 0, done.stderr
         assert rough.values() == calm.values()
 
@@ -61,8 +61,8 @@ def _killed_at(crms: Sandbox, number: int, home: Path, *, writes: bool) -> int:
     journal.add = watched  # type: ignore[method-assign] # a spy
     try:
         with subprocess.Popen(
-            [LEADGRADE, "backfill"], cwd=home, env=environment(pointing_at(crms)), stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            [LEADGRADE, "backfill", "--approve"], cwd=home, env=environment(pointing_at(crms)),
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         ) as process:  # fmt: skip
             process.wait(timeout=120)
     finally:

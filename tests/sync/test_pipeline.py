@@ -403,7 +403,7 @@ def test_a_store_of_another_account_is_refused(world: World) -> None:
 def test_75_too_many_changes_stop_the_run_unless_approved(world: World) -> None:
     for number in range(20):
         world.hubspot.put(f"x{number}", email=f"x{number}@acme.example")
-    world.run()
+    world.run(approve=True)
     writes = world.writes
     for number in range(20):
         world.hubspot.put(f"x{number}", attr={"job_title": "CEO"})
