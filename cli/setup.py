@@ -26,6 +26,7 @@ class Preset(StrEnum):
     E_COMMERCE = "e-commerce"
     ACCOUNT_ENGAGEMENT = "account-engagement"
     ELOQUA = "eloqua"
+    BASICS = "basics"
 
 
 def init(
@@ -35,8 +36,8 @@ def init(
     """Write the files to start from; existing ones are left alone.
 
     They are leadgrade.yaml, scoring.yaml (a complete model with examples) and .env.example. Models to start from:
-    b2b-saas, e-commerce (with RFM and products), account-engagement (the points and grades of Pardot) and eloqua (its
-    example card).
+    b2b-saas, e-commerce (with RFM and products), account-engagement (the points and grades of Pardot), eloqua (its
+    example card) and basics (what most introductions to lead scoring name, with their points).
 
     Example: leadgrade init --model e-commerce
     """

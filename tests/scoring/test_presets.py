@@ -10,6 +10,8 @@ import pytest
 from cli.setup import Preset
 from config.attributes import BUILT_IN
 from config.model import load_model
+from config.model_checks import warnings
+from config.yaml_file import read
 from scoring.golden import run_examples
 
 FOLDER = Path(str(resources.files("config"))) / "presets"
@@ -21,7 +23,9 @@ def test_every_file_can_be_chosen() -> None:
 
 @pytest.mark.parametrize("preset", Preset)
 def test_the_examples_of_a_preset_come_out_as_written(preset: Preset) -> None:
-    model = load_model(FOLDER / f"{preset}.yaml", BUILT_IN)
+    path = FOLDER / f"{preset}.yaml"
+    model = load_model(path, BUILT_IN)
+    assert warnings(model, read(path)) == []
     assert model.model == preset
     assert len(model.examples) >= 3
     assert run_examples(model) == []
