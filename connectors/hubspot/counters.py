@@ -32,6 +32,12 @@ class Counter:
 
 WEB = (
     Counter("page_view", "hs_analytics_num_page_views", "hs_analytics_first_timestamp", "hs_analytics_last_timestamp"),
+    Counter(
+        "visit",
+        "hs_analytics_num_visits",
+        "hs_analytics_first_visit_timestamp",
+        "hs_analytics_last_visit_timestamp",
+    ),
 )
 EMAIL = (
     Counter("email_delivered", "hs_email_delivered", "hs_email_first_send_date", "hs_email_last_send_date"),

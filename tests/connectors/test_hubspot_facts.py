@@ -362,6 +362,7 @@ def test_26_a_record_with_nothing_in_it_costs_no_other_record_anything(hub: HubS
 COUNTED = {
     "hs_analytics_num_page_views": "12", "hs_analytics_first_timestamp": "2026-01-01T00:00:00Z",
     "hs_analytics_last_timestamp": "2026-05-01T00:00:00Z",
+    "hs_analytics_num_visits": "4", "hs_analytics_last_visit_timestamp": "2026-04-30T00:00:00Z",
     "hs_email_open": "3", "hs_email_first_open_date": "2026-02-01T00:00:00Z",
     "hs_email_last_open_date": "2026-03-01T00:00:00Z",
     "hs_email_click": "0",
@@ -374,11 +375,14 @@ COUNTED = {
 @pytest.mark.parametrize(
     ("settings", "types"),
     [
-        ({}, {"page_view"}),
+        ({}, {"page_view", "visit"}),
         ({"web_events": True}, set()),
-        ({"email_events": False}, {"page_view", "email_open", "unsubscribe"}),
-        ({"email_events": False, "engagements": False}, {"page_view", "email_open", "email_reply", "unsubscribe"}),
-        ({"forms": False}, {"page_view", "form_submission"}),
+        ({"email_events": False}, {"page_view", "visit", "email_open", "unsubscribe"}),
+        (
+            {"email_events": False, "engagements": False},
+            {"page_view", "visit", "email_open", "email_reply", "unsubscribe"},
+        ),
+        ({"forms": False}, {"page_view", "visit", "form_submission"}),
     ],
 )
 def test_counters_come_only_where_no_event_stream_tells_the_same(
@@ -392,6 +396,8 @@ def test_counters_come_only_where_no_event_stream_tells_the_same(
         views = rows["page_view"]
         assert (views["record_id"], views["total"]) == (contact, 12)
         assert (views["first_at"].month, views["last_at"].month) == (1, 5)
+        visits = rows["visit"]
+        assert (visits["total"], visits["first_at"], visits["last_at"].month) == (4, visits["last_at"], 4)
     if "unsubscribe" in rows:
         assert (rows["unsubscribe"]["total"], rows["unsubscribe"]["last_at"]) == (1, naive(hub.clock.now()))
     if "form_submission" in rows:
@@ -416,4 +422,4 @@ def test_counters_travel_before_the_cursor_that_vouches_for_them(hub: HubSpotRig
         for batch in batches[:killed_after]:
             facts.store("records", batch)
         facts.pull(hub.connector(), ["records"])
-        assert len(facts.tables[Table.COUNTERS]) == len(facts.records()) == 450
+        assert len(facts.tables[Table.COUNTERS]) == 2 * len(facts.records()) == 900

@@ -183,3 +183,19 @@ rating: {cells: {A1: Call today, A2: Invite, B1: Send a case study, B2: Newslett
     assert row(con, model, Person(large, keen))["rating"] == "Call today"
     assert row(con, model, Person(large))["rating"] == "Invite"
     assert row(con, model, Person({"company.employee_count": 5.0}))["rating"] == "Newsletter"
+
+
+def test_one_group_for_all_rules_caps_what_a_month_can_give(con: Any) -> None:
+    model = model_of(
+        """
+engagement:
+  rules:
+    - {name: Page, activity: page_view, points: 10, group: all}
+    - {name: Download, activity: download, points: 15, at_most: 20 per day, group: all}
+  groups: {all: {max: [30 per 30d]}}
+"""
+    )
+    busy = [ago(1, "page_view", count=2), ago(2, "download", count=2), ago(35, "page_view", count=2)]
+    scores, lines = life(con, model, *busy)
+    assert scores["engagement_score"] == 30 + 20
+    assert ("all", "group_cap", -10_000_000, 0) in lines
