@@ -78,7 +78,7 @@ def _ratings(model: Model, find: Findings) -> None:
 
 
 def warnings(model: Model, document: Document) -> list[ConfigError]:
-    """What works but can hardly be meant: grades and levels that nobody can reach."""
+    """What works but can hardly be meant: grades and levels that nobody can reach, keys that never matter."""
     find = Findings(document)
     if model.fit.traits:
         best = highest_fit(model)
@@ -98,7 +98,27 @@ def warnings(model: Model, document: Document) -> list[ConfigError]:
                     f"level {level} starts at {lowest:g}, but all rules together give at most {best:g}.",
                     "Lower it, or add points.",
                 )
+    if model.lifecycle is not None:
+        _idle_keys(model.lifecycle, find)
     return find.in_order()
+
+
+def _idle_keys(lifecycle: Lifecycle, find: Findings) -> None:
+    """Find what of the lifecycle can never come to anything."""
+    if lifecycle.hold is not None and not lifecycle.transitions:
+        remedy = "Add `transitions`, or remove it."
+        find.add(("lifecycle", "hold"), "no rule moves anybody, so there is nothing to hold against.", remedy)
+    ways = {way.to: way for way in lifecycle.transitions}
+    reached = [stage for stage in lifecycle.order if stage in ways]
+    for number, way in enumerate(lifecycle.transitions):
+        loc: Loc = ("lifecycle", "transitions", number)
+        is_left = way.exit is not None and bool(way.exit.model_fields_set)
+        if way.dwell is not None and not is_left and way.to == reached[-1]:
+            message = f"no rule leads on from {way.to!r}, up or down, so nobody waits there."
+            find.add((*loc, "dwell"), message, "Write `exit`, or remove it.")
+        if way.max_entries is not None and not is_left:
+            message = f"stage {way.to!r} is never left downward, so nobody comes back to it."
+            find.add((*loc, "max_entries"), message, "Write `exit`, or remove it.")
 
 
 def _key(label: str, document: Document) -> str | int:

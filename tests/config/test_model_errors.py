@@ -218,6 +218,22 @@ def test_unreachable_grades_and_levels_are_warnings() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "line", "words"),
+    [
+        ("exit: {engagement: {below: 45}},\n", "dwell: 7d,\n", 22, "no rule leads on from 'mql'"),
+        ("exit: {engagement: {below: 45}},\n", "max_entries: 2,\n", 22, "'mql' is never left downward"),
+        (MODEL[MODEL.index("  transitions:") : MODEL.index("examples:")], "  hold: 30d\n", 21, "no rule moves anybody"),
+    ],
+)
+def test_what_never_matters_in_a_lifecycle_is_a_warning(before: str, after: str, line: int, words: str) -> None:
+    document = parse(MODEL.replace(before, after), Path("scoring.yaml"))
+    model = checked_model(document, BUILT_IN)
+    assert [(found.line, words in str(found)) for found in warnings(model, document)] == [(line, True)]
+    document = parse(MODEL.replace("requires: [email]", "dwell: 7d, max_entries: 2"), Path("scoring.yaml"))
+    assert warnings(checked_model(document, BUILT_IN), document) == []
+
+
 def test_the_version_follows_what_moves_a_score_and_nothing_else() -> None:
     version = load(MODEL).version
     assert load(MODEL.replace("# ", "#  ")).version == version
