@@ -55,9 +55,24 @@ class Finding:
     """One line of `check`: what was looked at, whether it is in order, and what to do if not."""
 
     level: Literal["pass", "warn", "fail"]
-    subject: str  # e.g. "scope crm.objects.contacts.read", "Lead.Leadgrade_Rating__c"
+    subject: str  # e.g. "crm.objects.contacts.read", "Lead.Leadgrade_Rating__c"
     message: str
     remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One right that the credentials need in the CRM, by the name that its administrators know.
+
+    `setting` is the switch that turns the need off, where there is one. Without one that is not `needed` something is
+    left out, and everything else works.
+    """
+
+    name: str  # e.g. "crm.objects.contacts.read", "Read on Lead"
+    purpose: str
+    where: str  # the menu path that grants it
+    setting: str = ""
+    needed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,8 @@ def _crm(settings: Settings, crm: str, connector: Connector, model: Model | None
         yield Line("fail", crm, "account", error.message, error.remedy, error.exit_code)
         return
     yield from _account(settings, identity)
-    for found in connector.check(fields_of(model) if model else BASIC_FIELDS):
+    written = fields_of(model) if model else BASIC_FIELDS
+    for found in connector.check(written if settings.writes.enabled else ()):
         yield Line(found.level, crm, found.subject, found.message, found.remedy, 3 if found.level == "fail" else 0)
     wanted = settings.writes.lifecycle_stage
     if wanted.enabled and model is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.door import Again, Good, Renew, Request, Response, Verdict
 from connectors.errors import AuthStop, ConfigProblem, ConnectorBug, LimitReached
+from connectors.hubspot.permissions import GRANT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,6 +54,15 @@ class Refused(ConnectorBug):
         )
         self.status = status
         self.problem = problem
+
+
+class MissingScope(AuthStop):
+    """A 403: `scopes` are those that the answer names as missing; it need not name any."""
+
+    def __init__(self, request: Request, problem: Problem) -> None:
+        what = f"scope {', '.join(problem.scopes)} is missing" if problem.scopes else "permission is missing"
+        super().__init__(f"{request} is not allowed: {what}.", crm=CRM, remedy=GRANT, request_id=problem.request_id)
+        self.scopes = problem.scopes
 
 
 def safe(text: object) -> str:
@@ -108,7 +118,7 @@ def judge(request: Request, response: Response) -> Verdict:
     if status == HTTPStatus.UNAUTHORIZED:
         return Renew(_refused_token(problem))
     if status == HTTPStatus.FORBIDDEN:
-        return _forbidden(request, problem)
+        return MissingScope(request, problem)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return _too_many(request, response, problem)
     passing = _passing(response, problem)
@@ -142,16 +152,6 @@ def _refused_token(problem: Problem) -> AuthStop:
         "the access token was refused.",
         crm=CRM,
         remedy="A new one was refused as well; connect the app to the portal again.",
-        request_id=problem.request_id,
-    )
-
-
-def _forbidden(request: Request, problem: Problem) -> AuthStop:
-    what = f"scope {', '.join(problem.scopes)} is missing" if problem.scopes else "permission is missing"
-    return AuthStop(
-        f"{request} is not allowed: {what}.",
-        crm=CRM,
-        remedy="Add it to the app in HubSpot (Settings > Integrations), or turn the stream off in the settings.",
         request_id=problem.request_id,
     )
 

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from connectors.base import Finding
 from connectors.errors import ConnectorError
+from connectors.salesforce import activities, permissions, soql, streams
 from connectors.salesforce.client import server_time
 from connectors.salesforce.fields import COMPOUND_TYPES, WRITTEN, clash, mapped
+from connectors.salesforce.provision import running_user
 from connectors.salesforce.visitor_activities import FIELDS
 from connectors.salesforce.windows import STAMP
 
@@ -15,21 +17,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from config.settings import AttributeSetting, SalesforceSettings
+    from connectors.base import Permission
     from connectors.clock import Clock
     from connectors.salesforce.business_unit import BusinessUnit
     from connectors.salesforce.client import Client
     from scoring.facts import OutputField
 
-NEEDED: Final = ("Lead", "Contact", "Account", "Task", "Event")
-USEFUL: Final = {
-    "Opportunity": "deals",
-    "OpportunityContactRole": "deals",
-    "OpportunityLineItem": "products of deals",
-    "Product2": "names of products",
-    "CampaignMember": "responses to campaigns",
-    "Campaign": "responses to campaigns",
-    "EmailMessage": "e-mails (needs Enhanced Email)",
+STANDARD: Final = {
+    "Lead": streams.LEAD_FIELDS,
+    "Contact": streams.CONTACT_FIELDS,
+    "Account": streams.ACCOUNT_FIELDS,
+    "Task": activities.TASK_FIELDS,
+    "Event": activities.EVENT_FIELDS,
+    "Opportunity": streams.DEAL_FIELDS,
+    "OpportunityLineItem": streams.LINE_FIELDS,
+    "CampaignMember": activities.MEMBER_FIELDS,
 }
+"""The fields without which a stream cannot be read, by object."""
 MOST_SKEW_S: Final = 60.0
 FEW_CALLS: Final = 0.2
 """Part of the day's calls below which `check` warns."""
@@ -50,10 +54,12 @@ def findings(
     except ConnectorError as error:
         yield Finding("fail", "login", error.message, error.remedy)
         return
-    for sobject in NEEDED:
-        yield _object(client, sobject, "fail", "it is needed")
-    for sobject, purpose in USEFUL.items():
-        yield _object(client, sobject, "warn", f"without it there are no {purpose}")
+    for access in permissions.READING:
+        yield _readable(client, access)
+    yield from _standard_fields(client)
+    if written:
+        yield from _editable(client)
+    yield from _seeing_all(client)
     if client.engagement is not None:
         yield _visitor_activities(client.engagement)
     for sobject in ("Lead", "Contact", "Account"):
@@ -99,12 +105,73 @@ def _quota(limits: Mapping[str, Any]) -> Finding:
     return Finding("pass", "daily calls", message)
 
 
-def _object(client: Client, sobject: str, level: Any, why: str) -> Finding:
-    description = client.describe(sobject)
-    if description is not None and description.get("queryable", True) and STAMP in description["fields"]:
-        return Finding("pass", sobject, "can be read")
-    remedy = f"Grant 'Read' and 'View All' on {sobject} to the running user in a permission set."
-    return Finding(level, sobject, f"cannot be read; {why}", remedy)
+def _missing(right: Permission, message: str) -> Finding:
+    return Finding(
+        "fail" if right.needed else "warn",
+        right.name,
+        f"{message}; it is for {right.purpose}",
+        f"Grant it: {right.where}.",
+    )
+
+
+def _readable(client: Client, access: permissions.Access) -> Finding:
+    unseen = [sobject for sobject in access.sobjects if not _queryable(client.describe(sobject))]
+    if unseen:
+        return _missing(access.right, f"{', '.join(unseen)} cannot be read")
+    return Finding("pass", access.right.name, "granted")
+
+
+def _queryable(description: Mapping[str, Any] | None) -> bool:
+    return description is not None and description.get("queryable", True) and STAMP in description["fields"]
+
+
+def _standard_fields(client: Client) -> Iterator[Finding]:
+    for sobject, names in STANDARD.items():
+        description = client.describe(sobject)
+        seen = names if description is None else (*description["fields"], *streams.SOMETIMES)
+        for name in names:
+            if name not in seen:
+                remedy = permissions.field_right(sobject, name, "Read")
+                yield Finding("fail", f"{sobject}.{name}", "may not be read, and is needed", f"Please {remedy}.")
+
+
+def _editable(client: Client) -> Iterator[Finding]:
+    for right in permissions.EDITING:
+        description = client.describe(right.name.removeprefix("Edit on "))
+        if description is None:
+            continue
+        if description.get("updateable", True):
+            yield Finding("pass", right.name, "granted")
+        else:
+            yield _missing(right, "its records may not be edited")
+
+
+def _seeing_all(client: Client) -> Iterator[Finding]:
+    """Whether sharing can hide records: nothing else tells, since a query just answers with fewer rows."""
+    try:
+        user = soql.quoted(running_user(client))
+        own = client.rows(soql.select(["PermissionSetId"], "PermissionSetAssignment", [f"AssigneeId = {user}"]))
+        sets = [row["PermissionSetId"] for row in own]
+        everything = soql.select(
+            ["Id"], "PermissionSet", ["PermissionsViewAllData = true", soql.among("Id", sets or [""])]
+        )
+        of_objects = soql.select(
+            ["SobjectType"],
+            "ObjectPermissions",
+            ["PermissionsViewAllRecords = true", soql.among("ParentId", sets or [""])],
+        )
+        if any(client.rows(everything)):
+            seen = set(permissions.VIEW_ALL_OF)
+        else:
+            seen = {row["SobjectType"] for row in client.rows(of_objects)}
+    except ConnectorError:
+        yield _missing(permissions.VIEW_SETUP, "whether View All Records is granted cannot be seen")
+        return
+    for sobject, right in zip(permissions.VIEW_ALL_OF, permissions.SEEING_ALL, strict=True):
+        if sobject in seen:
+            yield Finding("pass", right.name, "granted")
+        elif client.describe(sobject) is not None:
+            yield _missing(right, "is not granted")
 
 
 def _visitor_activities(unit: BusinessUnit) -> Finding:
@@ -112,8 +179,9 @@ def _visitor_activities(unit: BusinessUnit) -> Finding:
         unit.get("visitor-activities", {"fields": ",".join(FIELDS), "limit": 1})
     except ConnectorError as error:
         off = " Or remove salesforce.account_engagement from the settings."
-        return Finding("fail", "Account Engagement", error.message, error.remedy + off)
-    return Finding("pass", "Account Engagement", "visitor activities can be read")
+        where = f" ({permissions.ACCOUNT_ENGAGEMENT.where})"
+        return Finding("fail", permissions.ACCOUNT_ENGAGEMENT.name, error.message, error.remedy + where + off)
+    return Finding("pass", permissions.ACCOUNT_ENGAGEMENT.name, "visitor activities can be read")
 
 
 def _mapped_fields(
@@ -122,10 +190,12 @@ def _mapped_fields(
     for item in mapped(sobject, mapping, types):
         subject = f"{sobject}.{item.field}"
         described = fields.get(item.field)
+        if described is None and item.field in STANDARD[sobject]:
+            continue  # told already
         if described is None:
             level: Any = "fail" if item.configured else "warn"
             message = f"does not exist or may not be read, so that {item.attribute} is unknown"
-            remedy = f"Correct the mapping, or grant 'Read' on {subject} in a permission set."
+            remedy = f"Correct the mapping, or {permissions.field_right(sobject, item.field, 'Read')}."
             yield Finding(level, subject, message, remedy)
         elif described["type"] in COMPOUND_TYPES:
             yield Finding("fail", subject, "is a compound field", "Map one of its parts, such as MailingCity.")
@@ -146,8 +216,8 @@ def _written_fields(sobject: str, description: Mapping[str, Any], written: Seque
             yield Finding("fail", subject, "does not exist or may not be read", "Run `leadgrade provision`.")
         elif reason := clash(output.name, described):
             yield Finding("fail", subject, f"cannot be written: {reason}", "Delete or rename that field in Setup.")
-        elif not described["updateable"] or not description.get("updateable", True):
-            remedy = f"Run `leadgrade provision`, or grant 'Edit' on {subject} in a permission set."
+        elif not described["updateable"] and description.get("updateable", True):
+            remedy = f"Run `leadgrade provision`, or {permissions.field_right(sobject, name, 'Edit')}."
             yield Finding("fail", subject, "may not be edited by the running user", remedy)
         else:
             yield Finding("pass", subject, "can be written")

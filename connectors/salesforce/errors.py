@@ -21,6 +21,7 @@ from connectors.errors import (
     SplitBatch,
     Unreachable,
 )
+from connectors.salesforce.permissions import SYSTEM
 
 if TYPE_CHECKING:
     from connectors.door import Request, Response
@@ -97,11 +98,14 @@ _PASSING_CODES: Final = frozenset({"UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE", "
 
 VIEW_ALL: Final = "Grant the running user 'View All Data', or 'View All' on the object."
 
+API_OFF: Final = f"The API is off for this organisation or user: grant 'API Enabled' ({SYSTEM})."
+NO_RIGHT: Final = "The running user lacks a right: `leadgrade check` names it, and where it is granted."
+
 _PERMISSION_CODES: Final = {
-    "API_DISABLED_FOR_ORG": "The API is off for this organisation or user: grant 'API Enabled'.",
-    "API_CURRENTLY_DISABLED": "The API is off for this organisation or user: grant 'API Enabled'.",
-    "INSUFFICIENT_ACCESS": "Grant the running user access in a permission set.",
-    "INSUFFICIENT_ACCESS_OR_READONLY": "Grant the running user access in a permission set.",
+    "API_DISABLED_FOR_ORG": API_OFF,
+    "API_CURRENTLY_DISABLED": API_OFF,
+    "INSUFFICIENT_ACCESS": NO_RIGHT,
+    "INSUFFICIENT_ACCESS_OR_READONLY": NO_RIGHT,
     "FUNCTIONALITY_NOT_ENABLED": "The feature is not enabled in this organisation.",
     "TXN_SECURITY_METERING_ERROR": "A transaction security policy stopped the query: exempt the running user.",
     "INVALID_TYPE": "The object is off, or the running user may not read it: grant 'Read' and 'View All' on it.",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from docs.generator.commands import commands, errors, exit_codes
 from docs.generator.model import model
+from docs.generator.permissions import permissions
 from docs.generator.settings import settings
 from docs.generator.vocabulary import activities, attributes, output_fields
 
@@ -21,6 +22,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "attributes": attributes,
     "activities": activities,
     "fields": output_fields,
+    "permissions": permissions,
     "errors": errors,
 }
 """Name of the file in docs/reference/ -> its text."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from sandbox.core import CutConnection
-from sandbox.hubspot.errors import ApiError, migrating, rate_limited, unauthorized
+from sandbox.hubspot.errors import ApiError, migrating, missing_scopes, rate_limited, unauthorized
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +25,7 @@ TROUBLES: Final = {
     "given; `as_category` words it the other way",
     "daily_429": "answers 429 of policy DAILY",
     "refuse": "answers `status` (423), as JSON with `message` (temporarily unavailable) and, if given, `category`",
+    "missing_scope": "answers 403 and names `scope` (sales-email-read) as missing",
     "noisy_neighbour": "another program spends `calls` (all that is left) of the same allowance just before the call, "
     "or `per_s` calls for each second since the last call; works only while limits bind",
     "no_rate_headers": "the answer says nothing of the limits",
@@ -87,6 +88,8 @@ def at_the_gate(portal: Portal, path: str, token: Token, *, search: bool) -> Non
     if take("expire_token", path) is not None:
         token.expires_at = portal.shared.clock.now()
         raise unauthorized(expired=True)
+    if (missing := take("missing_scope", path)) is not None:
+        raise missing_scopes([str(missing.get("scope", "sales-email-read"))], in_errors=True)
     if take("daily_429", path) is not None:
         raise rate_limited("DAILY")
     if (limited := take("rate_429", path)) is not None:

@@ -31,6 +31,8 @@ class Access:
         """Whether the user may change it in existing records."""
         if not field.updateable or (sobject, field.name) in self._org.read_only_fields:
             return False
+        if sobject in self._org.read_only_objects:
+            return False
         if not self.can_read(user_id, sobject, field):
             return False
         return not field.custom or self._grants(user_id)[f"{sobject}.{field.name}"]

@@ -27,6 +27,7 @@ PREFIXES: Final = {
     "CampaignMember": "00v",
     "FieldPermissions": "01k",
     "EmailMessage": "02s",
+    "ObjectPermissions": "110",
     "PermissionSet": "0PS",
     "PermissionSetAssignment": "0Pa",
     "TaskRelation": "0RT",

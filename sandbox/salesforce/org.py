@@ -86,6 +86,7 @@ class Org:
         self.hidden_fields: set[tuple[str, str]] = set()
         self.not_in_bulk: set[str] = set()  # objects that the Bulk API refuses beside those it never takes
         self.read_only_fields: set[tuple[str, str]] = set()
+        self.read_only_objects: set[str] = set()  # the integration user may not edit their records
         self.limits = Limits(shared)
         self.engagement = AccountEngagement(self)
 

@@ -44,7 +44,9 @@ def describe(call: Call) -> Answer:
         if field.updateable and not access.can_edit(call.user_id, spec.name, field):
             told |= {"updateable": False, "createable": False}
         fields.append(told)
-    more = {"fields": fields, "childRelationships": [], "recordTypeInfos": []}
+    more: dict[str, Any] = {"fields": fields, "childRelationships": [], "recordTypeInfos": []}
+    if spec.name in call.org.read_only_objects:
+        more["updateable"] = False
     return Answer(spec.summary(call.version) | more)
 
 

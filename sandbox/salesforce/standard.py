@@ -366,6 +366,18 @@ def _field_permissions() -> list[Field]:
     ]
 
 
+def _object_permissions() -> list[Field]:
+    return [
+        kept(Field("Id", "id", 18, nillable=False)),
+        ref("ParentId", "PermissionSet", relationship="Parent", nillable=False),
+        pick("SobjectType", length=40, nillable=False),
+        flag("PermissionsRead"),
+        flag("PermissionsEdit"),
+        flag("PermissionsViewAllRecords"),
+        kept(Field("SystemModstamp", "datetime", nillable=False)),
+    ]
+
+
 def _custom_field() -> list[Field]:
     """Tooling's view of a custom field."""
     return [
@@ -401,6 +413,7 @@ def standard_objects() -> dict[str, SObject]:
         sobject("PermissionSet", "Permission Sets", _permission_set(), setup=True),
         sobject("PermissionSetAssignment", "Permission Set Assignments", _permission_set_assignment(), setup=True),
         sobject("FieldPermissions", "Field Permissions", _field_permissions(), setup=True),
+        sobject("ObjectPermissions", "Object Permissions", _object_permissions(), setup=True),
     ]
     return {each.name: each for each in objects}
 

@@ -116,9 +116,9 @@ def test_a_line_without_a_name_goes_by_its_code_and_one_of_a_quote_belongs_to_no
 def test_22_line_items_without_their_scope_are_skipped_by_name_and_nothing_else_is(hub: HubSpotRig) -> None:
     hub.portal.scopes.discard("crm.objects.line_items.read")
     connector = hub.connector()
-    [finding] = [one for one in connector.check() if one.subject == "reading line items"]
+    [finding] = [one for one in connector.check() if one.subject == "crm.objects.line_items.read"]
     assert finding.level == "fail"
-    assert "crm.objects.line_items.read" in finding.message + finding.remedy
+    assert "Service keys" in finding.remedy
     assert "hubspot.line_items" in finding.remedy
     with pytest.raises(AuthStop, match=r"crm\.objects\.line_items\.read"):
         list(connector.pull("line_items", None))
@@ -126,7 +126,7 @@ def test_22_line_items_without_their_scope_are_skipped_by_name_and_nothing_else_
     assert [stream.optional for stream in connector.streams() if stream.name == "line_items"] == [True]
     off = hub.connector(line_items=False)
     assert "line_items" not in [stream.name for stream in off.streams()]
-    assert [one for one in off.check() if one.subject == "reading line items"] == []
+    assert [one for one in off.check() if one.subject == "crm.objects.line_items.read"] == []
 
 
 def test_20_a_record_with_more_links_than_a_page_shows_them_all(hub: HubSpotRig) -> None:

@@ -349,7 +349,7 @@ def test_22_a_missing_scope_stops_its_stream_by_name_and_shows_in_check(
     with pytest.raises(AuthStop, match=scope):
         list(hub.connector().pull(stream, None))
     failed = [finding for finding in hub.connector().check() if finding.level == "fail"]
-    assert any(scope in finding.message and finding.remedy for finding in failed)
+    assert any(finding.subject == scope and finding.remedy for finding in failed)
 
 
 def test_22_a_missing_write_scope_shows_in_check_without_a_write(hub: HubSpotRig) -> None:
@@ -358,7 +358,7 @@ def test_22_a_missing_write_scope_shows_in_check_without_a_write(hub: HubSpotRig
     before = hub.portal.objects["contacts"][contact]
     hub.portal.scopes.discard("crm.objects.contacts.write")
     [failed] = [finding for finding in hub.connector().check() if finding.level == "fail"]
-    assert "crm.objects.contacts.write" in failed.message
+    assert failed.subject == "crm.objects.contacts.write"
     assert hub.portal.objects["contacts"][contact] == before
 
 
@@ -389,5 +389,5 @@ def test_definitions_of_companies_and_deals_are_wanted_but_not_needed(hub: HubSp
     assert [row["amount"] for row in facts.tables[Table.DEALS].values()] == [5.0]
     findings = hub.connector().check()
     assert [finding for finding in findings if finding.level == "fail"] == []
-    [warned] = [finding for finding in findings if "crm.schemas.companies.read" in finding.message]
+    [warned] = [finding for finding in findings if "crm.schemas.companies.read" in finding.subject]
     assert warned.level == "warn"

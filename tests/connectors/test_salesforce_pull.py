@@ -364,7 +364,7 @@ def test_an_object_that_was_never_there_is_no_failure_and_one_that_goes_is(sf: S
     spec = sf.org.schema.pop("EmailMessage")
     assert list(sf.connector().pull(MAIL, None)) == []
     levels = {finding.subject: finding.level for finding in sf.connector().check()}
-    assert levels["EmailMessage"] == "warn"
+    assert levels["Enhanced Email"] == "warn"
     sf.org.schema["EmailMessage"] = spec
     facts = Facts().pull(sf.connector(), [MAIL])
     del sf.org.schema["EmailMessage"]

@@ -11,6 +11,8 @@ import pytest
 
 from cli.exit_codes import EXITS, SIGNALS
 from config.attributes import BUILT_IN, COMPUTED
+from connectors.hubspot import permissions as hubspot
+from connectors.salesforce import permissions as salesforce
 from docs.generator.commands import error_classes, names
 from docs.generator.pages import PAGES as REFERENCE
 from docs.generator.settings import keys
@@ -46,6 +48,7 @@ def test_every_error_ends_with_a_code_that_the_page_explains() -> None:
         ("settings", sorted(SETTINGS)),
         ("attributes", [*COMPUTED, *BUILT_IN]),
         ("fields", [f"leadgrade_{field.name}" for field in OUTPUT_FIELDS]),
+        ("permissions", [right.name for right in (*hubspot.SCOPES, *salesforce.PERMISSIONS)]),
         ("errors", [kind.__name__ for kind in error_classes()]),
     ],
 )
