@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from config.model_adjust import Adjust
 from config.model_conditions import Scalar, When
 from config.model_counting import EVERY, Caps, Count, PointsInTurn, Rate, Window
 from config.model_fit import Label, Ladder, as_label
@@ -140,6 +141,7 @@ class Engagement(Part):
         Points | None, Field(ge=0, le=100, description="Inactivity takes nobody below so many points.")
     ] = None
     groups: dict[str, Group] = Field(default={}, description="Limits that the rules of a group share.")
+    adjust: Annotated[Adjust | None, Field(description="Points by hand, from fields of the CRM.")] = None
     max: Annotated[WholeScore, Field(description="No score is above this.")] = 100
     min: Annotated[WholeScore, Field(description="No score is below this, not even of those who did nothing.")] = 0
     levels: Ladder = Field(default={"1": 75, "2": 50, "3": 25, "4": 0})

@@ -200,7 +200,7 @@ def _further(connection: duckdb.DuckDBPyConnection, model: Model, person: int) -
 
 
 _BY_RULE: Final = ["points", "machine", "decay", "cap"]
-_SETTLING: Final = ["group_cap", "inactivity", "floor", "ceiling", "rounding"]
+_SETTLING: Final = ["group_cap", "inactivity", "adjusted", "floor", "ceiling", "rounding"]
 """Kinds of lines in the order of the sum: a rule's own, then what is done to all rules together."""
 
 

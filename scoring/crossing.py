@@ -57,7 +57,7 @@ def find_valid_until(
             _scan(con, plan, moment, span, types, name)
     for table in ("candidates", "futures", "asked", "searched", "worse"):
         con.execute(f"DROP TABLE IF EXISTS {table}")
-    for table in ("contributions", "capped_windows", "group_caps", "inactivity", "engagement"):
+    for table in ("contributions", "capped_windows", "group_caps", "inactivity", "adjusted", "engagement"):
         con.execute(f"DROP TABLE IF EXISTS {ASKED.table(table)}")
 
 

@@ -2,7 +2,7 @@
 
 The same steps serve every moment asked for: now, the day the trend compares with, and days to come. Only where the
 events come from differs (`now_sums`, `future_sums`). Order of the steps: points of each event at its age; the
-rule's count; its cap; the group's limits; inactivity; floor 0, ceiling 100, rounding.
+rule's count; its cap; the group's limits; inactivity; points by hand; floor 0, ceiling 100, rounding.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from scoring import sql
+from scoring.adjust import adjusted_sql
 from scoring.counting import shaped_sql
 from scoring.events import age_key, duration_test, put
 from scoring.limits import capped, capped_windows_sql, group_caps_sql
@@ -34,7 +35,8 @@ class Tally:
     Both are templates: ``{alias}`` is the relation that holds the columns.
 
     Tables: `contributions` (keys, rule, nominal, decayed, capped, occurrences, set_aside, last_at), `group_caps`
-    (keys, grp, micro), `inactivity` (keys, micro, last_at), `engagement` (keys, raw, score), each with the suffix.
+    (keys, grp, micro), `inactivity` (keys, micro, last_at), `adjusted` (keys, micro, on_day; where a model asks),
+    `engagement` (keys, raw, score), each with the suffix.
     """
 
     suffix: str
@@ -174,6 +176,10 @@ def tally(con: Any, plan: Plan, at: Tally, sums: str, *, lives: str = "") -> Non
     # Where everybody has some points, those who did nothing have them too.
     everybody = "people" if at.keys == ("person",) else "asked"
     rest = f"UNION ALL SELECT {keys}, 0 AS micro FROM {everybody}" if plan.lowest_score > 0 else ""
+    adjust = plan.model.engagement.adjust
+    if adjust is not None:
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {at.table('adjusted')} AS {adjusted_sql(adjust, at, lives)}")
+        rest += f" UNION ALL SELECT {keys}, micro FROM {at.table('adjusted')}"
     score = sql.whole_points(sql.clamped("raw", plan.lowest_score, plan.highest_score))
     con.execute(
         f"""

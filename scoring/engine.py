@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from scoring import beside, special, sql, trends
+from scoring.adjust import note_adjustments
 from scoring.counting import match_shaped, shape_events
 from scoring.crossing import DROPS, find_valid_until
 from scoring.derived import derive_activities, derived_matches
@@ -227,6 +228,8 @@ def _engagement(con: Any, plan: Plan, moment: Moment, machines: MachineTest, spa
         thaw_lives(con, suffix)
     if plan.has_rates:
         note_mails(con, moment, machines, suffix)
+    if plan.model.engagement.adjust is not None:
+        note_adjustments(con, plan.model.engagement.adjust, moment, suffix)
     if plan.shaped:
         shape_events(con, plan, moment, machines, span, suffix)
     at = Tally(suffix, ("person",), day=sql.day(moment.day), early=sql.day(moment.day))

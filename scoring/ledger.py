@@ -3,8 +3,8 @@
 The physical tables are wide (a column per criterion, a row per person and activity rule); this view tells them as
 lines. Kinds: ``start`` (what everybody begins with), ``points`` (match, or undecayed points of activities),
 ``otherwise`` (mismatch), ``unknown`` (a criterion nobody knows the answer to; 0), ``decay``, ``cap``, ``machine: why``
-(events set aside; 0), ``group_cap``, ``inactivity``, ``floor``, ``ceiling``, ``rounding``, ``folded`` (events
-that count with another; 0), ``frozen`` (events whose age stood still; 0).
+(events set aside; 0), ``group_cap``, ``inactivity``, ``adjusted`` (points by hand), ``floor``, ``ceiling``,
+``rounding``, ``folded`` (events that count with another; 0), ``frozen`` (events whose age stood still; 0).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from config.model_values import MICRO
 from scoring import sql
+from scoring.adjust import adjusted_line
 from scoring.counting import note_lines
 from scoring.stages import not_scored
 
@@ -39,6 +40,8 @@ def create_ledger(con: Any, plan: Plan, more: Sequence[str] = ()) -> None:
     model = plan.model
     lines = [_NO_LINE, *_fit_lines(model), *settling_lines("'fit'", "fit_outcomes", "micro", "fit_score")]
     lines += _engagement_lines()
+    if model.engagement.adjust is not None:
+        lines.append(adjusted_line())
     if plan.shaped:
         lines.append(note_lines("'engagement'", "notes", "rule_terms"))
     lines += settling_lines("'engagement'", "engagement", "raw", "score", plan.lowest_score, plan.highest_score)

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from config.model_values import MICRO
 from scoring import sql
+from scoring.adjust import NAME
 from scoring.events import put
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ def create_reasons(con: Any, plan: Plan) -> None:
     names += [rule.name for rule in plan.model.engagement.rules]
     idle = len(names)
     names.append(INACTIVITY_NAME)
+    by_hand = ""
+    if plan.model.engagement.adjust is not None:
+        names.append(NAME)
+        by_hand = f"UNION ALL SELECT person, {_packed('micro', str(idle + 1), len(names))} FROM adjusted"
     put(con, "reason_names", pa.table({"place": pa.array(range(len(names)), pa.int64()), "name": pa.array(names)}))
     columns = f"{_first(TOP, len(names))} AS reasons"
     if plan.model.hand_off is not None:
@@ -47,7 +52,7 @@ def create_reasons(con: Any, plan: Plan) -> None:
             SELECT person, {sql.largest("packed", TOP)} AS top
             FROM (SELECT person, {_packed("capped", f"{first_rule} + rule", len(names))} AS packed FROM contributions
                   UNION ALL
-                  SELECT person, {_packed("micro", str(idle), len(names))} FROM inactivity)
+                  SELECT person, {_packed("micro", str(idle), len(names))} FROM inactivity {by_hand})
             GROUP BY person
         ), sides AS (
             SELECT f.person, f1, f2, f3,

@@ -165,7 +165,26 @@ def engagement_of(
                 lines.append(("engagement", "inactivity", "inactivity", points, 1, max(signs)))
             contributions.append(("Inactivity", points))
             total += points
+    if model.engagement.adjust is not None and (by_hand := adjustment(model, person, day, known.until)):
+        points, on = by_hand
+        lines.append(("engagement", "Adjusted by hand", "adjusted", points, 1, on))
+        contributions.append(("Adjusted by hand", points))
+        total += points
     return settle("engagement", total, lines, model.engagement.min, model.engagement.max)
+
+
+def adjustment(model: Model, person: Person, day: date, until: date) -> tuple[int, datetime | None] | None:
+    """Points by hand and the day that they are dated; None where there are none on `day`."""
+    adjust = model.engagement.adjust
+    points = rounded(Fraction(max(-10_000.0, min(10_000.0, person.attributes.get(adjust.by) or 0.0)) * POINT))
+    if not points or adjust.on is None:
+        return (points, None) if points else None
+    on = person.attributes.get(adjust.on)
+    if on is None or on.date() > min(day, until):
+        return None
+    if adjust.lasts is not None and days_since(on, day) >= adjust.lasts:
+        return None
+    return points, datetime.combine(on.date(), time())
 
 
 # --- decisions -------------------------------------------------------------------------------------------------
@@ -293,7 +312,7 @@ def known_events(
     told_of = [event for event in [*person.activities, *told(person.deals)] if event.occurred_at <= as_of]
     events = with_times_on_page(model, told_of)
     events += [*visit_activities(model, events), *reopens(model, events), *chains(model, events)]
-    return Known(model, events, outage_days(outages, as_of.date()))
+    return Known(model, events, outage_days(outages, as_of.date()), as_of.date())
 
 
 def score(
@@ -320,7 +339,9 @@ def score(
     if model.trend is not None:
         then = day - timedelta(days=model.trend.over)
         that_day = engagement_of(model, person, then, known, [], [])
-        without = engagement_of(model, person, day, known.but(lambda event: event.occurred_at.date() <= then), [], [])
+        without = engagement_of(
+            model, person, day, known.but(lambda event: event.occurred_at.date() <= then, then), [], []
+        )
         seen = known.but(lambda event: event.seen_at is None or event.seen_at.date() <= then)
         parts = {"behaviour": at.engagement - without, "decay": without - that_day}
         parts["data"] = that_day - engagement_of(model, person, then, seen, [], [])

@@ -29,14 +29,14 @@ Outages = dict[str, set[date]]
 class Known(list[Activity]):
     """What is known of a person: the activities, and the days on which activities of a type could not come."""
 
-    def __init__(self, model: Model, events: Iterable[Activity], outages: Outages) -> None:
+    def __init__(self, model: Model, events: Iterable[Activity], outages: Outages, until: date = date.max) -> None:
         super().__init__(events)
-        self.model, self.outages = model, outages
+        self.model, self.outages, self.until = model, outages, until
         self.counts: Callable[[Activity], bool] = lambda _: True
 
-    def but(self, counts: Callable[[Activity], bool]) -> Known:
-        """The same, of which only some activities give points."""
-        same = Known(self.model, self, self.outages)
+    def but(self, counts: Callable[[Activity], bool], until: date = date.max) -> Known:
+        """The same, of which only some activities give points, and no points by hand that came later."""
+        same = Known(self.model, self, self.outages, min(self.until, until))
         same.counts = counts
         return same
 

@@ -27,6 +27,8 @@ ATTRIBUTES = {
     "company.employee_count": "number",
     "unsubscribed": "boolean",
     "renewal": "date",
+    "correction": "number",
+    "corrected_on": "date",
 }
 TITLES = ["CTO", "Head of IT", "head of sales", "Student", "Żółty Dyrektor", "a.b*c", "100%_off", "it's"]
 TYPES = ["page_view", "email_click", "form_submission", "download", "email_bounce", "custom:trial"]
@@ -231,6 +233,9 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
         },
         "rating": {"matrix": "grade x level"} | draw(st.sampled_from([{}, {"cells": {"A1": "Call", "?4": "Wait"}}])),
     }
+    if draw(st.integers(0, 2)) == 0:
+        since = draw(st.sampled_from([{}, {"on": "corrected_on"}, {"on": "corrected_on", "lasts": draw(duration)}]))
+        model["engagement"]["adjust"] = {"by": "correction"} | since
     if draw(st.booleans()):
         model["visits"] = draw(visit_sections)
     if draw(st.booleans()):
@@ -285,6 +290,8 @@ def people(draw: st.DrawFn) -> Person:
         "company.employee_count": st.sampled_from([10.0, 50.0, 250.0, 250.5, 2000.0]),
         "unsubscribed": st.booleans(),
         "renewal": ages.map(lambda days: NOW - timedelta(days=days)) | st.just(NOW + timedelta(days=20)),
+        "correction": st.sampled_from([-20.5, 12.5, 33.333333, 0.0000004, 1e9, -1e12]),
+        "corrected_on": ages.map(lambda days: NOW - timedelta(days=days)) | st.just(NOW + timedelta(days=2)),
         "email": st.just("x@y.example"),
         "email_domain": st.sampled_from(["rival.example", "Free.example", "y.example", "GMail.com"]),
         "created_at": ages.map(lambda days: NOW - timedelta(days=days)),
