@@ -1,16 +1,32 @@
-"""plan, sync, backfill: one run each."""
+"""plan, apply, sync, backfill: one run each."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Unpack
 
 import typer
 
 from cli.context import Context, Output, context_of
 
 if TYPE_CHECKING:
+    from sync.order import Options
     from sync.pulse import Pulse
     from sync.report import Report, RunKind
     from sync.stop import Stop
+
+
+def _share(text: str) -> float:
+    from config.settings import share
+    from config.yaml_file import Misfit
+
+    try:
+        found = share(text)
+    except Misfit as error:
+        raise typer.BadParameter(str(error)) from None
+    if not isinstance(found, float) or not 0 < found <= 1:
+        raise typer.BadParameter("it lies above 0% and is 100% at most.")
+    return found
+
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Make no write call at all.")]
 Approve = Annotated[
@@ -21,17 +37,49 @@ Approve = Annotated[
     ),
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="Send at most so many records to each CRM.")]
+Share = Annotated[
+    float | None,
+    typer.Option(parser=_share, metavar="SHARE", help="Write to this share of the people, such as 10%."),
+]
 AsOutput = Annotated[Output, typer.Option("--output", "-o", help="How to print the report.")]
 
 
-def plan(context: typer.Context, output: AsOutput = Output.TABLE) -> None:
+def plan(
+    context: typer.Context,
+    *,
+    out: Annotated[Path | None, typer.Option(help="Save the whole plan to this file, for `apply`.")] = None,
+    share: Share = None,
+    output: AsOutput = Output.TABLE,
+) -> None:
     """Pull, score and show what would be written.
 
-    Makes no write call.
+    Makes no write call. The file that --out makes has a line of JSON for each record that would be written: its id,
+    what our fields hold and what they shall hold. `leadgrade apply` sends exactly that.
 
-    Example: leadgrade plan
+    Example: leadgrade plan --out plan.jsonl
     """
-    _run(context, "plan", output)
+    _run(context, "plan", output, file=out, share=share)
+
+
+def apply(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="What `leadgrade plan --out` has made.", dir_okay=False)],
+    *,
+    dry_run: DryRun = False,
+    approve: Approve = False,
+    skip_moved: Annotated[
+        bool, typer.Option("--skip-moved", help="Send the others when some records changed since the plan was made.")
+    ] = False,
+    output: AsOutput = Output.TABLE,
+) -> None:
+    """Send a saved plan, exactly, or refuse.
+
+    Refused are plans of another account, model or version, old ones, and those some of whose records are not what they
+    were. Interrupted, it goes on where it stopped when it is run again.
+
+    Example: leadgrade apply plan.jsonl
+    """
+    _run(context, "apply", output, file=file, dry_run=dry_run, approve=approve, skip_moved=skip_moved)
 
 
 def sync(
@@ -40,6 +88,7 @@ def sync(
     dry_run: DryRun = False,
     approve: Approve = False,
     limit: Limit = None,
+    share: Share = None,
     output: AsOutput = Output.TABLE,
 ) -> None:
     """Pull what changed, score, write what differs.
@@ -48,7 +97,7 @@ def sync(
 
     Example: leadgrade sync --limit 1
     """
-    _run(context, "sync", output, dry_run=dry_run, approve=approve, limit=limit)
+    _run(context, "sync", output, dry_run=dry_run, approve=approve, limit=limit, share=share)
 
 
 def backfill(
@@ -57,6 +106,7 @@ def backfill(
     dry_run: DryRun = False,
     approve: Approve = False,
     limit: Limit = None,
+    share: Share = None,
     output: AsOutput = Output.TABLE,
 ) -> None:
     """Pull everything, score, write what differs.
@@ -65,7 +115,7 @@ def backfill(
 
     Example: leadgrade backfill
     """
-    _run(context, "backfill", output, dry_run=dry_run, approve=approve, limit=limit)
+    _run(context, "backfill", output, dry_run=dry_run, approve=approve, limit=limit, share=share)
 
 
 def run_once(
@@ -73,10 +123,8 @@ def run_once(
     kind: "RunKind",
     *,
     stop: "Stop",
-    dry_run: bool = False,
-    approve: bool = False,
-    limit: int | None = None,
     pulse: "Pulse | None" = None,
+    **options: "Unpack[Options]",
 ) -> "Report":
     """One run with the settings and the model that `given` leads to, both read anew, telling its progress."""
     settings = given.settings()
@@ -97,9 +145,7 @@ def run_once(
             clock=given.clock,
             progress=Watched(progress, pulse) if pulse else progress,
             stop=stop,
-            dry_run=dry_run,
-            approve=approve,
-            limit=limit,
+            **options,
         )
 
 
@@ -107,21 +153,18 @@ def _run(
     context: typer.Context,
     kind: "RunKind",
     output: Output,
-    *,
-    dry_run: bool = False,
-    approve: bool = False,
-    limit: int | None = None,
+    **options: "Unpack[Options]",
 ) -> None:
     from cli.logs import redacted
     from cli.report import show_report
     from sync.stop import Stop
 
     with Stop().listening() as stop:
-        report = run_once(context_of(context), kind, stop=stop, dry_run=dry_run, approve=approve, limit=limit)
+        report = run_once(context_of(context), kind, stop=stop, **options)
     show_report(report, output)
     if report.failure is not None:
         sys.stderr.write(f"leadgrade: {redacted(report.failure.message)}\n")
     raise typer.Exit(report.exit_code)
 
 
-COMMANDS = (plan, sync, backfill)
+COMMANDS = (plan, apply, sync, backfill)

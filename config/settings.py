@@ -179,6 +179,8 @@ class GuardSettings(Section):
     """Stop when a greater share of a CRM's records would be written for the first time: a first run."""
     max_lost_share: float = Field(default=0.1, gt=0, le=1)
     """Stop when a greater share of a CRM's records than this has gone within a day."""
+    plan_max_age_h: int = Field(default=24, ge=1)
+    """Hours after which a saved plan is not applied any more."""
     max_emptied_share: float = Field(default=0.5, gt=0, le=1)
     """Stop when a greater share of an attribute's values than this has gone within a day."""
 
@@ -213,6 +215,20 @@ class StageSettings(Section):
         return {"hubspot": self.hubspot, "salesforce": self.salesforce}[crm]
 
 
+def share(value: object) -> object:
+    """A part of a whole, written as 0.1 or as 10%; 0 to 1. Raises Misfit."""
+    if isinstance(value, str):
+        number, percent, rest = value.strip().partition("%")
+        try:
+            found = float(number) / (100 if percent else 1)
+        except ValueError:
+            found = 0.0
+        if rest or not found:
+            raise Misfit("this is not a share.", remedy="Write it as 10% or 0.1.")
+        return found
+    return value
+
+
 class WriteSettings(Section):
     """What may be written."""
 
@@ -220,6 +236,8 @@ class WriteSettings(Section):
     """Off: pull and score, write nothing."""
     min_change: int = Field(default=1, ge=1)
     """Points a score must move to be written."""
+    rollout: Annotated[float, BeforeValidator(share)] = Field(default=1.0, gt=0, le=1)
+    """Of the people who may be written to, as `10%` or `0.1`, always the same ones; the others keep what they have."""
     guard: GuardSettings = GuardSettings()
     lifecycle_stage: StageSettings = StageSettings()
 

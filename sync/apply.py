@@ -34,7 +34,6 @@ log = structlog.get_logger()
 NOTE_EVERY: Final = 1000
 """Outcomes noted in the journal at a time."""
 
-REFUSED_BEFORE: Final = "refused before"
 OVER_THE_LIMIT: Final = "over the limit"
 NOT_REACHED: Final = "not reached"
 NO_OUTCOME: Final = "no outcome"
@@ -49,6 +48,10 @@ class Tally:
     rejected: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
     skipped: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        """Rows that are held back end here."""
+        self.skipped.update(self.planned.held)
 
     def written(self, rest: str = NOT_REACHED) -> Written:
         """The counts for the report; rows that nobody has come to yet are skipped for the reason `rest`."""
@@ -76,19 +79,16 @@ def send(connector: Connector, tally: Tally, session: Session, *, limit: int | N
     Raises `Stopped` at the next checkpoint after a signal, `LeaseLost`, and what the connector raises
     (`connectors.errors`).
     """
-    count = tally.planned.planned if limit is None else min(limit, tally.planned.planned)
+    free = tally.planned.to_send
+    count = free if limit is None else min(limit, free)
     step = Step("write", connector.crm)
     session.progress.start(step, count)
     try:
-        if count < tally.planned.planned:
-            tally.skipped[OVER_THE_LIMIT] += tally.planned.planned - count
+        if count < free:
+            tally.skipped[OVER_THE_LIMIT] += free - count
         for rows in changes.slices(session.mirror, connector.crm, count):
             session.checkpoint()
-            refused = sum(row.refused for row in rows)
-            if refused:
-                tally.skipped[REFUSED_BEFORE] += refused
-                session.progress.advance(step, refused)
-            _send_slice(connector, [row for row in rows if not row.refused], tally, session)
+            _send_slice(connector, rows, tally, session)
         session.stop.check()
     finally:
         with session.mirror.open() as connection:

@@ -9,7 +9,8 @@ A field of a record is set, cleared, or left alone. A record is written when one
 
 Then all its differing fields go out together, riders and small moves included. What does not differ is left alone.
 Records whose rating or stage changes go first, those of one account together. A record that was refused with the
-same values before, and has not changed in the CRM since, is planned, but not sent.
+same values before, and has not changed in the CRM since, is planned, but not sent; nor is one whose person is outside
+the share that is asked for (`sync.mirror.rollout`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from connectors.base import CLEAR, CRM_STAGE, Change, StageMove
 from scoring.facts import OUTPUT_FIELDS, OutputField
 from sync.journal.stages import Given
-from sync.mirror import plan, stage_moves
+from sync.mirror import plan, rollout, stage_moves
 from sync.mirror.stage_moves import NO_LADDER
 
 if TYPE_CHECKING:
@@ -47,7 +48,6 @@ class PlannedChange:
     why: str  # the fields that call for the write
     given: Given  # the stage the record will have, and since when its person has it
     values_hash: str
-    refused: bool  # the same values were refused before
 
 
 def trigger(field: OutputField, min_change: int, today: date) -> str:
@@ -68,12 +68,13 @@ def make(
     fence: int,
     ladder: Ladder = NO_LADDER,
     given: Iterable[Sequence[GivenCrmStage]] = (),
+    share: float = 1.0,
 ) -> list[Planned]:
     """Plan the changes of all live records, in the mirror; counts per CRM. Needs the engine's ``scores``.
 
     `fields` are those that the model writes; others that records still hold, from an earlier model, are cleared.
     `today` is the UTC day for which they were scored. `ladder` says which of the CRMs' own stages are written, `given`
-    which we wrote before.
+    which we wrote before. `share` of the people may be written to, 0 to 1.
 
     Raises `LeaseLost` when a later holder of the lease, whose `fence` is greater, has written to the mirror.
     """
@@ -81,6 +82,7 @@ def make(
     triggers = {field: trigger(field, min_change, today) for field in fields}
     triggers |= {field: plan.differs(field) for field in abandoned}
     stage_moves.find(connection, ladder, given)
+    rollout.leave_out(connection, share)
     return plan.make(connection, triggers=triggers, abandoned=abandoned, refused=refused, fence=fence)
 
 
@@ -125,7 +127,6 @@ def _planned(row: Mapping[str, Any]) -> PlannedChange:
         why=row["why"],
         given=replace(_given(row["record_id"], row["desired.stage"], row["stage_since"]), crm_stage=row["crm_stage"]),
         values_hash=row["values_hash"],
-        refused=row["refused"],
     )
 
 

@@ -87,6 +87,7 @@ class Draft:
             model_version=model.version,
             dry_run=order.dry_run,
             limit=order.limit,
+            share=order.share,
             accounts=self.accounts,
             pulled=self.pulled,
             not_castable=dict(self.not_castable),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Unpack
 
 import structlog
 
@@ -13,12 +13,12 @@ from config.errors import ConfigError
 from connectors.errors import ConnectorError
 from connectors.registry import confirm_account
 from scoring import golden
-from sync import apply, crm_stages, guards, lease
+from sync import apply, crm_stages, guards, lease, saved_plan
 from sync.draft import Draft
 from sync.errors import SyncError
 from sync.mirror import acknowledged
 from sync.mirror.store import restart, restarted, set_whole
-from sync.order import Order
+from sync.order import Options, Order
 from sync.planning import score_and_plan
 from sync.progress import Progress, Silent
 from sync.pull import pull
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from config.settings import Settings
     from connectors.base import Connector, Identity
     from connectors.clock import Clock
+    from sync.saved_plan import SavedPlan
 
 log = structlog.get_logger()
 
@@ -53,18 +54,17 @@ def run(
     clock: Clock,
     progress: Progress | None = None,
     stop: Stop | None = None,
-    dry_run: bool = False,
-    approve: bool = False,
-    limit: int | None = None,
+    **options: Unpack[Options],
 ) -> Report:
     """Run once and give the end-of-run record, which is also in the journal.
 
     ``sync`` pulls what changed; ``backfill`` pulls everything (or goes on where an interrupted one stopped) and sends
     refused rows once more;
     ``reconcile`` is a sync that reads everybody anew and compares the mirror with the CRMs; ``rescore`` pulls nothing;
-    ``plan`` pulls what changed and writes nothing. With `dry_run` no write call is
-    made. `approve` lets the run pass although guards stand up (`sync.guards`). `limit` sends at most so many
-    records per CRM.
+    ``plan`` pulls what changed and writes nothing, unless to a file; ``apply`` pulls what changed and sends the plan in
+    a file. With `dry_run` no write call is made. `approve` lets the run pass although guards stand up (`sync.guards`).
+    `limit` sends at most so many records per CRM, `share` (0 to 1; by default ``writes.rollout``) is that of the people
+    who may be written to. For `file` and `skip_moved` see `sync.saved_plan`.
 
     Once the lease is held, everything that ends a run on purpose (errors with an ``exit_code``, a tripped guard, a
     signal) is told by ``report.failure`` and ``report.exit_code``, with the counts so far. Raised: `Busy` when another
@@ -81,13 +81,7 @@ def run(
                 stop=stop or Stop(),
                 progress=progress or Silent(),
             )
-            order = Order(
-                kind=kind,
-                writes=not dry_run and kind != "plan" and settings.writes.enabled,
-                dry_run=dry_run,
-                approve=approve,
-                limit=limit,
-            )
+            order = Order.of(kind, settings.writes, options)
             return _run(order, settings, model, connectors, session)
     finally:
         journal.close()
@@ -144,6 +138,7 @@ def _work(
     draft: Draft,
 ) -> None:
     guards.golden_examples(golden.run_examples(model, attribute_types(settings)))
+    saved = _saved(order, settings, model, session)
     identities = _identify(settings, connectors, session)
     known = session.journal.accounts()
     with session.mirror.open() as connection:
@@ -156,21 +151,21 @@ def _work(
         if order.kind == "backfill" and restart(connection, session.clock.now()):
             session.journal.forget_cursors()
     draft.accounts = {found.crm: found.account_id for found in identities}
+    if saved:
+        saved_plan.same_accounts(saved, draft.accounts)
     _collect_jobs(order, connectors, session)
     if order.kind != "rescore":
-        for crm, connector in connectors.items():
-            with draft.timed(session, "pull", crm) as rows:
-                pulled: list[Pulled] = []
-                try:
-                    pull(connector, session, pulled, draft.not_castable, reconciles=order.kind == "reconcile")
-                finally:
-                    draft.pulled += pulled
-                    rows[crm] = sum(stream.rows for stream in pulled)
-            with session.mirror.open() as connection:
-                set_whole(connection, crm, session.clock.now())
+        _pull(order, connectors, session, draft)
     session.checkpoint()
-    ladder = crm_stages.ladder(settings, model, connectors)
-    score_and_plan(order, settings, model, ladder, session, draft)
+    if saved:
+        draft.rest = STOPPED_BY_GUARD
+        saved_plan.take(saved, order=order, settings=settings, model=model, session=session, draft=draft)
+    else:
+        ladder = crm_stages.ladder(settings, model, connectors)
+        score_and_plan(order, settings, model, ladder, session, draft)
+        if order.file:
+            with session.mirror.open() as connection:
+                saved_plan.save(order.file, connection, order=order, model=model, draft=draft)
     if order.writes:
         _write(order, connectors, session, draft)
     else:
@@ -178,6 +173,27 @@ def _work(
     if order.kind == "backfill":
         with session.mirror.open() as connection:
             restarted(connection)
+
+
+def _pull(order: Order, connectors: Mapping[str, Connector], session: Session, draft: Draft) -> None:
+    for crm, connector in connectors.items():
+        with draft.timed(session, "pull", crm) as rows:
+            pulled: list[Pulled] = []
+            try:
+                pull(connector, session, pulled, draft.not_castable, reconciles=order.kind == "reconcile")
+            finally:
+                draft.pulled += pulled
+                rows[crm] = sum(stream.rows for stream in pulled)
+        with session.mirror.open() as connection:
+            set_whole(connection, crm, session.clock.now())
+
+
+def _saved(order: Order, settings: Settings, model: Model, session: Session) -> SavedPlan | None:
+    """The plan that is to be applied, where one is."""
+    if order.kind != "apply" or order.file is None:
+        return None
+    longest = timedelta(hours=settings.writes.guard.plan_max_age_h)
+    return saved_plan.opened(order.file, model=model, now=session.clock.now(), longest=longest)
 
 
 def _identify(settings: Settings, connectors: Mapping[str, Connector], session: Session) -> list[Identity]:
@@ -206,7 +222,7 @@ def _write(order: Order, connectors: Mapping[str, Connector], session: Session, 
     failed: ConnectorError | None = None
     for crm, tally in draft.tallies.items():
         if crm not in connectors:
-            tally.skipped[NOT_IN_USE] += tally.planned.planned
+            tally.skipped[NOT_IN_USE] += tally.planned.to_send
             continue
         with draft.timed(session, "write", crm) as rows:
             try:

@@ -64,27 +64,16 @@ def score_and_plan(
                 fence=session.lease.fence,
                 ladder=ladder,
                 given=session.journal.crm_stages(),
+                share=order.share,
             )
             rows["records"] = sum(crm.records for crm in planned)
         unnoted = changes.unnoted(connection)
         agreed = stage_moves.agreed(connection)
         settled = plan.settled(connection, session.journal.refused())
         draft.tallies = {crm.crm: apply.Tally(crm) for crm in planned}
-        census.to_send(connection, order.limit)
-        draft.crowd = summary.crowd(connection)
-        draft.shifts = summary.shifts(connection)
         draft.top = summary.top(connection)
-        draft.moves = summary.moves(connection, first=order.limit)
         draft.conversions = summary.conversions(connection)
-        first_time = census.first_time(connection)
-        draft.sources = census.count_sources(connection, types=session.mirror.types, pulled=draft.pulled)
-    draft.guards = guards.ask(
-        settings.writes.guard,
-        crowd=draft.crowd,
-        first=first_time,
-        now=draft.sources,
-        before=lambda: guards.earlier_sources(session.journal.reports(), as_of),
-    )
+        judge(connection, order, settings, session, draft)
     session.checkpoint()
     for crm, given in unnoted.items():
         session.journal.note_outcomes(
@@ -101,6 +90,24 @@ def score_and_plan(
         session.journal.note_crm_stages(crm, held, session.clock.now())
     for crm, record_ids in settled.items():
         session.journal.forget_rejects(crm, record_ids)
+
+
+def judge(
+    connection: duckdb.DuckDBPyConnection, order: Order, settings: Settings, session: Session, draft: Draft
+) -> None:
+    """Count what ``store.plan`` would change and what the CRMs gave, and ask the guards; all goes into `draft`."""
+    census.to_send(connection, order.limit)
+    draft.crowd = summary.crowd(connection)
+    draft.shifts = summary.shifts(connection)
+    draft.moves = summary.moves(connection, first=order.limit)
+    draft.sources = census.count_sources(connection, types=session.mirror.types, pulled=draft.pulled)
+    draft.guards = guards.ask(
+        settings.writes.guard,
+        crowd=draft.crowd,
+        first=census.first_time(connection),
+        now=draft.sources,
+        before=lambda: guards.earlier_sources(session.journal.reports(), session.clock.now()),
+    )
 
 
 def _leave_alone(connection: duckdb.DuckDBPyConnection, model: Model, session: Session, now: datetime) -> None:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, computed_field, model_validator
 
-RunKind = Literal["sync", "backfill", "plan", "rescore", "reconcile"]
+RunKind = Literal["sync", "backfill", "plan", "apply", "rescore", "reconcile"]
 ScheduledKind = Literal["reconcile", "rescore", "sync"]
 """What the daemon does by itself."""
 
@@ -41,7 +41,8 @@ class Written(Part):
     """What became of one CRM's records. planned = accepted + rejected + unknown + skipped, always.
 
     `unchanged` records hold what they should hold and are not planned. `skipped` rows were planned and not sent:
-    ``refused before`` (same values, same record), ``gone``, ``over the limit``, ``dry run``, ``not reached``.
+    ``refused before`` (same values, same record), ``outside the share``, ``gone``, ``over the limit``, ``dry run``,
+    ``not reached``.
     """
 
     crm: str
@@ -164,6 +165,7 @@ class Report(Part):
     model_version: str
     dry_run: bool = False
     limit: int | None = None  # at most so many records were sent per CRM
+    share: float = 1.0  # of the people were written to, 0 to 1; the others keep what they have
     accounts: dict[str, str] = {}  # crm -> portal or organisation id
     pulled: list[Pulled] = []
     not_castable: dict[str, int] = {}  # attribute -> values of the wrong type, taken as unknown

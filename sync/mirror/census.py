@@ -81,7 +81,7 @@ def _known(connection: duckdb.DuckDBPyConnection, types: Mapping[str, AttributeT
 def to_send(connection: duckdb.DuckDBPyConnection, limit: int | None) -> None:
     """Make the view ``to_send``: the rows of ``store.plan`` that this run would send."""
     first = "true" if limit is None else f"tag <= {limit}"
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW to_send AS FROM store.plan WHERE NOT refused AND {first}")
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW to_send AS FROM store.plan WHERE held IS NULL AND {first}")
 
 
 def first_time(connection: duckdb.DuckDBPyConnection) -> list[FirstTime]:

@@ -3,9 +3,9 @@
 One row per record that is to be written: crm, tag (1..n within the CRM, in the order of sending), kind, record_id,
 account_id, crossing (rating or a stage changes), why (the fields that call for the write), stage_since (since when the
 person has the desired stage; null when it is new), values_hash (of the values and of the record's version in the
-CRM), refused (the same were refused before), and per output field of the model ``desired.<name>`` and ``write.<name>``
-(whether it differs). Of the CRM's own stage: crm_stage (null where it stays), crm_stage_seen, crm_stage_back (as in
-`sync.mirror.stage_moves`).
+CRM), held (why the row is not to be sent, else null), and per output field of the model ``desired.<name>`` and
+``write.<name>`` (whether it differs). Of the CRM's own stage: crm_stage (null where it stays), crm_stage_seen,
+crm_stage_back (as in `sync.mirror.stage_moves`).
 
 Which differences call for a write is said in `sync.changes`.
 """
@@ -39,7 +39,11 @@ DESIRED: Final = "desired."
 WRITE: Final = "write."
 """What the plan's columns of an output field begin with."""
 
-_SQL_TYPES: Final = {"integer": "BIGINT", "text": "VARCHAR", "date": "DATE"}
+REFUSED_BEFORE: Final = "refused before"
+OUTSIDE: Final = "outside the share"
+"""Why rows are held back."""
+
+SQL_TYPES: Final = {"integer": "BIGINT", "text": "VARCHAR", "date": "DATE"}
 _REFUSED: Final = pa.schema([("crm", pa.string()), ("record_id", pa.string()), ("values_hash", pa.string())])
 
 
@@ -50,7 +54,12 @@ class Planned:
     crm: str
     records: int
     planned: int
-    refused: int  # of the planned, those whose same values were refused before
+    held: Mapping[str, int]  # of the planned, those that are not to be sent, by reason
+
+    @property
+    def to_send(self) -> int:
+        """Rows that are to be sent; they have the first tags."""
+        return self.planned - sum(self.held.values())
 
     @property
     def unchanged(self) -> int:
@@ -95,10 +104,11 @@ def make(
     """Make ``store.plan`` from ``scores``, ``members``, ``last_stages`` and ``stage_moves``; counts per CRM.
 
     Raises `LeaseLost`. Not in one transaction: a plan that was left half made is made anew before anything is sent.
-    `triggers` gives per output field the condition under which it calls for a write; those `abandoned` have no column
-    in ``scores`` and are to be empty. `refused` comes in chunks.
+    Rows of people in ``outsiders`` (`sync.mirror.rollout`) are held back. `triggers` gives per output field the
+    condition under which it calls for a write; those `abandoned` have no column in ``scores`` and are to be empty.
+    `refused` comes in chunks.
     """
-    _load_refused(connection, refused)
+    load_refused(connection, refused)
     desired = ", ".join(
         f"{_nothing(field) if field in abandoned else _desired(field)} AS {quoted(DESIRED + field.name)}"
         for field in triggers
@@ -128,18 +138,27 @@ def make(
                 FROM compared WHERE {" OR ".join(calls.values())}
             )
             SELECT crm, "write.rating" OR "write.stage" OR crm_stage IS NOT NULL AS crossing,
-                refusals.record_id IS NOT NULL AS refused, reasoned.* EXCLUDE (crm)
-            FROM reasoned LEFT JOIN refusals USING (crm, record_id, values_hash)
+                CASE WHEN outsiders.person IS NOT NULL THEN '{OUTSIDE}'
+                    WHEN refusals.record_id IS NOT NULL THEN '{REFUSED_BEFORE}' END AS held, reasoned.* EXCLUDE (crm)
+            FROM reasoned LEFT JOIN refusals USING (crm, record_id, values_hash) LEFT JOIN outsiders USING (person)
         """)
-    _put_in_order(connection)
-    counts = connection.execute("""
-        SELECT crm, records, coalesce(planned, 0), coalesce(refused, 0)
-        FROM (SELECT crm, count(*) AS records FROM members JOIN scores USING (person) GROUP BY crm)
-        LEFT JOIN (SELECT crm, count(*) AS planned, count(*) FILTER (refused) AS refused FROM store.plan GROUP BY crm)
-            USING (crm)
+    put_in_order(connection)
+    return counts(connection, "members JOIN scores USING (person)")
+
+
+def counts(connection: duckdb.DuckDBPyConnection, records: str) -> list[Planned]:
+    """What ``store.plan`` has, per CRM in which there is a record in the relation `records`."""
+    held: dict[str, dict[str, int]] = {}
+    for crm, why, rows in connection.execute(
+        "SELECT crm, held, count(*) FROM store.plan WHERE held IS NOT NULL GROUP BY ALL ORDER BY ALL"
+    ).fetchall():
+        held.setdefault(crm, {})[why] = rows
+    found = connection.execute(f"""
+        SELECT crm, records, coalesce(planned, 0) FROM (SELECT crm, count(*) AS records FROM {records} GROUP BY crm)
+        LEFT JOIN (SELECT crm, count(*) AS planned FROM store.plan GROUP BY crm) USING (crm)
         ORDER BY crm
     """).fetchall()
-    return [Planned(*row) for row in counts]
+    return [Planned(crm, records, planned, held.get(crm, {})) for crm, records, planned in found]
 
 
 def still_held(connection: duckdb.DuckDBPyConnection, fields: Sequence[OutputField]) -> list[OutputField]:
@@ -161,15 +180,17 @@ def names(columns: Iterable[str]) -> list[str]:
     return [column.removeprefix(WRITE) for column in columns if column.startswith(WRITE)]
 
 
-def _put_in_order(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make ``store.plan`` of ``store.drafts``, rows in the order of their tags.
+def put_in_order(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make ``store.plan`` of ``store.drafts``, rows in the order of their tags: of each CRM those to be sent first, of
+    these the ones that cross a rating or a stage, and records of one account together.
 
     Only the keys are sorted together; whole rows are fetched some at a time, since all of them may be too many for
     memory.
     """
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE places AS
-        SELECT rowid AS draft, crm FROM store.drafts ORDER BY crm, refused, crossing DESC, account_id, record_id;
+        SELECT rowid AS draft, crm FROM store.drafts
+        ORDER BY crm, held IS NOT NULL, crossing DESC, account_id, record_id;
         CREATE OR REPLACE TABLE store.plan AS SELECT 0::BIGINT AS tag, * FROM store.drafts LIMIT 0;
     """)
     total = connection.execute("SELECT count(*) FROM places").fetchall()[0][0]
@@ -214,7 +235,7 @@ def unnoted(connection: duckdb.DuckDBPyConnection) -> dict[str, list[NotedStage]
 
 def settled(connection: duckdb.DuckDBPyConnection, refused: Iterable[Sequence[RefusedRow]]) -> dict[str, list[str]]:
     """Per CRM the records of `refused` that are not in the plan; `refused` comes in chunks."""
-    _load_refused(connection, refused)
+    load_refused(connection, refused)
     return dict(
         connection.execute("""
             SELECT crm, list(record_id ORDER BY record_id) FROM refusals ANTI JOIN store.plan USING (crm, record_id)
@@ -232,7 +253,8 @@ def read(connection: duckdb.DuckDBPyConnection, crm: str, first: int, last: int)
     return rows
 
 
-def _load_refused(connection: duckdb.DuckDBPyConnection, refused: Iterable[Sequence[RefusedRow]]) -> None:
+def load_refused(connection: duckdb.DuckDBPyConnection, refused: Iterable[Sequence[RefusedRow]]) -> None:
+    """Make the table ``refusals`` of rows that come in chunks."""
     connection.execute("CREATE OR REPLACE TEMP TABLE refusals (crm VARCHAR, record_id VARCHAR, values_hash VARCHAR)")
     for chunk in refused:
         views.insert(connection, "refusals", _REFUSED, chunk)
@@ -248,7 +270,7 @@ def _desired(field: OutputField) -> str:
 
 
 def _nothing(field: OutputField) -> str:
-    return f"CAST(NULL AS {_SQL_TYPES[field.type]})"
+    return f"CAST(NULL AS {SQL_TYPES[field.type]})"
 
 
 def _typed(raw: str, field: OutputField) -> str:
