@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from config.model_condition_checks import Findings
+    from config.model_sections import Engagement
+    from config.yaml_file import Loc
 
 
 class Adjust(Part):
@@ -31,13 +33,16 @@ class Adjust(Part):
         return self
 
 
-def check_adjust(adjust: Adjust, find: Findings, known: Mapping[str, str]) -> None:
-    """Check that the attributes of ``engagement: {adjust: ...}`` exist and are of the right types."""
-    for key, name, kind in (("by", adjust.by, "number"), ("on", adjust.on, "date")):
+def check_by_hand(engagement: Engagement, find: Findings, known: Mapping[str, str]) -> None:
+    """Check that the attributes of `adjust` and `restart` exist and are of the right types."""
+    wanted: list[tuple[Loc, str | None, str]] = [(("engagement", "restart"), engagement.restart, "date")]
+    if engagement.adjust is not None:
+        loc: Loc = ("engagement", "adjust")
+        wanted += [((*loc, "by"), engagement.adjust.by, "number"), ((*loc, "on"), engagement.adjust.on, "date")]
+    for place, name, kind in wanted:
         if name is None:
             continue
-        find.attribute(("engagement", "adjust", key), name, known)
+        find.attribute(place, name, known)
         if known.get(name, kind) != kind:
-            message = f"`{key}` needs a {kind}, and {name!r} is a {known[name]}."
-            remedy = f"Map it with `type: {kind}` in leadgrade.yaml, or name another."
-            find.add(("engagement", "adjust", key), message, remedy)
+            message = f"`{place[-1]}` needs a {kind}, and {name!r} is a {known[name]}."
+            find.add(place, message, f"Map it with `type: {kind}` in leadgrade.yaml, or name another.")

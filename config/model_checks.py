@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from config.attributes import COMPUTED
-from config.model_adjust import check_adjust
+from config.model_adjust import check_by_hand
 from config.model_condition_checks import ACTIVITY_ATTRIBUTES, Findings, check_fact, check_when
 from config.model_counting_checks import check_alone, check_counting, lasting_cap, most_points
 from config.model_fit_checks import check_fit, check_sensitive, highest_fit
@@ -48,8 +48,7 @@ def problems(model: Model, document: Document, attributes: Mapping[str, Attribut
     _fit_names(model, find)
     check_sensitive(model, find)
     _engagement(model, find)
-    if model.engagement.adjust is not None:
-        check_adjust(model.engagement.adjust, find, known)
+    check_by_hand(model.engagement, find, known)
     check_visits(model, find)
     check_machine(model, find)
     check_ladder(find, ("fit", "grades"), model.fit.scale)

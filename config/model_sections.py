@@ -142,6 +142,9 @@ class Engagement(Part):
     ] = None
     groups: dict[str, Group] = Field(default={}, description="Limits that the rules of a group share.")
     adjust: Annotated[Adjust | None, Field(description="Points by hand, from fields of the CRM.")] = None
+    restart: Annotated[
+        StrictStr | None, Field(description="Attribute with a day: what they did before it gives no points any more.")
+    ] = None
     max: Annotated[WholeScore, Field(description="No score is above this.")] = 100
     min: Annotated[WholeScore, Field(description="No score is below this, not even of those who did nothing.")] = 0
     levels: Ladder = Field(default={"1": 75, "2": 50, "3": 25, "4": 0})

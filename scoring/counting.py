@@ -15,6 +15,7 @@ from scoring import sql
 from scoring.events import age_key, duration_test, put
 from scoring.limits import NO_CAP
 from scoring.outages import frozen_join
+from scoring.restart import is_afresh, restart_join
 
 if TYPE_CHECKING:
     from scoring.events import Moment
@@ -99,7 +100,8 @@ def shape_events(con: Any, plan: Plan, moment: Moment, machines: MachineTest, sp
             JOIN shaped_signatures rs ON rs.signature = a.signature
             {machines.join}
             {frozen_join(suffix, "rs.frost", day)}
-            WHERE {moment.knows("a")}{duration_test(plan)}
+            {restart_join(plan)}
+            WHERE {moment.knows("a")}{duration_test(plan)}{is_afresh(plan, moment)}
         ), kept AS (
             SELECT *, CASE WHEN set_aside THEN 0 WHEN NOT folds THEN n
                            WHEN ROW_NUMBER() OVER (

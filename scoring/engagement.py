@@ -19,6 +19,7 @@ from scoring.events import age_key, duration_test, put
 from scoring.limits import capped, capped_windows_sql, group_caps_sql
 from scoring.outages import silent_day
 from scoring.rates import rates_sql
+from scoring.restart import is_afresh, restart_join
 
 if TYPE_CHECKING:
     from scoring.events import Moment
@@ -104,8 +105,8 @@ def note_lives(con: Any, plan: Plan, moment: Moment, machines: MachineTest, suff
         f"""
         CREATE OR REPLACE TEMP TABLE blockers{suffix} AS
         SELECT a.person, bs.rule, CAST(MAX(a.occurred_at) AS DATE) AS last_day
-        FROM {plan.activities} a JOIN blocker_signatures bs ON bs.signature = a.signature
-        WHERE {moment.knows("a")}
+        FROM {plan.activities} a JOIN blocker_signatures bs ON bs.signature = a.signature {restart_join(plan)}
+        WHERE {moment.knows("a")}{is_afresh(plan, moment)}
         GROUP BY a.person, bs.rule
         """
     )
@@ -126,8 +127,8 @@ def events_sql(plan: Plan, moment: Moment, machines: MachineTest, span: int, suf
         FROM {plan.activities} a
         JOIN rule_signatures rs ON rs.signature = a.signature
         JOIN rule_ages ra ON ra.key = {age_key("rs.rule", moment.age("a.occurred_at"), span)}
-        {join}
-        WHERE {moment.knows("a")}{duration_test(plan)}"""
+        {join} {restart_join(plan)}
+        WHERE {moment.knows("a")}{duration_test(plan)}{is_afresh(plan, moment)}"""
     return f"{plain} UNION ALL {shaped_sql(moment, span, suffix)}" if plan.shaped else plain
 
 

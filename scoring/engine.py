@@ -26,6 +26,7 @@ from scoring.outages import read_outages, tabulate_frosts, tabulate_frozen_days,
 from scoring.plan import Plan
 from scoring.rates import match_rates, note_mails
 from scoring.reasons import create_reasons
+from scoring.restart import note_restarts
 from scoring.stages import (
     disqualified,
     entered,
@@ -133,6 +134,7 @@ def score_people(con: Any, prepared: Prepared) -> None:
     special.judge(con, model, moment, prepared.attributes)
     machines = _look_at_events(con, plan, moment)
     find_gate_events(con, model, moment)
+    note_restarts(con, plan, moment)
     _fit(con, model, moment, prepared.attributes)
     for suffix, each in _moments(model, moment).items():
         _engagement(con, plan, each, machines, span, suffix)
@@ -227,7 +229,7 @@ def _engagement(con: Any, plan: Plan, moment: Moment, machines: MachineTest, spa
     if plan.silent:
         thaw_lives(con, suffix)
     if plan.has_rates:
-        note_mails(con, moment, machines, suffix)
+        note_mails(con, plan, moment, machines, suffix)
     if plan.model.engagement.adjust is not None:
         note_adjustments(con, plan.model.engagement.adjust, moment, suffix)
     if plan.shaped:

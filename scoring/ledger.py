@@ -4,7 +4,8 @@ The physical tables are wide (a column per criterion, a row per person and activ
 lines. Kinds: ``start`` (what everybody begins with), ``points`` (match, or undecayed points of activities),
 ``otherwise`` (mismatch), ``unknown`` (a criterion nobody knows the answer to; 0), ``decay``, ``cap``, ``machine: why``
 (events set aside; 0), ``group_cap``, ``inactivity``, ``adjusted`` (points by hand), ``floor``, ``ceiling``,
-``rounding``, ``folded`` (events that count with another; 0), ``frozen`` (events whose age stood still; 0).
+``rounding``, ``folded`` (events that count with another; 0), ``frozen`` (events whose age stood still; 0),
+``restart`` (the day before which nothing counts; 0).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from config.model_values import MICRO
 from scoring import sql
 from scoring.adjust import adjusted_line
 from scoring.counting import note_lines
+from scoring.restart import restart_line
 from scoring.stages import not_scored
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ def create_ledger(con: Any, plan: Plan, more: Sequence[str] = ()) -> None:
     lines += _engagement_lines()
     if model.engagement.adjust is not None:
         lines.append(adjusted_line())
+    if model.engagement.restart is not None:
+        lines.append(restart_line())
     if plan.shaped:
         lines.append(note_lines("'engagement'", "notes", "rule_terms"))
     lines += settling_lines("'engagement'", "engagement", "raw", "score", plan.lowest_score, plan.highest_score)

@@ -14,6 +14,7 @@ from config.model import PRIVACY_PROXIES, SCANNERS
 from scoring import sql
 from scoring.events import age_key, duration_test, of_types
 from scoring.facts import DONE_TO_THEM
+from scoring.restart import is_afresh, restart_join
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -244,8 +245,8 @@ def aside_lines(
         JOIN {plan.activities} a ON a.person = c.person
         JOIN rule_signatures rs ON rs.signature = a.signature AND rs.rule = t.rule
         JOIN rule_ages ra ON ra.key = {age_key("rs.rule", moment.age("a.occurred_at"), span)}
-        {machines.join}
-        WHERE c.set_aside > 0 AND rs.spares AND {moment.knows("a")}
+        {machines.join} {restart_join(plan)}
+        WHERE c.set_aside > 0 AND rs.spares AND {moment.knows("a")}{is_afresh(plan, moment)}
           AND {machines.verdict("rs")}{duration_test(plan)}
         GROUP BY a.person, t.part_of, t.name, {machines.why("rs")}"""
     shaped = f"""

@@ -16,6 +16,7 @@ from scoring import sql
 from scoring.conditions import Scope
 from scoring.events import fact_column, of_types, put, signature_test
 from scoring.limits import NO_CAP
+from scoring.restart import is_afresh, restart_join
 
 if TYPE_CHECKING:
     from scoring.engagement import Tally
@@ -56,7 +57,7 @@ def match_rates(con: Any, plan: Plan) -> None:
     )
 
 
-def note_mails(con: Any, moment: Moment, machines: MachineTest, suffix: str = "") -> None:
+def note_mails(con: Any, plan: Plan, moment: Moment, machines: MachineTest, suffix: str = "") -> None:
     """Create `rated_mails` (person, rule, hit, last_at, mails), as known at `moment`: a row for each e-mail and side.
 
     The same e-mail is one of the same campaign with the same subject; events without a campaign are as many e-mails as
@@ -67,8 +68,8 @@ def note_mails(con: Any, moment: Moment, machines: MachineTest, suffix: str = ""
         CREATE OR REPLACE TEMP TABLE rated_mails{suffix} AS
         SELECT a.person, rs.rule, rs.hit, MAX(a.occurred_at) AS last_at,
                CASE WHEN rs.campaign IS NULL THEN SUM(a.count) ELSE 1 END AS mails
-        FROM activities a JOIN rate_signatures rs ON rs.signature = a.signature {machines.join}
-        WHERE {moment.knows("a")} AND NOT (rs.hit AND {machines.verdict("rs")})
+        FROM activities a JOIN rate_signatures rs ON rs.signature = a.signature {machines.join} {restart_join(plan)}
+        WHERE {moment.knows("a")} AND NOT (rs.hit AND {machines.verdict("rs")}){is_afresh(plan, moment)}
         GROUP BY a.person, rs.rule, rs.hit, rs.campaign, rs.asset,
                  CASE WHEN rs.campaign IS NULL THEN a.occurred_at END
         """

@@ -132,6 +132,10 @@ def engagement_of(
     contributions: Contributions,
 ) -> int:
     events = [event for event in known.told() if event.occurred_at.date() <= day]
+    begun = fresh_start(model, person, min(day, known.until))
+    if begun is not None:
+        lines.append(("engagement", "Fresh start", "restart", 0, 0, datetime.combine(begun, time())))
+        known = known.since(begun)
     results = outcomes(model, known, day)
     total = 0
     for rule, result in zip(model.engagement.rules, results, strict=True):
@@ -171,6 +175,13 @@ def engagement_of(
         contributions.append(("Adjusted by hand", points))
         total += points
     return settle("engagement", total, lines, model.engagement.min, model.engagement.max)
+
+
+def fresh_start(model: Model, person: Person, day: date) -> date | None:
+    """The day of a fresh start that was made by `day`."""
+    name = model.engagement.restart
+    on = person.attributes.get(name) if name is not None else None
+    return on.date() if on is not None and on.date() <= day else None
 
 
 def adjustment(model: Model, person: Person, day: date, until: date) -> tuple[int, datetime | None] | None:

@@ -40,6 +40,10 @@ class Known(list[Activity]):
         same.counts = counts
         return same
 
+    def since(self, first: date) -> Known:
+        """The same without points for what happened before a day."""
+        return self.but(lambda event: self.counts(event) and event.occurred_at.date() >= first)
+
     def told(self) -> list[Activity]:
         """The activities that give points."""
         return [event for event in self if self.counts(event)]

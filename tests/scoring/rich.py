@@ -52,6 +52,7 @@ MODEL: Final[dict[str, Any]] = {
         "rules": RULES,
         "inactivity": {"30d": -5, "120d": "all"},
         "inactivity_floor": 2,
+        "restart": "renewal",
         "adjust": {"by": "correction", "on": "corrected_on", "lasts": "60d"},
         "groups": {"web": {"max": ["10 per 7d", 30], "fold": "visit"}},
         "levels": {"1": 30, "2": 15, "3": 5, "4": 0},
@@ -121,6 +122,7 @@ def _person(generator: random.Random) -> Person:
         "company.employee_count": generator.choice([5.0, 60.0, 700.0]),
         "email": "someone@buyer.example",
         "correction": generator.choice([-10.0, 20.0]),
+        "renewal": NOW - timedelta(days=generator.choice([20, 300])),
         "corrected_on": NOW - timedelta(days=generator.randrange(90)),
     }
     known = {name: value for name, value in attributes.items() if generator.random() < 0.8}

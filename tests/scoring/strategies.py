@@ -236,6 +236,8 @@ def models(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.integers(0, 2)) == 0:
         since = draw(st.sampled_from([{}, {"on": "corrected_on"}, {"on": "corrected_on", "lasts": draw(duration)}]))
         model["engagement"]["adjust"] = {"by": "correction"} | since
+    if draw(st.integers(0, 3)) == 0:
+        model["engagement"]["restart"] = draw(st.sampled_from(["corrected_on", "renewal"]))
     if draw(st.booleans()):
         model["visits"] = draw(visit_sections)
     if draw(st.booleans()):

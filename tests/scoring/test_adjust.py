@@ -89,12 +89,45 @@ def test_a_trend_knows_since_when_they_count(con: Any) -> None:
     assert "trend_reason" not in corrected(con, 25, 8)[0]
 
 
+AFRESH = """
+model: afresh
+engagement:
+  rules:
+    - {name: Form, activity: form_submission, points: [20, 5]}
+    - {name: Pages, activity: page_view, count: {at_least: 2}, points: 7}
+  inactivity: {30d: -3}
+  restart: corrected_on
+trend: {over: 7d, rising: 5, cooling: -5}
+also_write: [trend_reason]
+"""
+
+
+def test_a_fresh_start_forgets_what_was_before_it(con: Any) -> None:
+    """Sales gave the lead back three days ago: turns and counts begin anew, and the past keeps its scores."""
+    deeds = [ago(days, "form_submission") for days in (40, 20, 1)] + [ago(days, "page_view") for days in (9, 2)]
+    fill(con, [Person({"corrected_on": NOW - timedelta(days=days)}, deeds) for days in (3, -1)], TYPES)
+    score(con, model_of(AFRESH), AS_OF, attributes=TYPES)
+    begun, never = ([line[1:5] for line in lines] for lines in ledger_of(con, 2))
+    assert begun == [("Form", "points", 20_000_000, 1), ("Fresh start", "restart", 0, 0)]
+    assert never == [("Form", "points", 30_000_000, 3), ("Pages", "points", 7_000_000, 2)]
+    first, second = scores_of(con)
+    assert (first["engagement_score"], first["trend_reason"]) == (20, "behaviour -5")
+    assert (second["engagement_score"], second["trend_reason"]) == (37, "behaviour +12")
+
+
+def test_silence_goes_on_through_a_fresh_start(con: Any) -> None:
+    fill(con, [Person({"corrected_on": NOW - timedelta(days=3)}, [ago(40, "form_submission")])], TYPES)
+    score(con, model_of(AFRESH), AS_OF, attributes=TYPES)
+    assert ("inactivity", "inactivity", -3_000_000, 1) in [line[1:5] for line in ledger_of(con, 1)[0]]
+
+
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
         ("by: correction", "by: corection", ["unknown attribute 'corection'", "'correction'"]),
         ("by: correction", "by: job_title", ["needs a number", "'job_title' is a text", "type: number"]),
         ("on: corrected_on", "on: correction", ["needs a date", "type: date"]),
+        ("adjust: {by: correction, on: corrected_on, lasts: 30d}", "restart: correction", ["`restart` needs a date"]),
         (", on: corrected_on", "", ["nothing says when the days begin", "`on`"]),
     ],
 )
