@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 WRITTEN_AFTER: Final = "date_trunc('millisecond', records.modified_at) + INTERVAL 1 MICROSECOND"
 """The version of a record after our write, until it is read. CRMs count no finer than milliseconds."""
 
-PART: Final = 122_880
-"""Records that are marked at a time, so that memory does not grow with them: one of DuckDB's row groups."""
+PART: Final = 100_000
+"""Records that are marked at a time, so that memory does not grow with them."""
 
 
 def note(
@@ -62,33 +62,40 @@ def note(
 
 
 def take_over(connection: duckdb.DuckDBPyConnection, fence: int) -> None:
-    """Have the records hold what was noted as accepted, and forget the notes. Raises `LeaseLost`.
+    """Have the records hold what was noted as accepted, and forget the notes, some at a time. Raises `LeaseLost`.
 
     What was written is newer in the CRM than the version we read, and is marked so by the least step of time: should
-    the old version come once more, from a search index that lags, it does not undo what is taken over here. Doing it
-    twice does no harm, so each part may have a transaction of its own.
+    the old version come once more, from a search index that lags, it does not undo what is taken over here.
     """
-    if not _any(connection):
+    if not _is_noted(connection):
         return
     values = ", ".join(
-        f"{quoted(OBSERVED_PREFIX + name)} = CASE WHEN {quoted(WRITE + name)} "
-        f"THEN {quoted(DESIRED + name)}::VARCHAR ELSE {quoted(OBSERVED_PREFIX + name)} END"
+        f"CASE WHEN {quoted(WRITE + name)} THEN {quoted(DESIRED + name)}::VARCHAR "
+        f"ELSE {quoted(OBSERVED_PREFIX + name)} END AS {quoted(OBSERVED_PREFIX + name)}"
         for name in names_planned(connection)
     )
-    last = connection.execute("SELECT max(rowid) FROM store.records").fetchall()[0][0] or 0
-    for first in range(0, last + 1, PART):
-        with transaction(connection, fence):
-            connection.execute(f"""
-                UPDATE store.records SET {values}, stage = coalesce(crm_stage, records.stage),
-                    modified_at = {WRITTEN_AFTER}
-                FROM (FROM store.plan SEMI JOIN store.accepted USING (crm, tag)) written
-                WHERE records.rowid BETWEEN {first} AND {first + PART - 1}
-                    AND records.crm = written.crm AND records.record_id = written.record_id
-            """)
+    highest = connection.execute("SELECT crm, max(tag) FROM store.accepted GROUP BY crm ORDER BY crm").fetchall()
+    for crm, last in highest:
+        for first in range(0, last + 1, PART):
+            part = f"crm = '{crm}' AND tag BETWEEN {first} AND {first + PART - 1}"
+            with transaction(connection, fence):
+                # An UPDATE of so many texts, in an order that is not the table's, takes twenty times as long.
+                connection.execute(f"""
+                    CREATE OR REPLACE TEMP TABLE written AS
+                    SELECT records.* REPLACE ({values}, coalesce(crm_stage, stage) AS stage,
+                        {WRITTEN_AFTER} AS modified_at)
+                    FROM store.records JOIN (
+                        FROM store.plan SEMI JOIN (FROM store.accepted WHERE {part}) USING (crm, tag) WHERE {part}
+                    ) sent USING (crm, record_id);
+                    DELETE FROM store.records WHERE (crm, record_id) IN (SELECT crm, record_id FROM written);
+                    INSERT INTO store.records BY NAME FROM written;
+                    DELETE FROM store.accepted WHERE {part};
+                    DROP TABLE written;
+                """)
     with transaction(connection, fence):
         connection.execute("DROP TABLE store.accepted")
 
 
-def _any(connection: duckdb.DuckDBPyConnection) -> bool:
+def _is_noted(connection: duckdb.DuckDBPyConnection) -> bool:
     tables = "FROM duckdb_tables() WHERE schema_name = 'store' AND table_name = 'accepted'"
     return bool(connection.execute(f"SELECT count(*) {tables}").fetchall()[0][0])
