@@ -23,9 +23,10 @@ def explained(con: Any) -> Explanation:
     """The person of the crowd who is told a product, with lines on most axes."""
     fill(con, rich.crowd(20, 7), ATTRIBUTES)
     score(con, rich.model(), AS_OF, attributes=ATTRIBUTES)
-    person = con.execute(
-        "SELECT person FROM ledger JOIN scores USING (person) WHERE product IS NOT NULL GROUP BY ALL ORDER BY count(DISTINCT axis) DESC, person"
-    ).fetchone()[0]
+    most = """
+        SELECT person FROM ledger JOIN scores USING (person) WHERE product IS NOT NULL
+        GROUP BY person ORDER BY count(DISTINCT axis) DESC, person"""
+    person = con.execute(most).fetchall()[0][0]
     ledger = con.execute("SELECT * EXCLUDE person FROM ledger WHERE person = ?", [person]).fetchall()
     row = con.sql(f"SELECT * FROM scores WHERE person = {person}").to_arrow_table().to_pylist()[0]
     lines = [
