@@ -46,7 +46,7 @@ def test_refused_rows_do_not_use_up_the_limit(world: World) -> None:
     world.run(limit=2)
     row = counts(world.run(limit=1))["hubspot"]
     assert (row.planned, row.accepted) == (3, 1)
-    assert row.skipped_by_reason == {"over the limit": 2}
+    assert row.skipped_by_reason == {"refused before": 2}
 
 
 def test_an_old_version_that_shows_up_again_is_no_reason_to_write_again(world: World) -> None:
