@@ -46,6 +46,11 @@ class StoreSettings(Section):
     memory_limit_mb: int = Field(default=192, ge=64)
     """DuckDB's share of memory, in MB."""
 
+    def secrets(self) -> list[str]:
+        """The journal's password, as it stands in the URL: alone it may be a word that logs are full of."""
+        password = urlsplit(self.journal_url or "").password
+        return [f":{password}@"] if password else []
+
 
 HubSpotVersion = Literal["v3", "2026-03", "2026-09"]
 
@@ -288,4 +293,4 @@ class Settings(Section):
         """Every secret value, for the last step of logging to strike out."""
         sections = [section for section in (self.hubspot, self.salesforce) if section is not None]
         values = [value for section in sections for _, value in section if isinstance(value, SecretStr)]
-        return [value.get_secret_value() for value in values]
+        return [value.get_secret_value() for value in values] + self.store.secrets()

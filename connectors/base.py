@@ -207,6 +207,13 @@ class Connector(Protocol):
         """Calls that earlier runs made in the last 24 hours, with their times: they spend our daily share too."""
         ...
 
+    def ask_before_calls(self, ask: Callable[[], object] | None) -> None:
+        """Have `ask` called before each call to the CRM from now on, maybe from several threads; None: no more.
+
+        What it raises ends the work under way, and is raised there: nothing more is sent.
+        """
+        ...
+
     def identify(self) -> Identity:
         """Which portal or org the credentials open. One call, nothing else is touched before it."""
         ...

@@ -162,6 +162,10 @@ class FixedToken:
         raise AuthStop("the access token was refused.", crm=self._crm, remedy=self._remedy)
 
 
+def _granted() -> None:
+    """Nobody wants to be asked."""
+
+
 _NO_ANSWER = Response(0, {}, b"")
 
 
@@ -209,12 +213,17 @@ class Door:
         self._budgets = budgets
         self._clock = clock
         self._deadline_s = deadline_s
+        self._ask: Callable[[], object] = _granted
         self._met = False  # whether the server has ever talked sense, if only to say "later"
         self._random = random.Random(seed)
         self._lock = threading.Lock()
         self._calls = 0
         self._waited_s = 0.0
         self._retries: collections.Counter[str] = collections.Counter()
+
+    def ask_before_calls(self, ask: Callable[[], object] | None) -> None:
+        """Have `ask` called right before each attempt from now on, by whichever thread makes it; None: nothing."""
+        self._ask = ask or _granted
 
     def call(self, request: Request) -> Response:
         """The answer to `request`, once the vendor's judge takes it as good.
@@ -306,6 +315,7 @@ class Door:
 
     def _attempt(self, request: Request, token: str) -> tuple[Verdict, Response]:
         waited = self._budgets[request.budget].acquire(self._patience_s())
+        self._ask()
         with self._lock:
             self._calls += 1
             self._waited_s += waited

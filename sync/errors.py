@@ -3,7 +3,9 @@
     SyncError
     ├── Busy               another process does the same work; try again later          exit 6
     │   ├── LeaseLost      our lease ran out and somebody else took over                exit 6
-    │   └── MirrorBusy     another process keeps the mirror open                        exit 6
+    │   ├── MirrorBusy     another process keeps the mirror open                        exit 6
+    │   └── JournalBusy    another process keeps the journal locked                     exit 6
+    ├── JournalAway        the journal's database does not answer                       exit 5
     ├── StateUnusable      the mirror or the journal cannot be read by this version     exit 2
     ├── GuardTripped       a guard stopped the run before anything was written          exit 4
     └── Stopped            a signal asked for the end; everything so far is kept        exit 128 + signal
@@ -41,6 +43,16 @@ class LeaseLost(Busy):
 
 class MirrorBusy(Busy):
     """The mirror's file stayed locked for longer than we are ready to wait."""
+
+
+class JournalBusy(Busy):
+    """Another process kept the journal locked for longer than we are ready to wait."""
+
+
+class JournalAway(SyncError):
+    """The journal's database does not answer, or not as it should; nothing is lost."""
+
+    exit_code = 5
 
 
 class StateUnusable(SyncError):

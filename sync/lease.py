@@ -1,8 +1,9 @@
 """One run at a time, across processes and machines: a lease in the journal, with a fencing number.
 
-The holder renews the lease at every checkpoint. A holder that is gone is found out at once on its own machine, and
-elsewhere when the lease has expired. Every new holder has a greater fencing number, and the mirror refuses commits
-with a smaller one, so that a process that slept through its lease cannot write over its successor.
+The holder renews the lease at every checkpoint, and looks at it before each call to a CRM. A holder that is gone is
+found out at once on its own machine, and elsewhere when the lease has expired. Every new holder has a greater fencing
+number; journal and mirror refuse notes with a smaller one. So a process that slept through its lease neither calls a
+CRM nor writes over its successor, also where both have a mirror of their own and share the journal alone.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from sync.journal.tables import leases
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from sqlalchemy import Row
+    from sqlalchemy import Connection, Row
 
     from connectors.clock import Clock
     from sync.journal.book import Journal
@@ -67,25 +68,35 @@ def is_alive(holder: Holder) -> bool:
 class Lease:
     """A lease that is held. Made by `held`."""
 
-    def __init__(self, journal: Journal, clock: Clock, holder: Holder, fence: int) -> None:
+    def __init__(self, journal: Journal, clock: Clock, holder: Holder, fence: int, before: int) -> None:
         self._journal = journal
         self._clock = clock
+        self._renewed = clock.now(), clock.monotonic()
         self.holder = holder
         self.fence = fence
+        self.before = before  # the fence of the holder before
+
+    def keep(self) -> None:
+        """Hold on, at little cost: the journal is asked once a third of the lease has gone by. Raises as `renew`.
+
+        Both clocks are looked at: one stands still while a machine sleeps, the other may be set back.
+        """
+        now, then = self._renewed
+        passed = self._clock.now() - now
+        if not timedelta() <= passed < LENGTH / 3 or self._clock.monotonic() - then >= LENGTH.total_seconds() / 3:
+            self.renew()
 
     def renew(self) -> None:
         """Hold on. Raises `LeaseLost` when another holder has taken over."""
-        now = self._clock.now()
+        now, then = self._clock.now(), self._clock.monotonic()
         values = {"heartbeat_at": now, "expires_at": now + LENGTH}
         with self._journal.engine.begin() as connection:
             ours = (leases.c.name == NAME) & (leases.c.fence == self.fence) & leases.c.pid.is_not(None)
             if connection.execute(update(leases).where(ours).values(values)).rowcount:
+                self._renewed = now, then
                 return
             row = connection.execute(select(leases).where(leases.c.name == NAME)).one()
-        raise LeaseLost(
-            f"The lease ran out while this run was away, and {_whose(row)} took over.",
-            remedy="Everything stored so far is kept, and the other run goes on from it.",
-        )
+        raise _lost(row)
 
     def release(self) -> None:
         """Let go; nothing happens when it was lost."""
@@ -120,21 +131,40 @@ def _acquire(journal: Journal, clock: Clock, holder: Holder, alive: Callable[[Ho
                     remedy="Wait for it to end, or stop it and run again.",
                 )
         taken = update(leases).where((leases.c.name == NAME) & (leases.c.fence == row.fence))
+        # Never below the seconds since 1970: a mirror must not refuse a journal that was made anew or restored.
+        fence = max(row.fence + 1, int(now.timestamp()))
         values = {
-            "fence": row.fence + 1, "pid": holder.pid, "host": holder.host,
+            "fence": fence, "pid": holder.pid, "host": holder.host,
             "acquired_at": now, "heartbeat_at": now, "expires_at": now + LENGTH,
         }  # fmt: skip
         # Where two processes read the same row at once, only one finds its fence unchanged.
         if not connection.execute(taken.values(values)).rowcount:
             raise Busy("Another run has just begun.", remedy="Wait for it to end, then run again.")
-    return Lease(journal, clock, holder, row.fence + 1)
+    return Lease(journal, clock, holder, fence, row.fence)
+
+
+def pass_fence(connection: Connection, fence: int) -> None:
+    """Let the transaction go on if no later holder than that of `fence` has come; else raises `LeaseLost`.
+
+    Nobody takes over before the transaction has ended.
+    """
+    row = connection.execute(select(leases).where(leases.c.name == NAME).with_for_update()).one()
+    if row.fence != fence:
+        raise _lost(row)
 
 
 def holder_of(journal: Journal) -> tuple[Holder, datetime] | None:
     """Who holds the lease, and until when; None while nobody does."""
-    with journal.engine.begin() as connection:
+    with journal.engine.execution_options(reading=True).connect() as connection:
         row = connection.execute(select(leases).where(leases.c.name == NAME)).one()
     return None if row.pid is None else (Holder(row.pid, row.host), row.expires_at)
+
+
+def _lost(row: Row[tuple[object, ...]]) -> LeaseLost:
+    return LeaseLost(
+        f"The lease ran out while this run was away, and {_whose(row)} took over.",
+        remedy="Everything stored so far is kept, and the other run goes on from it.",
+    )
 
 
 def _whose(row: Row[tuple[object, ...]]) -> str:

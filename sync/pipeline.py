@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Unpack
@@ -17,7 +18,7 @@ from sync import apply, crm_stages, guards, lease, saved_plan
 from sync.draft import Draft
 from sync.errors import SyncError
 from sync.mirror import acknowledged
-from sync.mirror.store import restart, restarted, set_whole
+from sync.mirror.store import last_fence, restart, restarted, set_whole
 from sync.order import Options, Order
 from sync.planning import score_and_plan
 from sync.progress import Progress, Silent
@@ -28,7 +29,7 @@ from sync.stop import Stop
 from sync.stores import open_journal, open_mirror
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from config.model import Model
     from config.settings import Settings
@@ -59,10 +60,9 @@ def run(
     """Run once and give the end-of-run record, which is also in the journal.
 
     ``sync`` pulls what changed; ``backfill`` pulls everything (or goes on where an interrupted one stopped) and sends
-    refused rows once more;
-    ``reconcile`` is a sync that reads everybody anew and compares the mirror with the CRMs; ``rescore`` pulls nothing;
-    ``plan`` pulls what changed and writes nothing, unless to a file; ``apply`` pulls what changed and sends the plan in
-    a file. With `dry_run` no write call is made. `approve` lets the run pass although guards stand up (`sync.guards`).
+    refused rows once more; ``reconcile`` is a sync that reads everybody anew and compares the mirror with the CRMs;
+    ``rescore`` pulls nothing, unless a run with another mirror came in between; ``plan`` pulls what changed and writes
+    nothing, unless to a file; ``apply`` pulls what changed and sends the plan in a file. With `dry_run` no write call is made. `approve` lets the run pass although guards stand up (`sync.guards`).
     `limit` sends at most so many records per CRM, `share` (0 to 1; by default ``writes.rollout``) is that of the people
     who may be written to. For `file` and `skip_moved` see `sync.saved_plan`.
 
@@ -75,16 +75,28 @@ def run(
         with lease.held(journal, clock) as held:
             session = Session(
                 mirror=open_mirror(settings, clock),
-                journal=journal,
+                journal=journal.under(held.fence),
                 lease=held,
                 clock=clock,
                 stop=stop or Stop(),
                 progress=progress or Silent(),
             )
             order = Order.of(kind, settings.writes, options)
-            return _run(order, settings, model, connectors, session)
+            with _asked_before_calls(connectors, held.keep):
+                return _run(order, settings, model, connectors, session)
     finally:
         journal.close()
+
+
+@contextlib.contextmanager
+def _asked_before_calls(connectors: Mapping[str, Connector], ask: Callable[[], object]) -> Iterator[None]:
+    for connector in connectors.values():
+        connector.ask_before_calls(ask)
+    try:
+        yield
+    finally:
+        for connector in connectors.values():
+            connector.ask_before_calls(None)
 
 
 def _run(
@@ -142,6 +154,8 @@ def _work(
     identities = _identify(settings, connectors, session)
     known = session.journal.accounts()
     with session.mirror.open() as connection:
+        # A run with the mirror of another machine has read, and written, what this one knows nothing of.
+        is_latest = last_fence(connection) == session.lease.before
         acknowledged.take_over(connection, session.lease.fence)
         for found in identities:
             guards.same_account(connection, session.mirror, found)
@@ -154,7 +168,7 @@ def _work(
     if saved:
         saved_plan.same_accounts(saved, draft.accounts)
     _collect_jobs(order, connectors, session)
-    if order.kind != "rescore":
+    if order.kind != "rescore" or not is_latest:
         _pull(order, connectors, session, draft)
     session.checkpoint()
     if saved:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import postgres
 from tests.sandboxes import NOW, Sandbox, started
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 __all__ = ["NOW", "Sandbox"]
 
@@ -22,6 +24,34 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith("LEADGRADE_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """PostgreSQL's server, started when a test first asks for it."""
+    found = postgres.binaries()
+    if found is None:
+        pytest.skip("PostgreSQL's programs (initdb, pg_ctl) are not installed")
+    with postgres.running(found) as server:
+        yield server
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--journal",
+        choices=["sqlite", "postgresql"],
+        default="sqlite",
+        help="where tests keep their journal that do not say so themselves",
+    )
+
+
+@pytest.fixture
+def journal_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty journal: in SQLite or PostgreSQL, as the test's parameter or --journal says."""
+    if getattr(request, "param", request.config.getoption("--journal")) == "postgresql":
+        server: postgres.Server = request.getfixturevalue("postgres_server")
+        return server.new_url()
+    return f"sqlite:///{tmp_path / 'journal.db'}"
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pytest
 
 from config.attributes import attribute_types
 from config.settings import AttributeSetting, Settings
@@ -46,6 +47,9 @@ SETTINGS = Settings(
 )
 TYPES = attribute_types(SETTINGS)
 
+
+EACH_DATABASE = pytest.mark.parametrize("journal_url", ["sqlite", "postgresql"], indirect=True)
+"""For tests of `journal_url` that are to run on every database that a journal may be kept in."""
 
 SCORE_TYPES = {"integer": "INTEGER", "text": "VARCHAR", "date": "DATE"}
 
@@ -139,6 +143,7 @@ class MemoryCrm:
         self.on_push: Callable[[Change], object] = lambda change: None
         self.batch_size = 2
         self.own_stages: tuple[str, ...] = ()
+        self.ask: Callable[[], object] = lambda: None
 
     def put(self, record_id: str, **values: Any) -> None:
         """Make or change a record; every version is newer than the one before."""
@@ -179,6 +184,9 @@ class MemoryCrm:
     def count_in(self, earlier: Iterable[tuple[datetime, int]]) -> None:
         self.earlier = list(earlier)
 
+    def ask_before_calls(self, ask: Callable[[], object] | None) -> None:
+        self.ask = ask or (lambda: None)
+
     def identify(self) -> Identity:
         return Identity(self.crm, self.account_id, "Test", is_sandbox=True)
 
@@ -196,6 +204,7 @@ class MemoryCrm:
         return [Stream(name, table, optional=name in self.optional) for name, table in tables.items()]
 
     def pull(self, stream: str, cursor: str | None) -> Iterator[Batch]:
+        self.ask()
         self.pulled.append((stream, cursor))
         table = next(item.table for item in self.streams() if item.name == stream)
         since = json.loads(cursor) if cursor else 0
@@ -231,6 +240,7 @@ class MemoryCrm:
         raise AssertionError(f"{job} was never begun")
 
     def _send(self, changes: list[Change]) -> Iterator[Outcome]:
+        self.ask()
         if self.push_error and len(self.written) >= self.push_error[0]:
             raise self.push_error[1]
         outcomes = []

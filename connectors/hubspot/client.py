@@ -28,7 +28,7 @@ from connectors.hubspot.errors import CRM, judge
 from connectors.hubspot.limits import Day, heed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from config.settings import HubSpotSettings
@@ -130,6 +130,10 @@ class Client:
             budgets={"general": self._general, "search": Budget(settings.searches_per_s, 1.0, clock)},
             clock=clock,
         )
+
+    def ask_before_calls(self, ask: Callable[[], object] | None) -> None:
+        """As `Door.ask_before_calls`."""
+        self._door.ask_before_calls(ask)
 
     def _versioned(self, request: Request) -> Request:
         return replace(request, path=paths.in_version(request.path, self._version))

@@ -71,6 +71,10 @@ class HubSpot:
         """Calls of earlier runs, for our share of the day's."""
         self._client.day.ours.count_in(earlier)
 
+    def ask_before_calls(self, ask: Callable[[], object] | None) -> None:
+        """Who has to be asked before each call."""
+        self._client.ask_before_calls(ask)
+
     def identify(self) -> Identity:
         """The portal that the credentials open, and when its day ends."""
         details = self._client.get(paths.ACCOUNT)

@@ -17,7 +17,7 @@ from connectors.salesforce.errors import CRM
 from connectors.salesforce.network import LOOPBACK, exchange
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import requests
 
@@ -51,6 +51,10 @@ class BusinessUnit:
             budgets={"general": Budget(CALLS_PER_S, 1.0, clock)},
             clock=clock,
         )
+
+    def ask_before_calls(self, ask: Callable[[], object] | None) -> None:
+        """As `Door.ask_before_calls`."""
+        self._door.ask_before_calls(ask)
 
     def get(self, collection: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """A page of a collection such as ``visitor-activities``.

@@ -26,7 +26,7 @@ from connectors.salesforce.limits import Quota
 from connectors.salesforce.network import LOOPBACK, exchange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -104,6 +104,12 @@ class Client:
         )
         unit = settings.account_engagement
         self.engagement = BusinessUnit(unit, self._session, self._tokens, clock) if unit else None
+
+    def ask_before_calls(self, ask: Callable[[], object] | None) -> None:
+        """As `Door.ask_before_calls`."""
+        self._door.ask_before_calls(ask)
+        if self.engagement:
+            self.engagement.ask_before_calls(ask)
 
     # --- calls
 

@@ -14,7 +14,7 @@ from connectors.salesforce.writer import Writer
 from scoring.facts import BASIC_FIELDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from config.attributes import AttributeType
@@ -47,6 +47,10 @@ class Salesforce:
     def count_in(self, earlier: Iterable[tuple[datetime, int]]) -> None:
         """Calls of earlier runs, for our share of the day's."""
         self._client.quota.ours.count_in(earlier)
+
+    def ask_before_calls(self, ask: Callable[[], object] | None) -> None:
+        """Who has to be asked before each call."""
+        self._client.ask_before_calls(ask)
 
     def identify(self) -> Identity:
         """Which organisation the credentials open, by one query. What describe said before is forgotten."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import URL, create_engine, delete, event, func, insert, select, update
-from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy import URL, delete, func, insert, select, update
+from sqlalchemy.exc import DatabaseError
 
 from sync import folder as state_folder
-from sync.errors import StateUnusable
+from sync.errors import StateUnusable, SyncError
 from sync.journal import migrations, stages, tables
+from sync.journal.database import engine_for, name_of
 from sync.journal.rows import by_id, forget
+from sync.lease import pass_fence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,8 +30,6 @@ if TYPE_CHECKING:
 
 _CHUNK: Final = 10_000
 _REPORTS: Final = 20
-MESSAGE_LENGTH: Final = 500
-"""Longest message of a CRM that is kept, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +47,23 @@ class Reject:
 class Journal:
     """The book at a SQLAlchemy URL; made and brought up to date on first use.
 
-    Raises `StateUnusable` when it cannot be opened, is no journal, or is of a newer version.
+    Raises `StateUnusable` when it cannot be opened, is no journal, or is of a newer version; and like every method
+    `JournalAway` when the database does not answer, `JournalBusy` when somebody else keeps it locked.
     """
 
     def __init__(self, url: str | URL) -> None:
-        self.engine: Engine = _engine(url)
-        if self.engine.dialect.name == "sqlite":
-            event.listen(self.engine, "connect", _set_up_sqlite)
-            event.listen(self.engine, "begin", _begin_sqlite)
+        self.engine: Engine = engine_for(url)
         self._reading = self.engine.execution_options(reading=True)
+        self.fence: int | None = None  # of the lease's holder whose notes these are
         try:
             migrations.migrate(self.engine)
         except DatabaseError as error:
-            where = self.engine.url.render_as_string()
             self.close()
             raise StateUnusable(
-                f"The journal {where} cannot be used: {str(error.orig).splitlines()[0]}.",
-                remedy="Check store.path and store.journal_url, and that the database answers.",
+                f"The journal {name_of(self.engine)} cannot be used: {str(error.orig).splitlines()[0]}.",
+                remedy="Check store.path and store.journal_url.",
             ) from error
-        except StateUnusable:
+        except SyncError:
             self.close()
             raise
 
@@ -78,6 +78,23 @@ class Journal:
     def close(self) -> None:
         """Give back connections."""
         self.engine.dispose()
+
+    def under(self, fence: int) -> Journal:
+        """The same book in the hands of the lease's holder with this `fence`.
+
+        What it notes of records, streams and jobs is refused (`LeaseLost`) once there is a later holder.
+        """
+        held = copy.copy(self)
+        held.fence = fence
+        return held
+
+    @contextlib.contextmanager
+    def _noting(self) -> Iterator[Connection]:
+        """A transaction that a holder of an older fence cannot commit."""
+        with self.engine.begin() as connection:
+            if self.fence is not None:
+                pass_fence(connection, self.fence)
+            yield connection
 
     def begin_run(self, *, kind: str, started_at: datetime, holder: str, model_version: str, model: str) -> int:
         """Note that a run began, with which model (version, and content as JSON); the run's number."""
@@ -144,7 +161,7 @@ class Journal:
 
     def copy_cursors(self, crm: str, streams: Iterable[tuple[str, str, int]], stored_at: datetime) -> None:
         """Note where streams stand (name, cursor, new rows), for `status`; the true cursors are in the mirror."""
-        with self.engine.begin() as connection:
+        with self._noting() as connection:
             for stream, cursor, rows in streams:
                 here = (tables.cursors.c.crm == crm) & (tables.cursors.c.stream == stream)
                 before = connection.execute(select(tables.cursors.c.rows).where(here)).scalar() or 0
@@ -157,7 +174,7 @@ class Journal:
 
     def forget_cursors(self) -> None:
         """Streams are read anew."""
-        with self.engine.begin() as connection:
+        with self._noting() as connection:
             connection.execute(delete(tables.cursors))
 
     def cursors(self) -> list[Mapping[str, Any]]:
@@ -182,7 +199,7 @@ class Journal:
         Accepted records lose their reject and keep the time since when they have their stage, unless it is new to
         their person; rejected ones get a reject or one more attempt on it; records that are gone lose both.
         """
-        with self.engine.begin() as connection:
+        with self._noting() as connection:
             before = by_id(connection, tables.rejects, crm, [row.record_id for row in rejected])
             settled = [row.record_id for row in accepted] + [row.record_id for row in rejected] + list(gone)
             forget(connection, tables.rejects, crm, settled)
@@ -196,7 +213,7 @@ class Journal:
 
     def note_holds(self, crm: str, held: Sequence[tuple[str, str]], now: datetime, until: datetime) -> None:
         """Note stages, by record id, that people set by hand, as left alone until then."""
-        with self.engine.begin() as connection:
+        with self._noting() as connection:
             stages.note_holds(connection, crm, held, now, until)
 
     def holds(self, now: datetime) -> list[tuple[str, str, str, datetime, datetime]]:
@@ -225,7 +242,7 @@ class Journal:
 
     def note_crm_stages(self, crm: str, held: Sequence[tuple[str, str]], now: datetime) -> None:
         """Note values of the CRM's own stage, by record id, as given by us."""
-        with self.engine.begin() as connection:
+        with self._noting() as connection:
             _give(connection, crm, held, now)
 
     def crm_stages(self) -> Iterator[Sequence[tuple[str, str, str]]]:
@@ -235,18 +252,18 @@ class Journal:
 
     def forget_rejects(self, crm: str, record_ids: Sequence[str]) -> None:
         """Forget rejects of records that nothing is to be written to any more."""
-        with self.engine.begin() as connection:
+        with self._noting() as connection:
             forget(connection, tables.rejects, crm, record_ids)
 
     def begin_job(self, crm: str, job: str, rows: Sequence[Sequence[str]], now: datetime) -> None:
         """Note a job that is about to be sent: kind, record id and values hash of each of its rows."""
-        with self.engine.begin() as connection:
+        with self._noting() as connection:
             values = {"crm": crm, "job": job, "begun_at": now, "rows": orjson.dumps(rows).decode()}
             connection.execute(insert(tables.jobs).values(values))
 
     def end_jobs(self, crm: str, jobs: Sequence[str]) -> None:
         """Forget jobs whose results are noted."""
-        with self.engine.begin() as connection:
+        with self._noting() as connection:
             connection.execute(delete(tables.jobs).where((tables.jobs.c.crm == crm) & tables.jobs.c.job.in_(jobs)))
 
     def jobs(self, crm: str) -> list[tuple[str, list[list[str]]]]:
@@ -302,35 +319,9 @@ def _reject(crm: str, row: Reject, before: Mapping[str, Any], now: datetime) -> 
         "kind": row.kind,
         "field": row.field,
         "code": row.code,
-        "message": row.message[:MESSAGE_LENGTH],
+        "message": row.message,
         "values_hash": row.values_hash,
         "first_seen": known.first_seen if known else now,
         "last_seen": now,
         "attempts": known.attempts + 1 if known else 1,
     }
-
-
-def _engine(url: str | URL) -> Engine:
-    check = "Check store.journal_url: a SQLAlchemy URL such as postgresql+psycopg://host/leadgrade."
-    try:
-        return create_engine(url)
-    except ArgumentError:  # its text may repeat the URL, and with it a password
-        raise StateUnusable("The journal's URL names no kind of database that is known.", remedy=check) from None
-    except ModuleNotFoundError as error:
-        raise StateUnusable(
-            f"The journal's database needs the Python package {error.name!r}, which is not installed.",
-            remedy="Install it into Leadgrade's environment, or leave store.journal_url away for SQLite.",
-        ) from None
-
-
-def _set_up_sqlite(connection: Any, _record: object) -> None:
-    # Transactions are begun by `_begin_sqlite`; the driver's own would start too late to keep two writers apart.
-    connection.isolation_level = None
-    for pragma in ("journal_mode = WAL", "busy_timeout = 30000", "foreign_keys = ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    """A reader sees the last commit and stops nobody; a writer waits for its turn at the start, not half-way."""
-    reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

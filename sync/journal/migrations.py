@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import insert, inspect, select, update
 
 from sync.errors import StateUnusable
 from sync.journal import tables
+from sync.journal.database import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sqlalchemy import Connection, Engine
 
-Step = "Callable[[Connection], object]"
+_LOCK: Final = 0x6C656164
+"""PostgreSQL's advisory locks are numbers; this one is ours."""
 
 
 def _first(connection: Connection) -> None:
@@ -53,20 +58,61 @@ STEPS: Final[Sequence[Callable[[Connection], object]]] = (_first, _second, _thir
 
 
 def migrate(engine: Engine, steps: Sequence[Callable[[Connection], object]] = STEPS) -> None:
-    """Bring the journal to the newest version. Raises `StateUnusable` for a journal of a newer Leadgrade."""
+    """Bring the journal to the newest version; of several processes that try at once, one does it.
+
+    A SQLite journal is first copied to a file beside it, ``journal.v4.db`` for one of version 4. Raises
+    `StateUnusable` for a journal of a newer Leadgrade.
+    """
+    with engine.execution_options(reading=True).connect() as connection:
+        if _version(connection) == len(steps):
+            return
+    kept = False
     while True:
         with engine.begin() as connection:
+            _wait_for_turn(connection)
             version = _version(connection)
             if version > len(steps):
                 raise StateUnusable(
-                    f"The journal {engine.url.render_as_string()} is of version {version}; this Leadgrade knows "
+                    f"The journal {name_of(engine)} is of version {version}; this Leadgrade knows "
                     f"versions up to {len(steps)}.",
                     remedy="Use the Leadgrade that wrote it, or a newer one.",
                 )
             if version == len(steps):
                 return
+            if version and not kept:
+                _keep_copy(engine, version)
+                kept = True
             steps[version](connection)
             _set_version(connection, version + 1)
+
+
+def copies(engine: Engine) -> list[Path]:
+    """The copies of earlier versions that stand beside a SQLite journal; of any other there are none."""
+    file = _file(engine)
+    return [] if file is None else sorted(file.parent.glob(f"{file.stem}.v*{file.suffix}"))
+
+
+def _keep_copy(engine: Engine, version: int) -> None:
+    """What was committed last; for this user alone. PostgreSQL has tools of its own for that."""
+    file = _file(engine)
+    if file is None:
+        return
+    target = file.with_name(f"{file.stem}.v{version}{file.suffix}")
+    target.unlink(missing_ok=True)
+    target.touch(mode=0o600)
+    with contextlib.closing(sqlite3.connect(file)) as source, contextlib.closing(sqlite3.connect(target)) as copy:
+        source.backup(copy)
+
+
+def _file(engine: Engine) -> Path | None:
+    path = engine.url.database
+    return Path(path) if engine.dialect.name == "sqlite" and path and path != ":memory:" else None
+
+
+def _wait_for_turn(connection: Connection) -> None:
+    """SQLite's writers wait for each other; PostgreSQL's are told to, until the end of the transaction."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
 
 
 def _version(connection: Connection) -> int:

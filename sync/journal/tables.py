@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
 
+MESSAGE_LENGTH: Final = 500
+"""Longest message of a CRM that is kept, in characters."""
+
+
 class UtcTime(TypeDecorator[datetime]):
     """An aware UTC time, stored without zone so that every database keeps it alike."""
 
@@ -26,6 +30,27 @@ class UtcTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
+class Words(TypeDecorator[str]):
+    """A text that others wrote, at most `length` characters of it.
+
+    Kept without what databases cannot hold: the NUL character, and halves of surrogate pairs.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self.length = length
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Cut and cleaned."""
+        if value is None:
+            return None
+        whole = value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+        return whole[: self.length]
+
+
 metadata: Final = MetaData()
 
 journal_version: Final = Table("journal_version", metadata, Column("version", Integer, nullable=False))
@@ -38,7 +63,7 @@ runs: Final = Table(
     Column("started_at", UtcTime, nullable=False),
     Column("ended_at", UtcTime),  # null while running, and for ever when the process was killed
     Column("exit_code", Integer),
-    Column("holder", String(200), nullable=False),
+    Column("holder", Words(200), nullable=False),
     Column("model_version", String(80), nullable=False),
     Column("report", Text),  # the end-of-run record as JSON
 )
@@ -49,9 +74,9 @@ rejects: Final = Table(
     Column("crm", String(40), primary_key=True),
     Column("record_id", String(80), primary_key=True),
     Column("kind", String(20), nullable=False),
-    Column("field", String(120), nullable=False),
-    Column("code", String(120), nullable=False),
-    Column("message", Text, nullable=False),
+    Column("field", Words(120), nullable=False),
+    Column("code", Words(120), nullable=False),
+    Column("message", Words(MESSAGE_LENGTH), nullable=False),
     Column("values_hash", String(32), nullable=False),
     Column("first_seen", UtcTime, nullable=False),
     Column("last_seen", UtcTime, nullable=False),
@@ -107,7 +132,7 @@ leases: Final = Table(
     Column("name", String(40), primary_key=True),
     Column("fence", BigInteger, nullable=False),  # grows with every holder
     Column("pid", Integer),  # null while nobody holds it
-    Column("host", String(200)),
+    Column("host", Words(200)),
     Column("acquired_at", UtcTime),
     Column("heartbeat_at", UtcTime),
     Column("expires_at", UtcTime),

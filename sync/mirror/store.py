@@ -156,8 +156,13 @@ def transaction(connection: duckdb.DuckDBPyConnection, fence: int | None = None)
     connection.execute("COMMIT")
 
 
+def last_fence(connection: duckdb.DuckDBPyConnection) -> int:
+    """The fence of the last holder of the lease who wrote here."""
+    return int(meta(connection, "fence") or 0)
+
+
 def _pass_fence(connection: duckdb.DuckDBPyConnection, fence: int) -> None:
-    last = int(meta(connection, "fence") or 0)
+    last = last_fence(connection)
     if last > fence:
         raise LeaseLost("Another process has taken over the mirror.", remedy="Nothing is lost; it goes on from here.")
     if last < fence:

@@ -84,11 +84,11 @@ def counts(report: Report) -> dict[str, Written]:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
+def world(tmp_path: Path, journal_url: str) -> World:
     """Ann and Bob are in both CRMs, Cy in HubSpot, Di in Salesforce as a lead; Ann and Di are active."""
     (tmp_path / "scoring.yaml").write_text(MODEL)
     settings = SETTINGS.model_copy(update={
-        "store": StoreSettings(path=tmp_path / "state"),
+        "store": StoreSettings(path=tmp_path / "state", journal_url=journal_url),
         "writes": WriteSettings(min_change=1),
     })  # fmt: skip
     made = World(settings, load_model(tmp_path / "scoring.yaml", TYPES))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sync_rig import TYPES, ago
+from sync_rig import EACH_DATABASE, TYPES, ago
 
 from config.model import checked_model
 from config.yaml_file import parse
@@ -77,6 +77,7 @@ def test_once_it_has_run_out_the_rules_go_on_from_there(holding: World) -> None:
     assert stage(holding) == "customer"  # which no rule leads out of
 
 
+@EACH_DATABASE
 def test_what_people_decide_for_one_record_counts_for_the_person_in_the_other_crm(holding: World) -> None:
     holding.hubspot.put("1", observed={"stage": "customer"})
     holding.run(approve=True)
@@ -108,6 +109,7 @@ def test_a_write_of_ours_that_nobody_heard_of_is_not_taken_for_a_persons(
     assert edges(holding) == [("subscriber", "lead", "up", False), ("lead", "subscriber", "down", False)]
 
 
+@EACH_DATABASE
 def test_an_edge_is_noted_once_with_its_run(world: World) -> None:
     look_at_prices_twice(world)
     world.salesforce.put("E", email="eve@acme.example", kind="lead")

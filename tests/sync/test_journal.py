@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import text
-from sync_rig import NOW, ago
+from sync_rig import EACH_DATABASE, NOW, ago
 
 from connectors.clock import FakeClock
 from sync import lease
@@ -25,35 +25,37 @@ from sync.report import Report
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
-    from pathlib import Path
 
     from sqlalchemy import Connection
 
 
+pytestmark = EACH_DATABASE
+
+
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    book = Journal.in_folder(tmp_path)
+def journal(journal_url: str) -> Iterator[Journal]:
+    book = Journal(journal_url)
     yield book
     book.close()
 
 
-def test_a_journal_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Path, journal: Journal) -> None:
+def test_a_journal_of_a_newer_version_is_refused_and_left_as_it_is(journal_url: str, journal: Journal) -> None:
     with journal.engine.begin() as connection:
         connection.execute(text("UPDATE journal_version SET version = 99"))
-    known = rf"journal\.db is of version 99; this Leadgrade knows versions up to {len(STEPS)}"
+    known = rf"is of version 99; this Leadgrade knows versions up to {len(STEPS)}"
     with pytest.raises(StateUnusable, match=known) as caught:
-        Journal.in_folder(tmp_path)
+        Journal(journal_url)
     assert caught.value.exit_code == 2
     with journal.engine.begin() as connection:
         assert connection.execute(text("SELECT version FROM journal_version")).scalar() == 99
 
 
-def test_a_journal_from_before_edges_and_holds_gets_room_for_them(tmp_path: Path, journal: Journal) -> None:
+def test_a_journal_from_before_edges_and_holds_gets_room_for_them(journal_url: str, journal: Journal) -> None:
     older = ["ALTER TABLE stages DROP COLUMN stage_before", "DROP TABLE crossings", "DROP TABLE holds"]
     with journal.engine.begin() as connection:
         for statement in [*older, "UPDATE journal_version SET version = 4"]:
             connection.execute(text(statement))
-    again = Journal.in_folder(tmp_path)
+    again = Journal(journal_url)
     for stage in ("new", "hot"):
         given = {"accepted": [Given("1", stage)], "rejected": [], "gone": []}
         again.note_outcomes("hubspot", **given, now=NOW, run_id=7, order=("new", "hot"))
@@ -78,12 +80,6 @@ def test_an_older_journal_is_brought_up_to_date_and_a_failing_step_leaves_no_tra
         assert connection.execute(text("SELECT version FROM journal_version")).scalar() == len(STEPS) + 1
         assert connection.execute(text("SELECT count(*) FROM notes")).scalar() == 0
         assert connection.execute(text("SELECT fence FROM leases")).scalar() == 0
-
-
-def test_a_file_that_is_no_journal_is_told_without_a_traceback(tmp_path: Path) -> None:
-    (tmp_path / "journal.db").write_text("not a database, but some other file " * 50)
-    with pytest.raises(StateUnusable, match="cannot be used"):
-        Journal.in_folder(tmp_path)
 
 
 def test_only_one_holds_the_lease_and_the_other_hears_who(journal: Journal) -> None:
@@ -190,8 +186,8 @@ def test_a_journal_of_version_1_learns_to_count_calls(journal: Journal) -> None:
     assert journal.calls_since("hubspot", NOW) == [(NOW + timedelta(hours=2), 7)]
 
 
-def test_readers_are_not_kept_waiting_by_a_writer(tmp_path: Path, journal: Journal) -> None:
-    reader = Journal.in_folder(tmp_path)
+def test_readers_are_not_kept_waiting_by_a_writer(journal_url: str, journal: Journal) -> None:
+    reader = Journal(journal_url)
     with journal.engine.begin() as connection:
         connection.execute(text("UPDATE leases SET fence = 5"))
         assert reader.last_runs() == []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
-from sync_rig import TYPES, MemoryCrm, ago
+from sync_rig import EACH_DATABASE, TYPES, MemoryCrm, ago
 
 from config.model import load_model
 from config.settings import GuardSettings, HubSpotSettings, WriteSettings
@@ -151,6 +151,7 @@ def test_someone_who_objects_is_no_longer_scored(world: World) -> None:
     assert world.hubspot.observed("1") == world.salesforce.observed("A") == {}
 
 
+@EACH_DATABASE
 def test_57_a_rejected_row_is_not_sent_again_until_its_values_change(world: World) -> None:
     world.hubspot.refuse = lambda change: "must have a phone" if change.record_id == "2" else None
     first = world.run()
@@ -194,6 +195,7 @@ def test_57_an_unknown_outcome_is_read_back_and_not_written_twice(world: World) 
     assert world.writes == writes
 
 
+@EACH_DATABASE
 def test_76_79_every_row_ends_in_exactly_one_count(world: World) -> None:
     for number in range(4):
         world.hubspot.put(f"x{number}", email=f"x{number}@acme.example")
@@ -345,6 +347,7 @@ def test_41_calls_of_earlier_runs_are_told_to_the_next_process_also_when_a_run_w
     assert world.hubspot.earlier == [(world.clock.now(), made)]
 
 
+@EACH_DATABASE
 def test_a_signal_stops_at_the_checkpoint_and_the_next_run_goes_on(world: World) -> None:
     stop = Stop()
     world.hubspot.on_push = lambda change: stop.request(signal.SIGTERM) if not stop.requested else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from sync_rig import TYPES, ago
+from sync_rig import EACH_DATABASE, TYPES, ago
 
 from config.model import checked_model
 from config.yaml_file import parse
@@ -100,6 +100,7 @@ def test_a_stage_that_was_left_does_not_come_back_from_a_record_that_was_merged_
     assert world.salesforce.observed("F")["stage"] == "subscriber"
 
 
+@EACH_DATABASE
 def test_the_time_in_a_stage_goes_on_through_a_conversion(world: World) -> None:
     world.salesforce.put("E", email="eve@acme.example", kind="lead")
     look_at_prices_twice(world)
