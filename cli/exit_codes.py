@@ -27,10 +27,10 @@ EXITS: Final = (
     Exit(4, "A guard stopped the run before it wrote.", "after a person decided"),
     Exit(
         5,
-        "A quota (or our share of it) is used up, or a CRM cannot be reached; everything so far is kept, and the "
-        "message, the report and `leadgrade status` say when it may go on, where the CRM tells.",
+        "A quota (or our share of it) is used up, or a CRM or the journal's database cannot be reached; everything so "
+        "far is kept, and the message, the report and `leadgrade status` say when it may go on, where the CRM tells.",
         "yes, later",
     ),
-    Exit(6, "Another process is running, or holds the mirror; the message says which.", "yes, later"),
+    Exit(6, "Another process is running, or holds the mirror or the journal; the message says which.", "yes, later"),
     Exit(BUG, "A bug; the message names the file with the report.", "please report it"),
 )

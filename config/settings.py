@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
@@ -42,13 +43,17 @@ class StoreSettings(Section):
     path: Path = Path(".leadgrade")
     """Folder of the mirror and the journal."""
     journal_url: str | None = None
-    """SQLAlchemy URL of the journal; without it, SQLite in `store.path`. With a password in it: environment only."""
+    """SQLAlchemy URL of a journal in PostgreSQL, such as `postgresql://leadgrade@db/leadgrade`; without it, SQLite in
+    `store.path`. With a password in it: environment only."""
     memory_limit_mb: int = Field(default=192, ge=64)
     """DuckDB's share of memory, in MB."""
 
     def secrets(self) -> list[str]:
         """The journal's password, as it stands in the URL: alone it may be a word that logs are full of."""
-        password = urlsplit(self.journal_url or "").password
+        try:
+            password = urlsplit(self.journal_url or "").password
+        except ValueError:  # it is no URL, and is told so where it is used
+            password = None
         return [f":{password}@"] if password else []
 
 

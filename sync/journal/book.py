@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection, Engine, Result, Select
 
     from sync.journal.stages import Given
     from sync.report import Report
@@ -135,10 +135,8 @@ class Journal:
     def reports(self) -> Iterator[tuple[datetime, dict[str, Any]]]:
         """Start and record of the runs that have one, newest first; the record as JSON's plain data."""
         query = select(tables.runs.c.started_at, tables.runs.c.report).where(tables.runs.c.report.is_not(None))
-        with self._reading.connect() as connection:
-            ordered = query.order_by(tables.runs.c.run_id.desc())
-            for started_at, report in connection.execution_options(yield_per=_REPORTS).execute(ordered):
-                yield started_at, orjson.loads(report)
+        for row in self._rows(query.order_by(tables.runs.c.run_id.desc()), _REPORTS):
+            yield row["started_at"], orjson.loads(row["report"])
 
     def accounts(self) -> dict[str, str]:
         """CRM -> account of the last run that told."""
@@ -231,9 +229,7 @@ class Journal:
         query = select(tables.crossings).order_by(tables.crossings.c.crossing_id)
         if run_id is not None:
             query = query.where(tables.crossings.c.run_id == run_id)
-        with self._reading.connect() as connection:
-            for row in connection.execution_options(yield_per=_CHUNK).execute(query).mappings():
-                yield dict(row)
+        yield from self._rows(query)
 
     def entries(self, to_stages: Sequence[str]) -> Iterator[Sequence[tuple[str, str, str, int]]]:
         """(crm, record id, stage, how often the record went up into it) of these stages, in chunks."""
@@ -277,9 +273,7 @@ class Journal:
         query = select(tables.rejects).order_by(tables.rejects.c.last_seen.desc(), tables.rejects.c.record_id)
         if crm:
             query = query.where(tables.rejects.c.crm == crm)
-        with self._reading.connect() as connection:
-            for row in connection.execution_options(yield_per=_CHUNK).execute(query).mappings():
-                yield dict(row)
+        yield from self._rows(query)
 
     def refused(self) -> Iterator[Sequence[tuple[str, str, str]]]:
         """(crm, record id, values hash) of all rejects, in chunks."""
@@ -298,10 +292,19 @@ class Journal:
             query = select(tables.rejects.c.crm, func.count()).group_by(tables.rejects.c.crm)
             return {row[0]: row[1] for row in connection.execute(query)}
 
+    def _rows(self, query: Select[Any], at_a_time: int = _CHUNK) -> Iterator[Mapping[str, Any]]:
+        """Rows of a query, so many in memory; who asks for no more leaves nothing open."""
+        with self._reading.connect() as connection, _some(connection, query, at_a_time) as result:
+            for row in result.mappings():
+                yield dict(row)
+
     def _chunks(self, *columns: Any) -> Iterator[Any]:
-        with self._reading.connect() as connection:
-            result = connection.execution_options(yield_per=_CHUNK).execute(select(*columns))
+        with self._reading.connect() as connection, _some(connection, select(*columns), _CHUNK) as result:
             yield from result.partitions()
+
+
+def _some(connection: Connection, query: Select[Any], at_a_time: int) -> Result[Any]:
+    return connection.execution_options(yield_per=at_a_time).execute(query)
 
 
 def _give(connection: Connection, crm: str, values: Sequence[tuple[str, str]], now: datetime) -> None:
