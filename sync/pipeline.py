@@ -62,9 +62,10 @@ def run(
     ``sync`` pulls what changed; ``backfill`` pulls everything (or goes on where an interrupted one stopped) and sends
     refused rows once more; ``reconcile`` is a sync that reads everybody anew and compares the mirror with the CRMs;
     ``rescore`` pulls nothing, unless a run with another mirror came in between; ``plan`` pulls what changed and writes
-    nothing, unless to a file; ``apply`` pulls what changed and sends the plan in a file. With `dry_run` no write call is made. `approve` lets the run pass although guards stand up (`sync.guards`).
-    `limit` sends at most so many records per CRM, `share` (0 to 1; by default ``writes.rollout``) is that of the people
-    who may be written to. For `file` and `skip_moved` see `sync.saved_plan`.
+    nothing, unless to a file; ``apply`` pulls what changed and sends the plan in a file. With `dry_run` no write call
+    is made. `approve` lets the run pass although guards stand up (`sync.guards`). `limit` sends at most so many records
+    per CRM, `share` (0 to 1; by default ``writes.rollout``) is that of the people who may be written to. For `file` and
+    `skip_moved` see `sync.saved_plan`.
 
     Once the lease is held, everything that ends a run on purpose (errors with an ``exit_code``, a tripped guard, a
     signal) is told by ``report.failure`` and ``report.exit_code``, with the counts so far. Raised: `Busy` when another
