@@ -199,3 +199,26 @@ engagement:
     scores, lines = life(con, model, *busy)
     assert scores["engagement_score"] == 30 + 20
     assert ("all", "group_cap", -10_000_000, 0) in lines
+
+
+def test_conditions_are_joined_by_and_or_and_not(con: Any) -> None:
+    model = model_of(
+        """
+fit:
+  criteria:
+    - name: IT, but no agency and no student
+      when:
+        any: [{department: it}, {job_title: {contains: technology}}]
+        not: {any: [{company.industry: agency}, {job_title: student}]}
+      points: 50
+      otherwise: -5
+  grades: {A: 40, B: 0}
+"""
+    )
+    known = {"department": "IT", "company.industry": "Software", "job_title": "Admin"}
+    answers = {
+        "A": known,
+        "B": known | {"company.industry": "Agency"},
+        "?": known | {"job_title": None},  # whether a student or not, nobody knows
+    }
+    assert [row(con, model, Person(facts))["fit_grade"] for facts in answers.values()] == list(answers)
