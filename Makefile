@@ -35,6 +35,9 @@ test: $(STAMP) ## run the tests
 soak: $(STAMP) ## disturb random runs in every way; SEEDS=200 of them, or the one SEED=n step by step
 	$(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200))
 
+week: $(STAMP) ## live through seven days of the daemon under a clock that leaps; SEED=n for others than the first
+	$(BIN)/python -m tests.soak --days 7 --seed $(or $(SEED),1)
+
 check: $(STAMP) ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check --no-cache .
 	$(BIN)/ruff format --no-cache --check .
@@ -76,4 +79,4 @@ lock: ## renew requirements.lock (needs uv)
 clean: ## remove .venv and caches
 	rm -rf docs/_site .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
 
-.PHONY: help install demo test soak check docs format bench bench-backfill bench-limits bench-clients bench-bulk bench-memory bench-scoring lock clean
+.PHONY: help install demo test soak week check docs format bench bench-backfill bench-limits bench-clients bench-bulk bench-memory bench-scoring lock clean

@@ -11,7 +11,7 @@ from config.environment import secret_from_file, secrets_in_file, variable, with
 from config.errors import ConfigError, ConfigErrors
 from config.setting_values import Section
 from config.settings import HubSpotSettings, SalesforceSettings, Settings
-from config.yaml_file import did_you_mean, known_places, read, validate
+from config.yaml_file import did_you_mean, known_keys, known_places, read, validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -76,8 +76,7 @@ def _load(path: Path, env: Mapping[str, str]) -> tuple[Settings, Document]:
         raise ConfigErrors(unknown)
     document = with_environment(document, Settings, env)
     settings = _anchored(validate(document, Settings), path.absolute().parent)
-    changes = {name: _with_secret_files(getattr(settings, name)) for name in settings.crms}
-    return settings.model_copy(update=changes), document
+    return _with_secret_files(settings), document
 
 
 def _unknown_variables(env: Mapping[str, str]) -> Iterator[ConfigError]:
@@ -100,11 +99,13 @@ def _anchored(section: S, base: Path) -> S:
 
 
 def _with_secret_files(section: S) -> S:
-    """The section with each secret that has a file read from it; a secret in the environment goes before its file."""
-    changes: dict[str, SecretStr] = {}
+    """The section, and those in it, with secrets read from their files; what the environment gives goes before."""
+    changes: dict[str, SecretStr | Section] = {}
     for name, value in section:
         file = getattr(section, f"{name}_file", None)
-        if value is None and file is not None:
+        if isinstance(value, Section):
+            changes[name] = _with_secret_files(value)
+        elif value is None and file is not None:
             changes[name] = secret_from_file(file, f"{name}_file")
     return section.model_copy(update=changes)
 
@@ -118,6 +119,11 @@ def _missing_credentials(path: Path, settings: Settings) -> Iterator[ConfigError
         yield from _missing_for_hubspot(path, settings.hubspot)
     if settings.salesforce is not None:
         yield from _missing_for_salesforce(path, settings.salesforce)
+    webhook, mail = settings.alerts.webhook, settings.alerts.mail
+    if webhook is not None and webhook.secret is None:
+        yield _unset(path, "alerts.webhook", "secret", "the key that alerts are signed with")
+    if mail is not None and mail.username is not None and mail.password is None:
+        yield _unset(path, "alerts.mail", "password", "that of alerts.mail.username")
 
 
 def _missing_for_hubspot(path: Path, section: HubSpotSettings) -> Iterator[ConfigError]:
@@ -163,9 +169,9 @@ def _missing_file(path: Path, key: str, file: Path | None, what: str) -> Iterato
         yield ConfigError(f"there is no file {file}.", file=path, remedy=remedy)
 
 
-def _unset(path: Path, crm: str, key: str, what: str) -> ConfigError:
-    remedy = f"Set {variable((crm, key))} in the environment"
-    section = HubSpotSettings if crm == "hubspot" else SalesforceSettings
-    if f"{key}_file" in section.model_fields:
-        remedy += f", or name a file that holds it as {crm}.{key}_file"
-    return ConfigError(f"{crm}.{key} is missing: {what}.", file=path, remedy=f"{remedy}.")
+def _unset(path: Path, section: str, key: str, what: str) -> ConfigError:
+    above = tuple(section.split("."))
+    remedy = f"Set {variable((*above, key))} in the environment"
+    if f"{key}_file" in known_keys(Settings, above):
+        remedy += f", or name a file that holds it as {section}.{key}_file"
+    return ConfigError(f"{section}.{key} is missing: {what}.", file=path, remedy=f"{remedy}.")

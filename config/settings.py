@@ -7,16 +7,19 @@ only from the environment or from a file (``access_token_file``), never from the
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 
 from config.attributes import BUILT_IN, COMPUTED
-from config.daemon_settings import ScheduleSettings
+from config.daemon_settings import AlertSettings, HealthSettings, ScheduleSettings
 from config.model_values import crm_length
 from config.setting_values import Flag, Secret, Section, Url
 from config.yaml_file import Misfit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NAME_LENGTH: Final = 100
 """The longest name of an attribute: it may be the fact most worth finding out, which is written to the CRM."""
@@ -265,6 +268,8 @@ class Settings(Section):
     attributes: dict[str, AttributeSetting] = Field(default={})
     writes: WriteSettings = WriteSettings()
     schedule: ScheduleSettings = ScheduleSettings()
+    health: HealthSettings = HealthSettings()
+    alerts: AlertSettings = AlertSettings()
 
     @model_validator(mode="after")
     def _attributes_have_a_place(self) -> Self:
@@ -296,6 +301,12 @@ class Settings(Section):
 
     def secrets(self) -> list[str]:
         """Every secret value, for the last step of logging to strike out."""
-        sections = [section for section in (self.hubspot, self.salesforce) if section is not None]
-        values = [value for section in sections for _, value in section if isinstance(value, SecretStr)]
-        return [value.get_secret_value() for value in values] + self.store.secrets()
+        return [*_secrets_of(self), *self.store.secrets()]
+
+
+def _secrets_of(section: Section) -> Iterator[str]:
+    for _, value in section:
+        if isinstance(value, SecretStr):
+            yield value.get_secret_value()
+        elif isinstance(value, Section):
+            yield from _secrets_of(value)

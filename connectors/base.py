@@ -188,6 +188,7 @@ class Usage:
     retries: int = 0
     waited_s: float = 0.0
     by_reason: Mapping[str, int] = field(default_factory=dict)  # retries by reason
+    by_budget: Mapping[str, int] = field(default_factory=dict)  # calls by the allowance that they spent
 
 
 OnJob = Callable[[str, Sequence[Change]], None]

@@ -217,7 +217,7 @@ class Door:
         self._met = False  # whether the server has ever talked sense, if only to say "later"
         self._random = random.Random(seed)
         self._lock = threading.Lock()
-        self._calls = 0
+        self._calls: collections.Counter[str] = collections.Counter()  # by budget
         self._waited_s = 0.0
         self._retries: collections.Counter[str] = collections.Counter()
 
@@ -317,7 +317,7 @@ class Door:
         waited = self._budgets[request.budget].acquire(self._patience_s())
         self._ask()
         with self._lock:
-            self._calls += 1
+            self._calls[request.budget] += 1
             self._waited_s += waited
         try:
             response = self._send(request, token)
@@ -334,4 +334,5 @@ class Door:
     def usage(self) -> Usage:
         """Calls, retries and seconds waited so far."""
         with self._lock:
-            return Usage(self._calls, self._retries.total(), self._waited_s, dict(self._retries))
+            calls, retries = dict(self._calls), dict(self._retries)
+            return Usage(sum(calls.values()), sum(retries.values()), self._waited_s, retries, calls)

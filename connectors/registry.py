@@ -54,6 +54,15 @@ def pinned(settings: Settings, crm: str) -> tuple[str, str | None]:
     return key, None if value is None else str(value)
 
 
+def record_page(settings: Settings, crm: str, account_id: str, record_id: str) -> str | None:
+    """The address at which people see a record; None where nobody knows."""
+    section = getattr(settings, crm)
+    if section is None:
+        return None
+    address: str | None = import_module(f"connectors.{crm}.pages").record_page(section, account_id, record_id)
+    return address
+
+
 def confirm_account(settings: Settings, identity: Identity) -> None:
     """Raise ConfigProblem when the credentials open another account than the pinned one.
 

@@ -80,7 +80,7 @@ class Daemon:
             agenda.ended(due.kind, ended.at, ended.exit_code, ended.resets_at)
             schedule = self._schedule_now(schedule)
             agenda.follow(schedule, ended.at)
-            self.on_end(ended)
+            self._tell(ended)
 
     def run(self, kind: ScheduledKind) -> Ended:
         """One run, however it ends."""
@@ -89,6 +89,7 @@ class Daemon:
             ended = self._run(kind)
         finally:
             self.pulse.running = None
+        self.pulse.last_exit = ended.exit_code
         say = log.info if ended.exit_code in {0, 1, Busy.exit_code} else log.error
         run_id = ended.report.run_id if ended.report else None
         say("run done", kind=kind, run=run_id, exit_code=ended.exit_code, why=ended.why)
@@ -106,6 +107,12 @@ class Daemon:
         failure = report.failure
         why, resets_at = (failure.message, failure.resets_at) if failure else ("", None)
         return Ended(kind, self.clock.now(), report.exit_code, why, resets_at, report)
+
+    def _tell(self, ended: Ended) -> None:
+        try:
+            self.on_end(ended)
+        except Exception as error:  # noqa: BLE001 - telling of a run must not end all runs to come
+            log.error("a run could not be told of", error=type(error).__name__)  # noqa: TRY400 - may hold personal values
 
     def _schedule_now(self, known: ScheduleSettings) -> ScheduleSettings:
         try:

@@ -110,6 +110,7 @@ class Draft:
                     retries=usage.retries,
                     waited_s=usage.waited_s,
                     retries_by_reason=dict(usage.by_reason),
+                    calls_by_budget=dict(usage.by_budget),
                 )
                 for crm, usage in usages.items()
             ],

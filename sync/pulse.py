@@ -21,6 +21,7 @@ class Pulse:
         self._moved = clock.monotonic()
         self.running: RunKind | None = None
         self.next: Due | None = None
+        self.last_exit: int | None = None  # exit code of the last run since the daemon began
         self.waits_until: datetime | None = None  # for a quota, or after a refusal
 
     def move(self) -> None:

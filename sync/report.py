@@ -135,6 +135,7 @@ class Calls(Part):
     retries: int
     waited_s: float
     retries_by_reason: dict[str, int] = {}
+    calls_by_budget: dict[str, int] = {}
 
 
 class StepTime(Part):

@@ -220,7 +220,9 @@ class Client:
             return own
         more = self.engagement.usage()
         by_reason = Counter(own.by_reason) + Counter(more.by_reason)
-        return Usage(own.calls + more.calls, own.retries + more.retries, own.waited_s + more.waited_s, by_reason)
+        by_budget = {**own.by_budget, "account_engagement": more.calls}
+        waited_s = own.waited_s + more.waited_s
+        return Usage(own.calls + more.calls, own.retries + more.retries, waited_s, by_reason, by_budget)
 
     def close(self) -> None:
         """Give back connections."""

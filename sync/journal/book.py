@@ -143,6 +143,22 @@ class Journal:
         told: dict[str, str] = next((report["accounts"] for _, report in self.reports() if report.get("accounts")), {})
         return told
 
+    def last_success(self) -> datetime | None:
+        """When a run that reads and writes last ended with 0 or 1; None when none ever did."""
+        runs = tables.runs.c
+        good = runs.exit_code.in_((0, 1)) & runs.kind.in_(("sync", "backfill", "reconcile"))
+        query = select(runs.ended_at, runs.report).where(good).order_by(runs.run_id.desc()).limit(_CHUNK)
+        with self._reading.connect() as connection:
+            for ended_at, report in connection.execution_options(yield_per=10).execute(query):
+                if not orjson.loads(report)["dry_run"]:
+                    return ended_at  # type: ignore[no-any-return] # a column of times
+        return None
+
+    def first_run(self) -> datetime | None:
+        """When a run first began."""
+        with self._reading.connect() as connection:
+            return connection.execute(select(func.min(tables.runs.c.started_at))).scalar()
+
     def note_calls(self, run_id: int, crm: str, calls: int, now: datetime) -> None:
         """Note how many calls a run has made to a CRM so far."""
         here = (tables.calls.c.run_id == run_id) & (tables.calls.c.crm == crm)

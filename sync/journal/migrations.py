@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import insert, inspect, select, update
 
@@ -16,7 +16,7 @@ from sync.journal.database import name_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Column, Connection, Engine
 
 _LOCK: Final = 0x6C656164
 """PostgreSQL's advisory locks are numbers; this one is ours."""
@@ -45,15 +45,26 @@ def _fourth(connection: Connection) -> None:
 
 def _fifth(connection: Connection) -> None:
     """The stage before the one given last, edges that were crossed, and stages that people hold."""
-    if "stage_before" not in {column["name"] for column in inspect(connection).get_columns(tables.stages.name)}:
-        column = tables.stages.c.stage_before
-        name, kind = column.name, column.type.compile(connection.dialect)
-        connection.exec_driver_sql(f"ALTER TABLE {tables.stages.name} ADD COLUMN {name} {kind}")
+    _add_column(connection, tables.stages.c.stage_before)
     tables.crossings.create(connection, checkfirst=True)
     tables.holds.create(connection, checkfirst=True)
 
 
-STEPS: Final[Sequence[Callable[[Connection], object]]] = (_first, _second, _third, _fourth, _fifth)
+def _sixth(connection: Connection) -> None:
+    """Alerts on their way, and which edges were told of."""
+    tables.outbox.create(connection, checkfirst=True)
+    _add_column(connection, tables.crossings.c.told_at)
+
+
+def _add_column(connection: Connection, column: Column[Any]) -> None:
+    """Add a column unless it is there: tables that a step makes have all of today's."""
+    table = column.table.name
+    if column.name not in {known["name"] for known in inspect(connection).get_columns(table)}:
+        kind = column.type.compile(connection.dialect)
+        connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column.name} {kind}")
+
+
+STEPS: Final[Sequence[Callable[[Connection], object]]] = (_first, _second, _third, _fourth, _fifth, _sixth)
 """Step n brings a journal from version n to n + 1. Released steps are never changed."""
 
 

@@ -105,6 +105,7 @@ crossings: Final = Table(
     Column("direction", String(4), nullable=False),  # up or down
     Column("by_hand", Boolean, nullable=False),  # people moved it in the CRM
     Column("at", UtcTime, nullable=False),
+    Column("told_at", UtcTime),  # when it went into the outbox, or turned out to be no news
 )
 
 holds: Final = Table(
@@ -172,4 +173,19 @@ calls: Final = Table(
     Column("crm", String(40), primary_key=True),
     Column("calls", BigInteger, nullable=False),  # of the run so far
     Column("noted_at", UtcTime, nullable=False),
+)
+
+outbox: Final = Table(
+    "outbox",
+    metadata,
+    Column("message_id", Integer, primary_key=True, autoincrement=True),
+    Column("event_id", String(80), nullable=False),  # the same on every channel and at every attempt
+    Column("channel", String(20), nullable=False),
+    Column("subject", String(20), nullable=False),  # what it goes on about: runs, movement, crossings
+    Column("event", String(40), nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("body", Text, nullable=False),  # JSON
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", UtcTime),  # null: delivered, or given up
+    Column("delivered_at", UtcTime),
 )

@@ -1,14 +1,19 @@
-"""`make soak SEED=n` lives through one seed and tells how; `make soak SEEDS=n` through so many, by two processes."""
+"""`make soak SEED=n` lives through one seed and tells how; `make soak SEEDS=n` through so many, by two processes;
+`make week` through seven days of the daemon."""
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import logging
 import sys
 import time
 from multiprocessing import get_context
 
+import structlog
+
 from tests.soak.scenario import SHARED_BY, live_through, live_through_all
+from tests.soak.week import live_through_a_week
 
 PROCESSES = 2
 
@@ -19,7 +24,10 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="this one, with all its steps")
     parser.add_argument("--seeds", type=int, default=200, help="so many")
     parser.add_argument("--first", type=int, default=1, help="beginning with this one")
+    parser.add_argument("--days", type=int, help="instead so many days of the daemon, of the one seed")
     wanted = parser.parse_args()
+    if wanted.days:
+        return _days(wanted.days, wanted.seed or 1)
     if wanted.seed is not None:
         return _one(wanted.seed)
     return _many(range(wanted.first, wanted.first + wanted.seeds))
@@ -29,6 +37,17 @@ def _one(seed: int) -> int:
     failure, cpu_s = live_through(seed, loud=True)
     print(failure or f"seed {seed} is well ({cpu_s:.1f} CPU s)")
     return 1 if failure else 0
+
+
+def _days(days: int, seed: int) -> int:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    began = time.process_time()
+    week = live_through_a_week(seed, lambda _: None, days=days)
+    runs = ", ".join(f"{kind} {count}" for kind, count in sorted(week.runs.items()))
+    memory = " ".join(f"{megabytes:.0f}" for megabytes in week.memory_mb)
+    print(f"{days} days; runs by kind and exit code: {runs}; died {week.deaths} times; longest without a success "
+          f"{week.longest_age}; memory by day in MB: {memory}; {time.process_time() - began:.0f} CPU s")  # fmt: skip
+    return 0
 
 
 def _many(seeds: range) -> int:

@@ -88,8 +88,8 @@ class Ending:
     @classmethod
     def of(cls, house: World, name: str) -> Ending:
         """The world's end. Raises Broken when it wrote a value again, or left a job open."""
-        _must(not house.repeated, f"{name}: values were written again", house.repeated)
-        _must(not (left := house.open_jobs()), f"{name}: jobs were left open", left)
+        must(not house.repeated, f"{name}: values were written again", house.repeated)
+        must(not (left := house.open_jobs()), f"{name}: jobs were left open", left)
         return cls(house.values(), *house.mirrored())
 
 
@@ -129,7 +129,7 @@ def soak(seed: int, folder: Path, tell: Callable[[str], None] = lambda _: None) 
             with mock.patch.object(ahead, "WORKERS", 1 if chance.random() < 0.8 else ahead.WORKERS):
                 _first_day(rough, chance, story)
                 _second_day(rough, chance, story)
-            _compare(calm, Ending.of(rough, "rough"))
+            compare(calm, Ending.of(rough, "rough"))
     except BaseException as error:
         error.add_note("\n".join([f"Seed {seed}:", *story.steps]))
         raise
@@ -182,7 +182,7 @@ def _second_day(rough: World, chance: random.Random, story: Story) -> None:
         while rough.edits < number:  # nobody edited anything while it ran
             rough.edit()
             rough.crms.shared.clock.advance(APART.total_seconds())
-    _until_quiet(rough, story, "day 1, in peace")
+    until_quiet(rough, story, "day 1, in peace")
 
 
 def _disturbed(name: str, rough: World, kind: RunKind, chance: random.Random, story: Story) -> bool:
@@ -208,50 +208,53 @@ def _disturbed(name: str, rough: World, kind: RunKind, chance: random.Random, st
         return False
     finally:
         troubles.clear()
-    story.add(f"{name}: {_words(report)}")
+    story.add(f"{name}: {words(report)}")
     allowed = {0, 1, 5, *(code for trouble in drawn if (code := disturbances.STOPS.get(trouble.name)))}
-    _must(report.exit_code in allowed, f"{name} ended with {report.exit_code}", report.failure)
-    _must(not any(part.rejected for part in report.written), f"{name} had rows rejected", report.written)
+    must(report.exit_code in allowed, f"{name} ended with {report.exit_code}", report.failure)
+    must(not any(part.rejected for part in report.written), f"{name} had rows rejected", report.written)
     return report.exit_code == 0
 
 
 def _in_peace(house: World, kind: RunKind, story: Story, name: str) -> Report:
     report = house.run(kind)
-    story.add(f"{name}: {_words(report)}")
-    _must(report.exit_code == 0, f"{name} ended with {report.exit_code}", report.failure)
+    story.add(f"{name}: {words(report)}")
+    must(report.exit_code == 0, f"{name} ended with {report.exit_code}", report.failure)
     return report
 
 
-def _until_quiet(house: World, story: Story, name: str) -> None:
+def until_quiet(house: World, story: Story, name: str) -> None:
     """Run until there is nothing left to write; a record that turns out to be gone may take a second run."""
     for _ in range(4):
         report = _in_peace(house, "sync", story, name)
         if not any(part.planned for part in report.written):
             unchanged = {part.crm: part.unchanged for part in report.written}
             live = house.live_in_mirror()
-            _must(unchanged == live, f"{name}: records in the plan are not those in the mirror", (unchanged, live))
+            must(unchanged == live, f"{name}: records in the plan are not those in the mirror", (unchanged, live))
             return
     raise Broken(f"{name}: every run finds something to write")
 
 
-def _compare(calm: Ending, rough: Ending) -> None:
-    _must(any(calm.values.values()), "nothing was written", calm.values)
+def compare(calm: Ending, rough: Ending) -> None:
+    """Raises Broken when the rough world lost something, or ended with other values than the calm one."""
+    must(any(calm.values.values()), "nothing was written", calm.values)
     missing = calm.values.keys() - rough.records
-    _must(not missing, "records are not in the mirror", missing)
-    _must(rough.records == calm.records, "the mirrors hold other records", rough.records ^ calm.records)
+    must(not missing, "records are not in the mirror", missing)
+    must(rough.records == calm.records, "the mirrors hold other records", rough.records ^ calm.records)
     other = (calm.facts - rough.facts, rough.facts - calm.facts)
-    _must(not any(other), "the mirrors hold other activities or deals (lost, added)", other)
+    must(not any(other), "the mirrors hold other activities or deals (lost, added)", other)
     pairs = {key: (calm.values.get(key), rough.values.get(key)) for key in calm.values.keys() | rough.values.keys()}
     differing = {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
-    _must(not differing, "the CRMs end with other values (calm, rough)", differing)
+    must(not differing, "the CRMs end with other values (calm, rough)", differing)
 
 
-def _must(holds: bool, what: str, difference: Any) -> None:
+def must(holds: bool, what: str, difference: Any) -> None:
+    """Raises Broken unless it holds."""
     if not holds:
         raise Broken(f"{what}: {difference}")
 
 
-def _words(report: Report) -> str:
+def words(report: Report) -> str:
+    """A run in a line."""
     parts = [
         f"{part.crm} planned={part.planned} accepted={part.accepted} rejected={part.rejected_by_reason} "
         f"unknown={part.unknown_by_reason} skipped={part.skipped_by_reason}"

@@ -95,6 +95,13 @@ class World:
 
     def run(self, kind: RunKind = "sync", process: Process | None = None, **options: Any) -> Report:
         """One run, of a process of its own, and then the time to the next. Raises Killed when the process dies."""
+        try:
+            return self.run_now(kind, process, **options)
+        finally:
+            self.crms.shared.clock.advance(APART.total_seconds())
+
+    def run_now(self, kind: RunKind, process: Process | None = None, **options: Any) -> Report:
+        """One run, of a process of its own. Raises Killed when the process dies."""
         clock = SandboxTime(self.crms.shared.clock)
         given = {"settings": self.settings, "model": self.model, "clock": clock, "approve": True}
         self.written.clear()
@@ -104,7 +111,6 @@ class World:
                 report = pipeline.run(kind, connectors=connectors, **(given | options))
         finally:
             self.is_running = False
-            clock.sleep(APART.total_seconds())
         self._check_counts(report)
         return report
 
@@ -119,6 +125,12 @@ class World:
         self.editor = threading.get_ident()
         self.edits += 1
         self.history.edit(self.crms.shared.clock.now())
+        self.editor = None
+
+    def do(self) -> None:
+        """Somebody does something, maybe while a run is under way."""
+        self.editor = threading.get_ident()
+        self.history.go_on(1)
         self.editor = None
 
     def live_in_mirror(self) -> Counter[str]:
