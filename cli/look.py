@@ -1,7 +1,5 @@
-"""explain, status, rejects: what is known, without calling a CRM."""
+"""explain, status: what is known, without calling a CRM."""
 
-from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -66,13 +64,18 @@ def status(context: typer.Context, output: AsOutput = Output.TABLE) -> None:
     ]
     listing(streams, output, title="Streams", empty="No stream has been read yet.")
     facts = [
-        f"Running now: {found.running or 'nobody'}.",
+        f"Running now: {found.running or 'nobody'}"
+        + (f"; holds the lease until {found.lease_until:%H:%M} UTC, or renews it." if found.lease_until else "."),
         *(
             [f"A limit stopped the last run; it may go on at {found.waits_until:%Y-%m-%d %H:%M} UTC."]
             if found.waits_until
             else []
         ),
         f"Last success: {'never' if found.last_success_s is None else age(found.last_success_s) + ' ago'}.",
+        "A daemon runs next: "
+        + ", ".join(f"{kind} at {at:%Y-%m-%d %H:%M} UTC" for kind, at in found.due.items())
+        + ".",
+        *(f"{crm}: {jobs} bulk jobs go on whose end no run has seen." for crm, jobs in found.jobs.items()),
         *(f"{crm}: {rows:,} rows stand refused; see `leadgrade rejects list`." for crm, rows in found.rejects.items()),
     ]
     failures = [f"Run {run.run_id} failed: {run.failure}" for run in found.runs if run.failure]
@@ -88,42 +91,4 @@ def age(seconds: float) -> str:
     return f"{max(seconds, 0):.0f} s"
 
 
-class RejectsDo(StrEnum):
-    """What to do with the refused rows."""
-
-    LIST = "list"
-    EXPORT = "export"
-
-
-def rejects(
-    context: typer.Context,
-    do: Annotated[RejectsDo, typer.Argument(help="list prints them, export writes a CSV file.")] = RejectsDo.LIST,
-    to: Annotated[Path, typer.Option(help="The file that export writes.")] = Path("rejects.csv"),
-    output: AsOutput = Output.TABLE,
-) -> None:
-    """Show the rows that a CRM refused, and why.
-
-    They are sent again when the record or what it should hold changes, and with every backfill. A row whose record
-    holds what it should by now, or is gone, is off the list after the next run.
-
-    Example: leadgrade rejects list
-    """
-    import csv
-    import sys
-
-    from cli.output import listing, writing
-    from insights.status import open_rejects
-
-    given = context_of(context)
-    rows = open_rejects(given.settings(credentials=False))
-    if do is RejectsDo.LIST:
-        listing(rows, output, title="Refused rows", empty="No row is refused at present.")
-        return
-    with writing(to), to.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]) if rows else ["crm", "record_id", "reason"])
-        writer.writeheader()
-        writer.writerows(rows)
-    sys.stderr.write(f"{len(rows)} rows written to {to}\n")
-
-
-COMMANDS = (explain, status, rejects)
+COMMANDS = (explain, status)

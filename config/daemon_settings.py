@@ -68,7 +68,7 @@ class HealthSettings(Section):
 
 
 class WebhookSettings(Section):
-    """Alerts as signed HTTP requests: see [alerts](../alerts.md)."""
+    """Alerts as signed HTTP requests: see [the daemon](../daemon.md)."""
 
     url: Url
     """Where alerts are posted to."""

@@ -17,7 +17,7 @@ from insights.status import opened_journal
 from sync.errors import SyncError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from starlette.requests import Request
 
@@ -60,7 +60,7 @@ class Health:
         code = self.pulse.last_exit
         if code is None and last is not None:
             code = last["exit_code"]
-        facts: dict[str, object] = {"run": last["run_id"] if last else None, "exit_code": code}
+        facts = {"run": last["run_id"] if last else None, "exit_code": code}
         return _answer("the last run needs somebody to act" if code in NEEDS_A_PERSON else None, facts)
 
     def prometheus(self, _request: Request) -> Response:
@@ -74,8 +74,8 @@ class Health:
         ])  # fmt: skip
 
 
-def _answer(trouble: str | None, facts: dict[str, object]) -> JSONResponse:
-    body = {"status": "ok" if trouble is None else trouble} | facts
+def _answer(trouble: str | None, facts: Mapping[str, object]) -> JSONResponse:
+    body = {"status": "ok" if trouble is None else trouble, **facts}
     return JSONResponse(body, 200 if trouble is None else UNAVAILABLE)
 
 

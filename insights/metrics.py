@@ -89,7 +89,7 @@ class Metrics:
             "leadgrade_run_duration_seconds", METRICS["leadgrade_run_duration_seconds"].about, ("kind",),
             buckets=BUCKETS, registry=self._registry,
         )  # fmt: skip
-        self._registry.register(self)  # type: ignore[arg-type] # it asks for `collect` alone
+        self._registry.register(self)
 
     def observe(self, ended: Ended) -> None:
         """Count what a run did."""

@@ -9,6 +9,8 @@ import contextlib
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from config.cron import next_time
+from sync.agenda import KINDS
 from sync.journal.book import Journal
 from sync.lease import holder_of
 from sync.report import Report
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from config.settings import Settings
     from connectors.clock import Clock
+    from sync.rejects import Which
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,11 @@ class Status:
     runs: list[RunLine] = field(default_factory=list)
     streams: list[StreamLine] = field(default_factory=list)
     running: str | None = None  # who holds the lease, in words
+    lease_until: datetime | None = None  # until when, unless it is renewed
+    jobs: Mapping[str, int] = field(default_factory=dict)  # jobs that a CRM has taken and whose end nobody has seen
+    due: Mapping[str, datetime] = field(default_factory=dict)  # when a daemon runs each of its jobs next
     waits_until: datetime | None = None  # when the last run, which a limit stopped, may go on
-    last_success_s: float | None = None  # age of the last sync, backfill or rescore that ended with 0 or 1
+    last_success_s: float | None = None  # age of the last sync, backfill or reconcile that ended with 0 or 1
     rejects: Mapping[str, int] = field(default_factory=dict)  # per CRM
 
     def as_json(self) -> dict[str, Any]:
@@ -67,14 +73,18 @@ class Status:
 
 def status(settings: Settings, clock: Clock) -> Status:
     """Where things stand now. Raises StateUnusable when the journal is of a newer version."""
+    now = clock.now()
+    zone = settings.schedule.zone
+    due: dict[str, datetime] = {kind: next_time(getattr(settings.schedule, kind), zone, now) for kind in KINDS}
     with opened_journal(settings) as journal:
         if journal is None:
-            return Status()
-        now = clock.now()
-        runs = journal.last_runs(50)
+            return Status(due=due)
+        runs = journal.last_runs(10)
         holder = holder_of(journal)
-        lines = [_run(row) for row in runs[:10]]
+        lines = [_run(row) for row in runs]
         waits_until = lines[0].resets_at if lines else None
+        held = None if holder is None or holder[1] < now else holder
+        success = journal.last_success()
         return Status(
             runs=lines,
             streams=[
@@ -87,14 +97,17 @@ def status(settings: Settings, clock: Clock) -> Status:
                 )
                 for row in journal.cursors()
             ],
-            running=None if holder is None or holder[1] < now else str(holder[0]),
+            running=None if held is None else str(held[0]),
+            lease_until=None if held is None else held[1],
+            jobs={crm: count for crm in settings.crms if (count := len(journal.jobs(crm)))},
+            due=due,
             waits_until=waits_until if waits_until and waits_until > now else None,
-            last_success_s=_last_success(runs, now),
+            last_success_s=None if success is None else (now - success).total_seconds(),
             rejects=journal.counts(),
         )
 
 
-def open_rejects(settings: Settings) -> list[dict[str, Any]]:
+def open_rejects(settings: Settings, which: Which | None = None) -> list[dict[str, Any]]:
     """Rows that stand refused, newest first: where, why, and how often."""
     with opened_journal(settings) as journal:
         if journal is None:
@@ -111,6 +124,7 @@ def open_rejects(settings: Settings) -> list[dict[str, Any]]:
                 "last_seen": row["last_seen"],
             }
             for row in journal.rejects()
+            if which is None or which.takes(row)
         ]
 
 
@@ -126,10 +140,6 @@ def opened_journal(settings: Settings) -> Iterator[Journal | None]:
         yield journal
     finally:
         journal.close()
-
-
-def _dry(row: Mapping[str, Any]) -> bool:
-    return row["report"] is not None and Report.model_validate_json(row["report"]).dry_run
 
 
 def _run(row: Mapping[str, Any]) -> RunLine:
@@ -151,9 +161,3 @@ def _run(row: Mapping[str, Any]) -> RunLine:
         failure="" if report is None or report.failure is None else report.failure.message,
         resets_at=None if report is None or report.failure is None else report.failure.resets_at,
     )
-
-
-def _last_success(runs: list[Mapping[str, Any]], now: datetime) -> float | None:
-    ends = (row["ended_at"] for row in runs if row["exit_code"] in {0, 1} and row["kind"] != "plan" and not _dry(row))
-    last = next(ends, None)
-    return None if last is None else (now - last).total_seconds()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from docs.generator.commands import commands, errors, exit_codes
+from docs.generator.daemon import events, metrics
 from docs.generator.model import model
 from docs.generator.permissions import permissions
 from docs.generator.settings import settings
@@ -24,6 +25,8 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "fields": output_fields,
     "permissions": permissions,
     "errors": errors,
+    "metrics": metrics,
+    "events": events,
 }
 """Name of the file in docs/reference/ -> its text."""
 

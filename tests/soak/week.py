@@ -112,6 +112,7 @@ def live_through_a_week(seed: int, tell: Callable[[str], None], *, days: int = D
             calm_end = _in_peace(calm, seed, days)
         with world(Path(folder) / "rough", wishes) as rough:
             rough.crms.shared.limits = True
+            rough.run("backfill")  # approved by a person, as first runs are
             week = _of_the_daemon(rough, seed, days, tell)
             rough.crms.shared.troubles.clear()
             until_quiet(rough, week.story, "the last evening")
