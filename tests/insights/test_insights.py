@@ -36,7 +36,7 @@ class Scene:
     model: Model
 
     def run(self, kind: str) -> Report:
-        return run_once(self.given, kind, stop=Stop())
+        return run_once(self.given, kind, stop=Stop(), approve=True)  # a first run waits for that
 
 
 @pytest.fixture
@@ -133,6 +133,7 @@ def test_while_a_backfill_is_under_way_all_three_answer(scene: Scene) -> None:
             connectors=connectors,
             clock=scene.given.clock,
             progress=Looking(),
+            approve=True,
         )
     assert report.failure is None
     assert any(word == "explained" for word, _ in answers)
