@@ -31,7 +31,7 @@ def gather(
         stages=journal.stages(),
         stage_order=model.stage_order,
         holds=journal.holds(now),
-        entries=journal.entries(model.limited_stages) if model.limited_stages else (),
+        entries=journal.entries(model.limited_stages, now) if model.limited_stages else (),
     )
 
 

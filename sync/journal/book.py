@@ -247,10 +247,10 @@ class Journal:
             query = query.where(tables.crossings.c.run_id == run_id)
         yield from self._rows(query)
 
-    def entries(self, to_stages: Sequence[str]) -> Iterator[Sequence[tuple[str, str, str, int]]]:
-        """(crm, record id, stage, how often the record went up into it) of these stages, in chunks."""
+    def entries(self, to_stages: Sequence[str], until: datetime) -> Iterator[Sequence[tuple[str, str, str, int]]]:
+        """(crm, record id, stage, how often the record went up into it by then) of these stages, in chunks."""
         with self._reading.connect() as connection:
-            yield from stages.entries(connection.execution_options(yield_per=_CHUNK), to_stages)
+            yield from stages.entries(connection.execution_options(yield_per=_CHUNK), to_stages, until)
 
     def note_crm_stages(self, crm: str, held: Sequence[tuple[str, str]], now: datetime) -> None:
         """Note values of the CRM's own stage, by record id, as given by us."""

@@ -98,12 +98,14 @@ def holds(connection: Connection, now: datetime) -> Iterator[tuple[str, str, str
         yield row.crm, row.record_id, row.stage, row.since.replace(tzinfo=None), row.until.replace(tzinfo=None)
 
 
-def entries(connection: Connection, to_stages: Sequence[str]) -> Iterator[Sequence[tuple[str, str, str, int]]]:
-    """(crm, record id, stage, how often the record went up into it) of these stages, in chunks."""
+def entries(
+    connection: Connection, to_stages: Sequence[str], until: datetime
+) -> Iterator[Sequence[tuple[str, str, str, int]]]:
+    """(crm, record id, stage, how often the record went up into it by then) of these stages, in chunks."""
     edge = tables.crossings.c
     key = (edge.crm, edge.record_id, edge.to_stage)
-    query = select(*key, func.count()).where(edge.direction == "up", edge.to_stage.in_(to_stages)).group_by(*key)
-    for chunk in connection.execute(query).partitions():
+    query = select(*key, func.count()).where(edge.direction == "up", edge.to_stage.in_(to_stages), edge.at <= until)
+    for chunk in connection.execute(query.group_by(*key)).partitions():
         yield [(crm, record_id, stage, times) for crm, record_id, stage, times in chunk]
 
 

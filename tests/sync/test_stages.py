@@ -6,6 +6,7 @@ after a half-life.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -121,7 +122,7 @@ def test_entries_are_counted_from_the_edges(world: World, tmp_path: Path) -> Non
     world.model = checked_model(parse(text, tmp_path / "scoring.yaml"), TYPES)
     world.salesforce.put("E", email="eve@acme.example", kind="lead")
     world.run()
-    stages = []
+    began, stages = world.clock.now(), []
     for time in range(3):
         for number in range(2):
             world.salesforce.do(f"e{time}{number}", "E", url="/pricing", occurred_at=ago(now=world.clock.now()))
@@ -130,3 +131,10 @@ def test_entries_are_counted_from_the_edges(world: World, tmp_path: Path) -> Non
             world.run(approve=True)
             stages.append(world.salesforce.observed("E")["stage"])
     assert stages == ["lead", "subscriber", "lead", "subscriber", "subscriber", "subscriber"]
+    journal = open_journal(world.settings)
+    times = [
+        [times for chunk in journal.entries(["lead"], when) for _, record_id, _, times in chunk if record_id == "E"]
+        for when in (began, began + timedelta(days=1), world.clock.now())
+    ]
+    journal.close()
+    assert times == [[], [1], [2]]
