@@ -33,6 +33,9 @@ log = structlog.get_logger()
 TURN_S: Final = 30.0
 """The longest the daemon waits before it looks at the clock again, which may have been set, or its machine asleep."""
 
+TEND_S: Final = 5.0
+"""Seconds between two looks at what runs do and which alerts wait."""
+
 BUG: Final = 70
 
 

@@ -126,7 +126,8 @@ def _run(
         return report
 
     try:
-        _work(order, settings, model, connectors, session, draft)
+        with structlog.contextvars.bound_contextvars(run=run_id):
+            _work(order, settings, model, connectors, session, draft)
     except (SyncError, ConnectorError, ConfigError) as error:
         draft.failure = Failure(
             kind=type(error).__name__,
