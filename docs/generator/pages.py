@@ -8,6 +8,7 @@ from docs.generator.commands import commands, errors, exit_codes
 from docs.generator.daemon import events, metrics
 from docs.generator.model import model
 from docs.generator.permissions import permissions
+from docs.generator.report import report
 from docs.generator.settings import settings
 from docs.generator.vocabulary import activities, attributes, output_fields
 
@@ -25,6 +26,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "fields": output_fields,
     "permissions": permissions,
     "errors": errors,
+    "report": report,
     "metrics": metrics,
     "events": events,
 }

@@ -18,6 +18,7 @@ from docs.generator.pages import PAGES as REFERENCE
 from docs.generator.settings import keys
 from scoring.facts import OUTPUT_FIELDS
 from sync.errors import Stopped
+from sync.report import Part
 
 ROOT = Path(__file__).parents[2]
 MADE = {ROOT / "docs" / "reference" / f"{name}.md" for name in REFERENCE}
@@ -28,6 +29,13 @@ every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.re
 
 def test_every_setting_says_what_it_means() -> None:
     assert [key for key, info in keys() if not info.description] == []
+
+
+def test_every_field_of_the_record_says_what_it_means() -> None:
+    parts = {part.__name__: part.model_fields | part.model_computed_fields for part in Part.__subclasses__()}
+    assert [
+        (part, name) for part, fields in parts.items() for name, info in fields.items() if not info.description
+    ] == []
 
 
 def test_every_command_says_what_it_does_with_an_example() -> None:
