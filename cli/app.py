@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from cli import daemon, demo, look, rejects, run, sandbox, setup
+from cli import daemon, demo, forget, look, rejects, run, sandbox, setup
 from cli.context import Context, LogFormat
 from cli.exit_codes import BUG
 
@@ -23,7 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="New here? `leadgrade demo` shows everything on this machine, then `leadgrade init`.",
 )
-for group in (demo, setup, run, daemon, look, rejects, sandbox):
+for group in (demo, setup, run, daemon, look, rejects, forget, sandbox):
     for command in group.COMMANDS:
         app.command()(command)
 

@@ -17,7 +17,8 @@ from scoring import golden
 from sync import apply, crm_stages, guards, lease, saved_plan
 from sync.draft import Draft
 from sync.errors import SyncError
-from sync.mirror import acknowledged
+from sync.forget import pass_on
+from sync.mirror import acknowledged, forgotten
 from sync.mirror.store import last_fence, restart, restarted, set_whole
 from sync.order import Options, Order
 from sync.planning import score_and_plan
@@ -159,6 +160,7 @@ def _work(
         # A run with the mirror of another machine has read, and written, what this one knows nothing of.
         is_latest = last_fence(connection) == session.lease.before
         acknowledged.take_over(connection, session.lease.fence)
+        forgotten.heed(connection, session.journal.tombstones(), session.lease.fence)
         for found in identities:
             guards.same_account(connection, session.mirror, found)
             guards.same_journal(found, known)
@@ -172,6 +174,7 @@ def _work(
     _collect_jobs(order, connectors, session)
     if order.kind != "rescore" or not is_latest:
         _pull(order, connectors, session, draft)
+        pass_on(session)
     session.checkpoint()
     if saved:
         draft.rest = STOPPED_BY_GUARD

@@ -13,18 +13,20 @@ from sqlalchemy.exc import DatabaseError
 
 from sync import folder as state_folder
 from sync.errors import StateUnusable, SyncError
-from sync.journal import migrations, stages, tables
-from sync.journal.database import engine_for, name_of
+from sync.journal import erasures, migrations, stages, tables
+from sync.journal.database import engine_for, name_of, sweep
 from sync.journal.rows import by_id, forget
 from sync.lease import pass_fence
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from sqlalchemy import Connection, Engine, Result, Select
 
+    from sync.journal.erasures import Person, Tombstones
     from sync.journal.stages import Given
     from sync.report import Report
 
@@ -89,7 +91,7 @@ class Journal:
         return held
 
     @contextlib.contextmanager
-    def _noting(self) -> Iterator[Connection]:
+    def noting(self) -> Iterator[Connection]:
         """A transaction that a holder of an older fence cannot commit."""
         with self.engine.begin() as connection:
             if self.fence is not None:
@@ -175,7 +177,7 @@ class Journal:
 
     def copy_cursors(self, crm: str, streams: Iterable[tuple[str, str, int]], stored_at: datetime) -> None:
         """Note where streams stand (name, cursor, new rows), for `status`; the true cursors are in the mirror."""
-        with self._noting() as connection:
+        with self.noting() as connection:
             for stream, cursor, rows in streams:
                 here = (tables.cursors.c.crm == crm) & (tables.cursors.c.stream == stream)
                 before = connection.execute(select(tables.cursors.c.rows).where(here)).scalar() or 0
@@ -188,7 +190,7 @@ class Journal:
 
     def forget_cursors(self) -> None:
         """Streams are read anew."""
-        with self._noting() as connection:
+        with self.noting() as connection:
             connection.execute(delete(tables.cursors))
 
     def cursors(self) -> list[Mapping[str, Any]]:
@@ -213,7 +215,7 @@ class Journal:
         Accepted records lose their reject and keep the time since when they have their stage, unless it is new to
         their person; rejected ones get a reject or one more attempt on it; records that are gone lose both.
         """
-        with self._noting() as connection:
+        with self.noting() as connection:
             before = by_id(connection, tables.rejects, crm, [row.record_id for row in rejected])
             settled = [row.record_id for row in accepted] + [row.record_id for row in rejected] + list(gone)
             forget(connection, tables.rejects, crm, settled)
@@ -227,7 +229,7 @@ class Journal:
 
     def note_holds(self, crm: str, held: Sequence[tuple[str, str]], now: datetime, until: datetime) -> None:
         """Note stages, by record id, that people set by hand, as left alone until then."""
-        with self._noting() as connection:
+        with self.noting() as connection:
             stages.note_holds(connection, crm, held, now, until)
 
     def holds(self, now: datetime) -> list[tuple[str, str, str, datetime, datetime]]:
@@ -254,7 +256,7 @@ class Journal:
 
     def note_crm_stages(self, crm: str, held: Sequence[tuple[str, str]], now: datetime) -> None:
         """Note values of the CRM's own stage, by record id, as given by us."""
-        with self._noting() as connection:
+        with self.noting() as connection:
             _give(connection, crm, held, now)
 
     def crm_stages(self) -> Iterator[Sequence[tuple[str, str, str]]]:
@@ -264,18 +266,18 @@ class Journal:
 
     def forget_rejects(self, crm: str, record_ids: Sequence[str]) -> None:
         """Forget rejects of records that nothing is to be written to any more."""
-        with self._noting() as connection:
+        with self.noting() as connection:
             forget(connection, tables.rejects, crm, record_ids)
 
     def begin_job(self, crm: str, job: str, rows: Sequence[Sequence[str]], now: datetime) -> None:
         """Note a job that is about to be sent: kind, record id and values hash of each of its rows."""
-        with self._noting() as connection:
+        with self.noting() as connection:
             values = {"crm": crm, "job": job, "begun_at": now, "rows": orjson.dumps(rows).decode()}
             connection.execute(insert(tables.jobs).values(values))
 
     def end_jobs(self, crm: str, jobs: Sequence[str]) -> None:
         """Forget jobs whose results are noted."""
-        with self._noting() as connection:
+        with self.noting() as connection:
             connection.execute(delete(tables.jobs).where((tables.jobs.c.crm == crm) & tables.jobs.c.job.in_(jobs)))
 
     def jobs(self, crm: str) -> list[tuple[str, list[list[str]]]]:
@@ -307,6 +309,37 @@ class Journal:
         with self._reading.connect() as connection:
             query = select(tables.rejects.c.crm, func.count()).group_by(tables.rejects.c.crm)
             return {row[0]: row[1] for row in connection.execute(query)}
+
+    def tombstones(self) -> Tombstones:
+        """Whom nothing may be kept of any more."""
+        with self._reading.connect() as connection:
+            return erasures.tombstones(connection)
+
+    def erase(self, person: Person, now: datetime, *, tombstones: bool = True) -> Counter[str]:
+        """Forget all that names these records, reports included; rows per table. With tombstones, nothing comes back.
+
+        All or nothing, and repeatable.
+        """
+        with self.noting() as connection:
+            if tombstones:
+                erasures.bury(connection, person, now)
+            return erasures.erase(connection, person)
+
+    def count(self, person: Person) -> Counter[str]:
+        """How many rows `erase` would remove, per table."""
+        with self._reading.connect() as connection:
+            return erasures.count(connection, person)
+
+    def lift(self, address: str) -> int:
+        """Take back the tombstones of the person with this address; how many there were."""
+        with self.noting() as connection:
+            return erasures.lift(connection, address)
+
+    def sweep(self) -> None:
+        """Leave no trace of what was erased: not in free pages, nor in copies of earlier versions."""
+        for copy_of_earlier in migrations.copies(self.engine):
+            copy_of_earlier.unlink(missing_ok=True)
+        sweep(self.engine)
 
     def _rows(self, query: Select[Any], at_a_time: int = _CHUNK) -> Iterator[Mapping[str, Any]]:
         """Rows of a query, so many in memory; who asks for no more leaves nothing open."""

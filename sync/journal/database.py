@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from sync.errors import JournalAway, JournalBusy, StateUnusable, SyncError
+from sync.journal import tables
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
@@ -71,6 +73,19 @@ def name_of(engine: Engine) -> str:
     return engine.url.set(query={}).render_as_string()
 
 
+def sweep(engine: Engine) -> None:
+    """Have the database give up what was deleted, for it keeps that in pages that are free."""
+    if engine.dialect.name == "sqlite":
+        with contextlib.closing(engine.raw_connection()) as connection:
+            for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                connection.execute(statement)
+    else:
+        alone = engine.execution_options(isolation_level="AUTOCOMMIT", reading=True)
+        with alone.connect() as connection:
+            for table in tables.metadata.sorted_tables:
+                connection.exec_driver_sql(f"VACUUM {table.name}")
+
+
 def _options(url: URL) -> dict[str, Any]:
     if url.get_backend_name() == "sqlite":
         return {}
@@ -84,7 +99,12 @@ def _options(url: URL) -> dict[str, Any]:
 def _set_up_sqlite(connection: Any, _record: object) -> None:
     # Transactions are begun by `_begin_sqlite`; the driver's own would start too late to keep two writers apart.
     connection.isolation_level = None
-    for pragma in (f"busy_timeout = {LOCK_WAIT_S * 1000:.0f}", "journal_mode = WAL", "foreign_keys = ON"):
+    for pragma in (
+        f"busy_timeout = {LOCK_WAIT_S * 1000:.0f}",
+        "journal_mode = WAL",
+        "foreign_keys = ON",
+        "secure_delete = ON",
+    ):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -56,6 +57,13 @@ def _sixth(connection: Connection) -> None:
     _add_column(connection, tables.crossings.c.told_at)
 
 
+def _seventh(connection: Connection) -> None:
+    """Tombstones of people who were erased."""
+    tables.erasures.create(connection, checkfirst=True)
+    tables.erasure_salt.create(connection, checkfirst=True)
+    connection.execute(insert(tables.erasure_salt).values(salt=secrets.token_hex(32)))
+
+
 def _add_column(connection: Connection, column: Column[Any]) -> None:
     """Add a column unless it is there: tables that a step makes have all of today's."""
     table = column.table.name
@@ -64,7 +72,7 @@ def _add_column(connection: Connection, column: Column[Any]) -> None:
         connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column.name} {kind}")
 
 
-STEPS: Final[Sequence[Callable[[Connection], object]]] = (_first, _second, _third, _fourth, _fifth, _sixth)
+STEPS: Final[Sequence[Callable[[Connection], object]]] = (_first, _second, _third, _fourth, _fifth, _sixth, _seventh)
 """Step n brings a journal from version n to n + 1. Released steps are never changed."""
 
 

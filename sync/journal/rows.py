@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def by_id(connection: Connection, table: Table, crm: str, record_ids: Sequence[str]) -> dict[str, Any]:
     """Record id -> row, of those that are there."""
     found: dict[str, Any] = {}
-    for ids in _parts(record_ids):
+    for ids in parts(record_ids):
         query = select(table).where((table.c.crm == crm) & table.c.record_id.in_(ids))
         found |= {row.record_id: row for row in connection.execute(query)}
     return found
@@ -23,10 +23,10 @@ def by_id(connection: Connection, table: Table, crm: str, record_ids: Sequence[s
 
 def forget(connection: Connection, table: Table, crm: str, record_ids: Sequence[str]) -> None:
     """Delete the rows of these records."""
-    for ids in _parts(record_ids):
+    for ids in parts(record_ids):
         connection.execute(delete(table).where((table.c.crm == crm) & table.c.record_id.in_(ids)))
 
 
-def _parts(values: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:
+def parts(values: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:
     """Parts that fit every database's limit of parameters in one statement."""
     return (values[start : start + size] for start in range(0, len(values), size))

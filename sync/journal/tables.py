@@ -189,3 +189,13 @@ outbox: Final = Table(
     Column("next_at", UtcTime),  # null: delivered, or given up
     Column("delivered_at", UtcTime),
 )
+
+erasures: Final = Table(
+    "erasures",
+    metadata,
+    Column("digest", String(64), primary_key=True),  # of an address or a record id, with the journal's salt
+    Column("person", String(64), nullable=False),  # the digest by which all of one person's are found
+    Column("erased_at", UtcTime, nullable=False),
+)
+
+erasure_salt: Final = Table("erasure_salt", metadata, Column("salt", String(64), nullable=False))

@@ -12,6 +12,7 @@ import pyarrow as pa
 from connectors.errors import ConnectorBug
 from scoring.facts import ATTRIBUTE_PREFIX, KEYS, OBSERVED_PREFIX, OUTPUT_FIELDS, Table
 from sync.mirror import activities, counters, removals
+from sync.mirror.forgotten import without_forgotten
 from sync.mirror.store import transaction
 from sync.mirror.tables import last_of, quoted, typed_columns
 
@@ -81,7 +82,7 @@ def load(
     with transaction(connection, fence):
         for batches in _in_turn(parts):
             for table, arrow in _joined(batches):
-                connection.register("batch", arrow)
+                connection.register("batch", without_forgotten(connection, table, arrow))
                 try:
                     _store(connection, table, types, not_castable)
                 finally:
