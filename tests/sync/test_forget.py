@@ -85,7 +85,10 @@ def test_99_nothing_of_an_erased_person_stays_and_nothing_comes_back(known: Worl
     assert traces(known) == []
     assert journal.jobs("hubspot") == [("j", [["contact", "1", "h"]])], "other people's rows stay"
     with journal.engine.begin() as connection:
-        assert connection.execute(select(outbox.c.body)).scalars().one() == '{"people":[{"crm":"hubspot","record_id":"1"}]}'
+        assert (
+            connection.execute(select(outbox.c.body)).scalars().one()
+            == '{"people":[{"crm":"hubspot","record_id":"1"}]}'
+        )
     journal.end_jobs("hubspot", ["j"])
     journal.close()
 
