@@ -72,9 +72,11 @@ bench-memory: $(STAMP) ## peak memory of backfills of 50,000 and 1,000,000 conta
 bench-scoring: $(STAMP) ## the engine beside hand-written SQL, a Python loop and a bare count
 	$(BIN)/python -m benchmarks.scoring $(BENCH_ARGS)
 
-lock: ## renew requirements.lock (needs uv)
+lock: ## renew requirements.lock, and that of the image (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-header --quiet -o requirements.lock
+	uv pip compile pyproject.toml --extra postgres --universal --python-version 3.11 \
+	  --generate-hashes --no-header --quiet -o deploy/requirements.lock
 
 clean: ## remove .venv and caches
 	rm -rf docs/_site .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pydantic import SecretStr
+
 from config.environment import secret_from_file, secrets_in_file, variable, with_environment
 from config.errors import ConfigError, ConfigErrors
 from config.setting_values import Section
 from config.settings import HubSpotSettings, SalesforceSettings, Settings
-from config.yaml_file import did_you_mean, known_keys, known_places, read, validate
+from config.yaml_file import did_you_mean, known_keys, known_places, known_types, read, validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from pydantic import SecretStr
 
     from config.yaml_file import Document, Loc
 
@@ -100,13 +100,15 @@ def _anchored(section: S, base: Path) -> S:
 
 def _with_secret_files(section: S) -> S:
     """The section, and those in it, with secrets read from their files; what the environment gives goes before."""
-    changes: dict[str, SecretStr | Section] = {}
+    changes: dict[str, SecretStr | str | Section] = {}
     for name, value in section:
         file = getattr(section, f"{name}_file", None)
         if isinstance(value, Section):
             changes[name] = _with_secret_files(value)
         elif value is None and file is not None:
-            changes[name] = secret_from_file(file, f"{name}_file")
+            secret = secret_from_file(file, f"{name}_file")
+            # The journal's URL is a secret only when there is a password in it.
+            changes[name] = secret if SecretStr in known_types(type(section), (name,)) else secret.get_secret_value()
     return section.model_copy(update=changes)
 
 

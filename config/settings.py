@@ -48,6 +48,8 @@ class StoreSettings(Section):
     journal_url: str | None = None
     """SQLAlchemy URL of a journal in PostgreSQL, such as `postgresql://leadgrade@db/leadgrade`; without it, SQLite in
     `store.path`. With a password in it: environment only."""
+    journal_url_file: Path | None = None
+    """A file that holds the URL of the journal."""
     memory_limit_mb: int = Field(default=192, ge=64)
     """DuckDB's share of memory, in MB."""
 

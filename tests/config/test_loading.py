@@ -80,6 +80,14 @@ def test_a_secret_may_come_from_a_file_and_the_environment_goes_first(tmp_path: 
     assert settings_of(tmp_path, text, {"LEADGRADE_HUBSPOT__ACCESS_TOKEN": "from-env"}).secrets() == ["from-env"]
 
 
+def test_the_journals_url_may_come_from_a_file(tmp_path: Path) -> None:
+    url = "postgresql://leadgrade:canary@db/leadgrade"
+    (tmp_path / "url").write_text(f"{url}\n")
+    settings = settings_of(tmp_path, BOTH + "store: {journal_url_file: url}\n")
+    assert settings.store.journal_url == url
+    assert ":canary@" in settings.secrets()
+
+
 def test_what_is_only_looked_at_needs_no_credentials(tmp_path: Path) -> None:
     path = settings_file(tmp_path, BOTH)
     assert load(path, {}, credentials=False).crms == ("hubspot", "salesforce")
@@ -118,7 +126,8 @@ def test_a_moved_attribute_keeps_its_type(tmp_path: Path) -> None:
             [
                 (
                     "leadgrade.yaml:5: 'journal_url' is a secret and may not stand in this file. Remove it here (renew "
-                    "it if others saw the file) and set LEADGRADE_STORE__JOURNAL_URL in the environment."
+                    "it if others saw the file) and set LEADGRADE_STORE__JOURNAL_URL in the environment, "
+                    "or name a file that holds it as 'journal_url_file'."
                 )
             ],
             id="password in a URL",
