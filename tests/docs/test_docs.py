@@ -16,6 +16,7 @@ from connectors.salesforce import permissions as salesforce
 from docs.generator.commands import error_classes, names
 from docs.generator.pages import PAGES as REFERENCE
 from docs.generator.settings import keys
+from insights.metrics import METRICS
 from scoring.facts import OUTPUT_FIELDS
 from sync.errors import Stopped
 from sync.report import Part
@@ -57,6 +58,7 @@ def test_every_error_ends_with_a_code_that_the_page_explains() -> None:
         ("attributes", [*COMPUTED, *BUILT_IN]),
         ("fields", [f"leadgrade_{field.name}" for field in OUTPUT_FIELDS]),
         ("permissions", [right.name for right in (*hubspot.SCOPES, *salesforce.PERMISSIONS)]),
+        ("metrics", [*METRICS]),
         ("errors", [kind.__name__ for kind in error_classes()]),
     ],
 )
@@ -108,3 +110,25 @@ def test_environment_variables_spoken_of_are_settings(page: Path) -> None:
     known = {"CONFIG", *(key.upper().replace(".", "__") for key in SETTINGS)}
     named = set(re.findall(r"LEADGRADE_([A-Z0-9_]*[A-Z0-9])\b", page.read_text()))
     assert named <= known
+
+
+@every_page
+def test_metrics_and_fields_spoken_of_exist(page: Path) -> None:
+    known = {*METRICS, *(f"leadgrade_{field.name}" for field in OUTPUT_FIELDS)}
+    assert set(re.findall(r"`(leadgrade_[a-z_]+)`", page.read_text())) <= known
+
+
+def test_the_guide_to_hubspot_names_every_scope() -> None:
+    table = (ROOT / "docs" / "how-to" / "hubspot.md").read_text().split("## Scopes")[1].split("\n## ")[0]
+    named = re.findall(r"^\| `([^`]+)` \|", table, flags=re.MULTILINE)
+    scopes = [scope for scope in hubspot.SCOPES if scope is not hubspot.EVENT_OCCURRENCES]
+    assert named == [scope.name for scope in scopes]
+    assert all(scope.setting in table for scope in scopes)
+
+
+def test_the_guide_to_salesforce_names_every_right() -> None:
+    text = " ".join((ROOT / "docs" / "how-to" / "salesforce.md").read_text().split())
+    system = [right.name for right in (salesforce.API_ENABLED, salesforce.VIEW_SETUP, *salesforce.PROVISIONING)]
+    objects = [access.right for access in salesforce.READING if access.right.name.startswith("Read on ")]
+    labels = [salesforce.LABELS[right.name.removeprefix("Read on ")] for right in objects]
+    assert [name for name in [*system, "Access Activities", *labels] if name not in text] == []
