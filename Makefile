@@ -35,8 +35,8 @@ test: $(STAMP) ## run the tests
 soak: $(STAMP) ## disturb random runs in every way; SEEDS=200 of them, or the one SEED=n step by step
 	$(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200))
 
-week: $(STAMP) ## live through seven days of the daemon under a clock that leaps; SEED=n for others than the first
-	$(BIN)/python -m tests.soak --days 7 --seed $(or $(SEED),1)
+week: $(STAMP) ## live through seven DAYS of the daemon under a clock that leaps; SEED=n for others than the first
+	$(BIN)/python -m tests.soak --days $(or $(DAYS),7) --seed $(or $(SEED),1)
 
 check: $(STAMP) ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check --no-cache .

@@ -80,9 +80,9 @@ class Daemon:
                 self.pause(min(wait_s, TURN_S))
                 continue
             ended = self.run(due.kind)
-            agenda.ended(due.kind, ended.at, ended.exit_code, ended.resets_at)
             schedule = self._schedule_now(schedule)
             agenda.follow(schedule, ended.at)
+            agenda.ended(due.kind, ended.at, ended.exit_code, ended.resets_at)
             self._tell(ended)
 
     def run(self, kind: ScheduledKind) -> Ended:

@@ -19,6 +19,7 @@ class Pulse:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._moved = clock.monotonic()
+        self.told = False  # whether the log has told that nothing moves
         self.running: RunKind | None = None
         self.next: Due | None = None
         self.last_exit: int | None = None  # exit code of the last run since the daemon began
@@ -27,6 +28,7 @@ class Pulse:
     def move(self) -> None:
         """Something was done."""
         self._moved = self._clock.monotonic()
+        self.told = False
 
     @property
     def still_s(self) -> float:

@@ -58,6 +58,9 @@ class Alerts:
 
     def look(self, pulse: Pulse) -> None:
         """Between runs and during them: tell when none has succeeded for long, or one makes no progress."""
+        if self._is_stuck(pulse) and not pulse.told:
+            pulse.told = True
+            log.error("no progress is made", kind=pulse.running, still_s=round(pulse.still_s))
         channels = [*channels_of(self.settings.alerts)]
         if not channels:
             return
@@ -112,8 +115,11 @@ class Alerts:
             if told is None or told.event == events.RECOVERED or now - told.at >= REMIND:
                 outbox.put(connection, events.stale(now, last), channels)
 
+    def _is_stuck(self, pulse: Pulse) -> bool:
+        return pulse.still_s > self.settings.health.stuck_after_min * 60
+
     def _of_movement(self, journal: Journal, pulse: Pulse, channels: Sequence[str]) -> None:
-        is_stuck = pulse.still_s > self.settings.health.stuck_after_min * 60
+        is_stuck = self._is_stuck(pulse)
         with journal.engine.begin() as connection:
             told = outbox.last(connection, "movement")
             was_stuck = told is not None and told.event == events.STUCK

@@ -131,3 +131,6 @@ def test_a_new_schedule_counts_from_the_next_turn() -> None:
     agenda.ended("sync", NOW, 0)
     agenda.follow(ScheduleSettings(sync="*/2 * * * *"), NOW)
     assert agenda.next() == Due("sync", NOW + 2 * MIN)
+    agenda.follow(ScheduleSettings(sync="0 0 1 1 *"), NOW)
+    agenda.ended("sync", NOW, 5)
+    assert agenda.next() == Due("sync", NOW + 10 * MIN), "it is tried again all the same"

@@ -220,9 +220,11 @@ def test_runs_that_stay_away_are_told_and_so_is_their_return(house: House, recei
 def test_93_a_run_that_stands_still_is_told_once(house: House, receiver: Receiver) -> None:
     pulse = Pulse(house.clock)
     pulse.running = "sync"
-    for minutes in (59, 2, 30):
-        house.clock.advance(minutes * 60)
-        house.alerts.look(pulse)
+    with capture_logs() as logs:
+        for minutes in (59, 2, 30):
+            house.clock.advance(minutes * 60)
+            house.alerts.look(pulse)
+    assert [line["event"] for line in logs] == ["no progress is made"]
     pulse.move()
     house.alerts.look(pulse)
     house.alerts.deliver()
