@@ -62,6 +62,15 @@ class StoreSettings(Section):
         return [f":{password}@"] if password else []
 
 
+class RetentionSettings(Section):
+    """How long what is old is kept, in days; let go of at the end of each weekly reconciliation."""
+
+    runs_days: int = Field(default=400, ge=30)
+    """Runs and their reports."""
+    activities_days: int | None = Field(default=None, ge=30)
+    """Activities in the mirror; without it, for ever. They go only if nobody's score changes by it."""
+
+
 HubSpotVersion = Literal["v3", "2026-03", "2026-09"]
 
 
@@ -269,6 +278,7 @@ class Settings(Section):
     """Whose value counts where both CRMs know an attribute; of a boolean, any `true`."""
     attributes: dict[str, AttributeSetting] = Field(default={})
     writes: WriteSettings = WriteSettings()
+    retention: RetentionSettings = RetentionSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     health: HealthSettings = HealthSettings()
     alerts: AlertSettings = AlertSettings()

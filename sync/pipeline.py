@@ -14,7 +14,7 @@ from config.errors import ConfigError
 from connectors.errors import ConnectorError
 from connectors.registry import confirm_account
 from scoring import golden
-from sync import apply, crm_stages, guards, lease, saved_plan
+from sync import apply, crm_stages, guards, lease, retention, saved_plan
 from sync.draft import Draft
 from sync.errors import SyncError
 from sync.forget import pass_on
@@ -189,9 +189,16 @@ def _work(
         _write(order, connectors, session, draft)
     else:
         draft.rest = DRY_RUN if order.dry_run or order.kind == "plan" else WRITES_OFF
+    _end(order, settings, model, session)
+
+
+def _end(order: Order, settings: Settings, model: Model, session: Session) -> None:
+    """What is left to do once all rows are sent."""
     if order.kind == "backfill":
         with session.mirror.open() as connection:
             restarted(connection)
+    if order.kind == "reconcile":
+        retention.compact(session, settings, model)
 
 
 def _pull(order: Order, connectors: Mapping[str, Connector], session: Session, draft: Draft) -> None:
