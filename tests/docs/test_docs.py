@@ -4,6 +4,7 @@ The reference is made from the code; the site's build finds broken links between
 """
 
 import re
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 
 from cli.exit_codes import EXITS, SIGNALS
 from config.attributes import BUILT_IN, COMPUTED
+from config.settings import Settings
+from config.yaml_file import parse, validate
 from connectors.hubspot import permissions as hubspot
 from connectors.salesforce import permissions as salesforce
 from docs.generator.commands import error_classes, names
@@ -132,3 +135,18 @@ def test_the_guide_to_salesforce_names_every_right() -> None:
     objects = [access.right for access in salesforce.READING if access.right.name.startswith("Read on ")]
     labels = [salesforce.LABELS[right.name.removeprefix("Read on ")] for right in objects]
     assert [name for name in [*system, "Access Activities", *labels] if name not in text] == []
+
+
+SETTINGS_BLOCKS = [
+    (page, block)
+    for page in PAGES
+    if page.parent.name == "how-to"
+    for block in re.findall(r"^ *```yaml\n(.*?)^ *```", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    if not block.lstrip().startswith("examples:")
+]
+
+
+@pytest.mark.parametrize(("page", "block"), SETTINGS_BLOCKS, ids=lambda value: getattr(value, "stem", ""))
+def test_settings_shown_in_the_guides_can_be_used(page: Path, block: str) -> None:
+    text = textwrap.dedent(block).replace("…", "000000000001")
+    assert validate(parse(text, page), Settings)
