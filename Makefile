@@ -38,6 +38,9 @@ soak: $(STAMP) ## disturb random runs in every way; SEEDS=200 of them, or the on
 week: $(STAMP) ## live through seven DAYS of the daemon under a clock that leaps; SEED=n for others than the first
 	$(BIN)/python -m tests.soak --days $(or $(DAYS),7) --seed $(or $(SEED),1)
 
+kills: $(STAMP) ## kill real processes at KILLS=200 random points; both CRMs must end as in peace
+	$(BIN)/python -m tests.soak.kill_nine --kills $(or $(KILLS),200) $(if $(SEED),--seed $(SEED))
+
 check: $(STAMP) ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check --no-cache .
 	$(BIN)/ruff format --no-cache --check .
@@ -81,4 +84,4 @@ lock: ## renew requirements.lock, and that of the image (needs uv)
 clean: ## remove .venv and caches
 	rm -rf docs/_site .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
 
-.PHONY: help install demo test soak week check docs format bench bench-backfill bench-limits bench-clients bench-bulk bench-memory bench-scoring lock clean
+.PHONY: help install demo test soak week kills check docs format bench bench-backfill bench-limits bench-clients bench-bulk bench-memory bench-scoring lock clean

@@ -20,6 +20,12 @@ def show_report(report: Report, output: Output) -> None:
     if output is Output.JSON:
         show_json(report.model_dump(mode="json"))
         return
+    if report.rolled_back_from:
+        console().print(
+            f"The model is {report.model_version}, rolled back from {report.rolled_back_from}; this holds until the "
+            "model's file changes, or until `leadgrade rollback --forward`.\n",
+            soft_wrap=True,
+        )
     show_pulled(report)
     show_people(report)
     show_written(report)

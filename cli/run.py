@@ -1,4 +1,4 @@
-"""plan, apply, sync, backfill: one run each."""
+"""plan, apply, sync, backfill, rollback: one run each."""
 
 import sys
 from pathlib import Path
@@ -36,6 +36,9 @@ Approve = Annotated[
         help="Let the run pass although guards stand up, such as that of a first run.",
     ),
 ]
+HandOver = Annotated[
+    bool, typer.Option("--hand-over", help="Hand also people over to sales who are rated for the first time.")
+]
 Limit = Annotated[int | None, typer.Option(min=1, help="Send at most so many records to each CRM.")]
 Share = Annotated[
     float | None,
@@ -49,6 +52,7 @@ def plan(
     *,
     out: Annotated[Path | None, typer.Option(help="Save the whole plan to this file, for `apply`.")] = None,
     share: Share = None,
+    hand_over: HandOver = False,
     output: AsOutput = Output.TABLE,
 ) -> None:
     """Pull, score and show what would be written.
@@ -58,7 +62,7 @@ def plan(
 
     Example: leadgrade plan --out plan.jsonl
     """
-    _run(context, "plan", output, file=out, share=share)
+    _run(context, "plan", output, file=out, share=share, hand_over=hand_over)
 
 
 def apply(
@@ -89,6 +93,7 @@ def sync(
     approve: Approve = False,
     limit: Limit = None,
     share: Share = None,
+    hand_over: HandOver = False,
     output: AsOutput = Output.TABLE,
 ) -> None:
     """Pull what changed, score, write what differs.
@@ -97,7 +102,7 @@ def sync(
 
     Example: leadgrade sync --limit 1
     """
-    _run(context, "sync", output, dry_run=dry_run, approve=approve, limit=limit, share=share)
+    _run(context, "sync", output, dry_run=dry_run, approve=approve, limit=limit, share=share, hand_over=hand_over)
 
 
 def backfill(
@@ -107,6 +112,7 @@ def backfill(
     approve: Approve = False,
     limit: Limit = None,
     share: Share = None,
+    hand_over: HandOver = False,
     output: AsOutput = Output.TABLE,
 ) -> None:
     """Pull everything, score, write what differs.
@@ -115,7 +121,41 @@ def backfill(
 
     Example: leadgrade backfill
     """
-    _run(context, "backfill", output, dry_run=dry_run, approve=approve, limit=limit, share=share)
+    _run(context, "backfill", output, dry_run=dry_run, approve=approve, limit=limit, share=share, hand_over=hand_over)
+
+
+def rollback(
+    context: typer.Context,
+    version: Annotated[str | None, typer.Argument(help="The version to go back to; without it, list them.")] = None,
+    *,
+    forward: Annotated[bool, typer.Option("--forward", help="End a rollback: the model's file counts again.")] = False,
+    dry_run: DryRun = False,
+    approve: Approve = False,
+    share: Share = None,
+    output: AsOutput = Output.TABLE,
+) -> None:
+    """Go back to an earlier version of the model.
+
+    Syncs with it, and lets every later run do so, the daemon's as well, until the model's file changes or --forward.
+
+    Example: leadgrade rollback b2b-saas@1f3a9c2e
+    """
+    if version is not None and not forward:
+        _run(context, "sync", output, roll_back_to=version, dry_run=dry_run, approve=approve, share=share)
+    from cli.output import listing
+    from insights.status import opened_journal
+
+    given = context_of(context)
+    rows = []
+    with opened_journal(given.settings(credentials=False)) as journal:
+        if journal is not None:
+            if forward:
+                journal.end_rollback(given.clock.now())
+            standing = journal.rollback()
+            for row in journal.models():
+                now = standing is not None and row["version"] == standing.to_version
+                rows.append(dict(row) | {"": "rolled back to" if now else ""})
+    listing(rows, output, title="Models that runs have used", empty="Nothing has run yet.")
 
 
 def run_once(
@@ -145,7 +185,7 @@ def run_once(
             clock=given.clock,
             progress=Watched(progress, pulse) if pulse else progress,
             stop=stop,
-            **options,
+            **(options | {"source": settings.scoring.read_text(encoding="utf-8")}),
         )
 
 
@@ -167,4 +207,4 @@ def _run(
     raise typer.Exit(report.exit_code)
 
 
-COMMANDS = (plan, apply, sync, backfill)
+COMMANDS = (plan, apply, sync, backfill, rollback)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from connectors.base import CLEAR, CRM_STAGE, Change, StageMove
 from scoring.facts import OUTPUT_FIELDS, OutputField
 from sync.journal.stages import Given
-from sync.mirror import plan, rollout, stage_moves
+from sync.mirror import hand_over, plan, rollout, stage_moves
 from sync.mirror.stage_moves import NO_LADDER
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from connectors.base import Clear
+    from sync.mirror.hand_over import HandOver
     from sync.mirror.plan import Planned, RefusedRow
     from sync.mirror.stage_moves import GivenCrmStage, Ladder
     from sync.mirror.store import Mirror
@@ -69,18 +70,21 @@ def make(
     ladder: Ladder = NO_LADDER,
     given: Iterable[Sequence[GivenCrmStage]] = (),
     share: float = 1.0,
+    handed: HandOver | None = None,
 ) -> list[Planned]:
     """Plan the changes of all live records, in the mirror; counts per CRM. Needs the engine's ``scores``.
 
     `fields` are those that the model writes; others that records still hold, from an earlier model, are cleared.
     `today` is the UTC day for which they were scored. `ladder` says which of the CRMs' own stages are written, `given`
-    which we wrote before. `share` of the people may be written to, 0 to 1.
+    which we wrote before. `share` of the people may be written to, 0 to 1. `handed` says who is handed over to
+    sales; None: everybody.
 
     Raises `LeaseLost` when a later holder of the lease, whose `fence` is greater, has written to the mirror.
     """
     abandoned = plan.still_held(connection, [field for field in OUTPUT_FIELDS if field not in fields])
     triggers = {field: trigger(field, min_change, today) for field in fields}
     triggers |= {field: plan.differs(field) for field in abandoned}
+    hand_over.find(connection, handed)
     stage_moves.find(connection, ladder, given)
     rollout.leave_out(connection, share)
     return plan.make(connection, triggers=triggers, abandoned=abandoned, refused=refused, fence=fence)
@@ -125,7 +129,11 @@ def _planned(row: Mapping[str, Any]) -> PlannedChange:
     return PlannedChange(
         change=change,
         why=row["why"],
-        given=replace(_given(row["record_id"], row["desired.stage"], row["stage_since"]), crm_stage=row["crm_stage"]),
+        given=replace(
+            _given(row["record_id"], row["desired.stage"], row["stage_since"]),
+            crm_stage=row["crm_stage"],
+            quiet=row["quiet"],
+        ),
         values_hash=row["values_hash"],
     )
 

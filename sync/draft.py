@@ -85,6 +85,7 @@ class Draft:
             started_at=self.started_at,
             duration_s=duration_s,
             model_version=model.version,
+            rolled_back_from=order.rolled_back_from,
             dry_run=order.dry_run,
             limit=order.limit,
             share=order.share,

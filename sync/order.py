@@ -20,6 +20,9 @@ class Options(TypedDict, total=False):
     share: float | None
     file: Path | None
     skip_moved: bool
+    hand_over: bool
+    source: str
+    roll_back_to: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,11 @@ class Order:
     file: Path | None = None  # where a plan is saved, or the one that is applied
     skip_moved: bool = False  # a plan is applied without the records that are not what they were
 
+    hand_over: bool = False  # also people who are rated for the first time go to sales
+    source: str = ""  # the model's file
+    rolled_back_from: str = ""  # the version of the file, where the run uses an earlier one
+    roll_back_to: str | None = None  # an earlier version of the model, which this run and those after it use
+
     @classmethod
     def of(cls, kind: RunKind, settings: WriteSettings, options: Options) -> Order:
         """The order for a run with these options."""
@@ -48,4 +56,7 @@ class Order:
             share=settings.rollout if share is None else share,
             file=options.get("file"),
             skip_moved=options.get("skip_moved", False),
+            hand_over=options.get("hand_over", False),
+            source=options.get("source", ""),
+            roll_back_to=options.get("roll_back_to"),
         )

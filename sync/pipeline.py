@@ -14,11 +14,12 @@ from config.errors import ConfigError
 from connectors.errors import ConnectorError
 from connectors.registry import confirm_account
 from scoring import golden
-from sync import apply, crm_stages, guards, lease, retention, saved_plan
+from sync import apply, crm_stages, guards, lease, retention, rollback, saved_plan
 from sync.draft import Draft
 from sync.errors import SyncError
 from sync.forget import pass_on
 from sync.mirror import acknowledged, forgotten
+from sync.mirror.stage_moves import NO_LADDER
 from sync.mirror.store import last_fence, restart, restarted, set_whole
 from sync.order import Options, Order
 from sync.planning import score_and_plan
@@ -65,8 +66,8 @@ def run(
     ``rescore`` pulls nothing, unless a run with another mirror came in between; ``plan`` pulls what changed and writes
     nothing, unless to a file; ``apply`` pulls what changed and sends the plan in a file. With `dry_run` no write call
     is made. `approve` lets the run pass although guards stand up (`sync.guards`). `limit` sends at most so many records
-    per CRM, `share` (0 to 1; by default ``writes.rollout``) is that of the people who may be written to. For `file` and
-    `skip_moved` see `sync.saved_plan`.
+    per CRM, `share` (0 to 1; by default ``writes.rollout``) is that of the people who may be written to. `hand_over`
+    see `sync.mirror.hand_over`, for `file` and `skip_moved` `sync.saved_plan`.
 
     Once the lease is held, everything that ends a run on purpose (errors with an ``exit_code``, a tripped guard, a
     signal) is told by ``report.failure`` and ``report.exit_code``, with the counts so far. Raised: `Busy` when another
@@ -84,8 +85,11 @@ def run(
                 progress=progress or Silent(),
             )
             order = Order.of(kind, settings.writes, options)
+            used = _model(order, settings, model, session)
+            if used is not model:
+                order = replace(order, source=journal.model_file(used.version), rolled_back_from=model.version)
             with _asked_before_calls(connectors, held.keep):
-                return _run(order, settings, model, connectors, session)
+                return _run(order, settings, used, connectors, session)
     finally:
         journal.close()
 
@@ -101,6 +105,17 @@ def _asked_before_calls(connectors: Mapping[str, Connector], ask: Callable[[], o
             connector.ask_before_calls(None)
 
 
+def _model(order: Order, settings: Settings, model: Model, session: Session) -> Model:
+    """The model that this run uses: the file's, or an earlier one. Raises ConfigError."""
+    journal = session.journal
+    if order.roll_back_to is not None:
+        return rollback.earlier(journal, settings, order.roll_back_to)
+    standing = journal.rollback()
+    if standing and standing.from_version != model.version:
+        journal.end_rollback(session.clock.now())
+    return rollback.in_force(journal, settings, model)
+
+
 def _run(
     order: Order, settings: Settings, model: Model, connectors: Mapping[str, Connector], session: Session
 ) -> Report:
@@ -111,7 +126,7 @@ def _run(
         started_at=started_at,
         holder=str(session.lease.holder),
         model_version=model.version,
-        model=model.model_dump_json(),
+        model=order.source,
     )
     session = replace(session, run_id=run_id, stage_order=model.stage_order)
     draft = Draft(run_id, started_at)
@@ -180,13 +195,14 @@ def _work(
         draft.rest = STOPPED_BY_GUARD
         saved_plan.take(saved, order=order, settings=settings, model=model, session=session, draft=draft)
     else:
-        ladder = crm_stages.ladder(settings, model, connectors)
+        hands_over = order.kind != "backfill" or order.hand_over
+        ladder = crm_stages.ladder(settings, model, connectors) if hands_over else NO_LADDER
         score_and_plan(order, settings, model, ladder, session, draft)
         if order.file:
             with session.mirror.open() as connection:
                 saved_plan.save(order.file, connection, order=order, model=model, draft=draft)
     if order.writes:
-        _write(order, connectors, session, draft)
+        _write(order, model, connectors, session, draft)
     else:
         draft.rest = DRY_RUN if order.dry_run or order.kind == "plan" else WRITES_OFF
     _end(order, settings, model, session)
@@ -239,11 +255,13 @@ def _collect_jobs(order: Order, connectors: Mapping[str, Connector], session: Se
             apply.collect(connector, session)
 
 
-def _write(order: Order, connectors: Mapping[str, Connector], session: Session, draft: Draft) -> None:
+def _write(order: Order, model: Model, connectors: Mapping[str, Connector], session: Session, draft: Draft) -> None:
     """Send the plan to every CRM. One that fails does not keep the others waiting; its error is raised at the end."""
     draft.rest = STOPPED_BY_GUARD
     if not order.approve:
         guards.stop(draft.guards)
+    if order.roll_back_to is not None:
+        session.journal.begin_rollback(model.version, order.rolled_back_from, session.clock.now())
     draft.rest = apply.NOT_REACHED
     failed: ConnectorError | None = None
     for crm, tally in draft.tallies.items():

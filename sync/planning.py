@@ -10,6 +10,7 @@ import structlog
 from scoring.facts import fields_of
 from sync import apply, changes, guards, scores
 from sync.mirror import census, holds, outages, plan, stage_moves, summary, views
+from sync.mirror.hand_over import HandOver
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -65,6 +66,12 @@ def score_and_plan(
                 ladder=ladder,
                 given=session.journal.crm_stages(),
                 share=order.share,
+                handed=HandOver(
+                    began=session.journal.began_at() or as_of,
+                    newcomers=order.kind != "backfill",
+                    everybody=order.hand_over,
+                    quiet=session.journal.quiet_stages(),
+                ),
             )
             rows["records"] = sum(crm.records for crm in planned)
         unnoted = changes.unnoted(connection)

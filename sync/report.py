@@ -233,6 +233,8 @@ class Report(Part):
     """Seconds it took."""
     model_version: str
     """Name and fingerprint of the model."""
+    rolled_back_from: str = ""
+    """Version of the model's file, while runs use an earlier one."""
     dry_run: bool = False
     """Whether nothing was to be written."""
     limit: int | None = None

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DatabaseError
 
 from sync import folder as state_folder
 from sync.errors import StateUnusable, SyncError
-from sync.journal import erasures, migrations, stages, tables
+from sync.journal import erasures, migrations, models, stages, tables
 from sync.journal.database import engine_for, name_of, sweep
 from sync.journal.rows import by_id, forget
 from sync.lease import pass_fence
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Result, Select
 
     from sync.journal.erasures import Person, Tombstones
+    from sync.journal.models import Rollback
     from sync.journal.stages import Given
     from sync.report import Report
 
@@ -99,13 +100,9 @@ class Journal:
             yield connection
 
     def begin_run(self, *, kind: str, started_at: datetime, holder: str, model_version: str, model: str) -> int:
-        """Note that a run began, with which model (version, and content as JSON); the run's number."""
+        """Note that a run began, with which model (version, and its file); the run's number."""
         with self.engine.begin() as connection:
-            known = select(tables.model_versions.c.version).where(tables.model_versions.c.version == model_version)
-            if connection.execute(known).first() is None:
-                connection.execute(
-                    insert(tables.model_versions).values(version=model_version, first_used_at=started_at, content=model)
-                )
+            models.note(connection, model_version, model, started_at)
             started = insert(tables.runs).values(
                 kind=kind, started_at=started_at, holder=holder, model_version=model_version
             )
@@ -118,6 +115,31 @@ class Journal:
             since = connection.execute(select(used.first_used_at).where(used.version == version)).scalar()
             earlier = connection.execute(select(func.min(used.first_used_at))).scalar()
         return since if since is not None and earlier is not None and earlier < since else None
+
+    def models(self) -> list[Mapping[str, Any]]:
+        """Versions of the model that runs have used, newest first: version, first_used_at, last_used_at, runs."""
+        with self._reading.connect() as connection:
+            return models.used(connection)
+
+    def model_file(self, version: str) -> str:
+        """The file of a version that was used."""
+        with self._reading.connect() as connection:
+            return models.file_of(connection, version)
+
+    def rollback(self) -> Rollback | None:
+        """The rollback that holds."""
+        with self._reading.connect() as connection:
+            return models.standing(connection)
+
+    def begin_rollback(self, to_version: str, from_version: str, now: datetime) -> None:
+        """From now on runs use another version than the file's."""
+        with self.engine.begin() as connection:
+            models.begin(connection, to_version, from_version, now)
+
+    def end_rollback(self, now: datetime) -> None:
+        """From now on runs use the file's version."""
+        with self.engine.begin() as connection:
+            models.end(connection, now)
 
     def end_run(self, report: Report, ended_at: datetime) -> None:
         """Note how it ended."""
@@ -237,6 +259,16 @@ class Journal:
         with self._reading.connect() as connection:
             return list(stages.holds(connection, now))
 
+    def quiet_stages(self) -> Iterator[Sequence[tuple[str, str, str]]]:
+        """(crm, record id, stage) of the records that were given it without handing anybody over, in chunks."""
+        columns = tables.stages.c
+        yield from self._chunks(columns.crm, columns.record_id, columns.stage, where=columns.quiet.is_(True))
+
+    def began_at(self) -> datetime | None:
+        """When the first run of all began."""
+        with self._reading.connect() as connection:
+            return connection.execute(select(func.min(tables.runs.c.started_at))).scalar()
+
     def stages_before(self) -> Iterator[Sequence[tuple[str, str, str]]]:
         """(crm, record id, the stage before the one that we gave last, or None), in chunks."""
         columns = tables.stages.c
@@ -347,8 +379,9 @@ class Journal:
             for row in result.mappings():
                 yield dict(row)
 
-    def _chunks(self, *columns: Any) -> Iterator[Any]:
-        with self._reading.connect() as connection, _some(connection, select(*columns), _CHUNK) as result:
+    def _chunks(self, *columns: Any, where: Any = None) -> Iterator[Any]:
+        query = select(*columns) if where is None else select(*columns).where(where)
+        with self._reading.connect() as connection, _some(connection, query, _CHUNK) as result:
             yield from result.partitions()
 
 

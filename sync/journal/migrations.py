@@ -64,6 +64,12 @@ def _seventh(connection: Connection) -> None:
     connection.execute(insert(tables.erasure_salt).values(salt=secrets.token_hex(32)))
 
 
+def _eighth(connection: Connection) -> None:
+    """Stages that were given without handing anybody over, and rollbacks to earlier models."""
+    _add_column(connection, tables.stages.c.quiet)
+    tables.rollbacks.create(connection, checkfirst=True)
+
+
 def _add_column(connection: Connection, column: Column[Any]) -> None:
     """Add a column unless it is there: tables that a step makes have all of today's."""
     table = column.table.name
@@ -72,7 +78,7 @@ def _add_column(connection: Connection, column: Column[Any]) -> None:
         connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column.name} {kind}")
 
 
-STEPS: Final[Sequence[Callable[[Connection], object]]] = (_first, _second, _third, _fourth, _fifth, _sixth, _seventh)
+STEPS: Final[Sequence[Callable[[Connection], object]]] = (_first, _second, _third, _fourth, _fifth, _sixth, _seventh, _eighth)
 """Step n brings a journal from version n to n + 1. Released steps are never changed."""
 
 

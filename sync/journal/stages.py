@@ -22,12 +22,14 @@ class Given:
     """The stage that a record was given, None when our fields were cleared; and since when its person has it.
 
     Without `since` the stage is new to the person. `crm_stage` is what the CRM's own stage was set to, where it was.
+    `quiet`: nobody is told of it.
     """
 
     record_id: str
     stage: str | None
     since: datetime | None = None
     crm_stage: str | None = None
+    quiet: bool = False
 
 
 def note_given(
@@ -61,14 +63,15 @@ def _row(row: Given, known: Any, crm: str, now: datetime) -> dict[str, Any]:
         "stage": row.stage,
         "since": row.since or now,
         "stage_before": before,
+        "quiet": row.quiet,
     }
 
 
 def _edge(row: Given, before: str | None, held: Mapping[str, Any], order: Sequence[str]) -> dict[str, Any] | None:
-    """The edge from the stage before, None where there is none: the same stage, or the first one of all."""
+    """The edge from the stage before, None where there is none: the same stage, the first one of all, a quiet one."""
     places = {stage: place for place, stage in enumerate(order)}
     begins = before is None and places.get(row.stage or "", 0) == 0
-    if row.stage is None or row.stage == before or begins:
+    if row.stage is None or row.stage == before or begins or row.quiet:
         return None
     hold = held.get(row.record_id)
     return {

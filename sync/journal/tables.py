@@ -91,6 +91,7 @@ stages: Final = Table(
     Column("stage", String(60), nullable=False),
     Column("since", UtcTime, nullable=False),
     Column("stage_before", String(60)),  # the one that we gave before this one
+    Column("quiet", Boolean),  # given without handing the person over to sales; null: not
 )
 
 crossings: Final = Table(
@@ -163,7 +164,17 @@ model_versions: Final = Table(
     metadata,
     Column("version", String(80), primary_key=True),
     Column("first_used_at", UtcTime, nullable=False),
-    Column("content", Text, nullable=False),  # the model as JSON
+    Column("content", Text, nullable=False),  # the model's file
+)
+
+rollbacks: Final = Table(
+    "rollbacks",
+    metadata,
+    Column("rollback_id", Integer, primary_key=True, autoincrement=True),
+    Column("to_version", String(80), nullable=False),
+    Column("from_version", String(80), nullable=False),  # of the model's file at that time
+    Column("begun_at", UtcTime, nullable=False),
+    Column("ended_at", UtcTime),  # null while it holds
 )
 
 calls: Final = Table(

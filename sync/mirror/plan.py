@@ -3,9 +3,9 @@
 One row per record that is to be written: crm, tag (1..n within the CRM, in the order of sending), kind, record_id,
 account_id, crossing (rating or a stage changes), why (the fields that call for the write), stage_since (since when the
 person has the desired stage; null when it is new), values_hash (of the values and of the record's version in the
-CRM), held (why the row is not to be sent, else null), and per output field of the model ``desired.<name>`` and
-``write.<name>`` (whether it differs). Of the CRM's own stage: crm_stage (null where it stays), crm_stage_seen,
-crm_stage_back (as in `sync.mirror.stage_moves`).
+CRM), quiet (the stage is given without handing the person over), held (why the row is not to be sent, else null), and
+per output field of the model ``desired.<name>`` and ``write.<name>`` (whether it differs). Of the CRM's own stage:
+crm_stage (null where it stays), crm_stage_seen, crm_stage_back (as in `sync.mirror.stage_moves`).
 
 Which differences call for a write is said in `sync.changes`.
 """
@@ -101,7 +101,8 @@ def make(
     refused: Iterable[Sequence[RefusedRow]],
     fence: int,
 ) -> list[Planned]:
-    """Make ``store.plan`` from ``scores``, ``members``, ``last_stages`` and ``stage_moves``; counts per CRM.
+    """Make ``store.plan`` from ``scores``, ``members``, ``last_stages``, ``stage_moves`` and
+    ``not_handed_over``; counts per CRM.
 
     Raises `LeaseLost`. Not in one transaction: a plan that was left half made is made anew before anything is sent.
     Rows of people in ``outsiders`` (`sync.mirror.rollout`) are held back. `triggers` gives per output field the
@@ -126,12 +127,14 @@ def make(
             WITH compared AS (
                 SELECT crm, kind, record_id, members.account_id, person, modified_at, {desired}, {observed},
                     CASE WHEN scores.stage = last_stages.stage THEN last_stages.since END AS stage_since,
-                    wanted AS crm_stage, seen AS crm_stage_seen, backward AS crm_stage_back
+                    wanted AS crm_stage, seen AS crm_stage_seen, backward AS crm_stage_back,
+                    coalesce(is_new, false) AS quiet
                 FROM (FROM members WHERE {span.holds("person")}) members
                 JOIN store.records USING (crm, record_id, kind)
                 JOIN (FROM scores WHERE {span.holds("person")}) scores USING (person)
                 LEFT JOIN (FROM last_stages WHERE {span.holds("person")}) last_stages USING (person)
                 LEFT JOIN stage_moves USING (crm, record_id)
+                LEFT JOIN not_handed_over USING (crm, record_id)
             ), reasoned AS (
                 SELECT * EXCLUDE ({observed}, modified_at), {writes}, concat_ws(', ', {why}) AS why,
                     md5(concat_ws('\x1e', modified_at, {texts}, crm_stage)) AS values_hash

@@ -27,7 +27,7 @@ HELD_ALREADY: Final = "holds it already"
 _COLUMNS: Final = {
     "tag": "BIGINT", "crm": "VARCHAR", "kind": "VARCHAR", "record_id": "VARCHAR", "account_id": "VARCHAR",
     "crossing": "BOOLEAN", "why": "VARCHAR", "stage_since": "TIMESTAMP", "crm_stage": "VARCHAR",
-    "crm_stage_seen": "VARCHAR", "crm_stage_back": "BOOLEAN", "values_hash": "VARCHAR",
+    "crm_stage_seen": "VARCHAR", "crm_stage_back": "BOOLEAN", "values_hash": "VARCHAR", "quiet": "BOOLEAN",
 }  # fmt: skip
 """Of ``store.plan``; ``version`` and a column ``now.<field>`` per field are the record's."""
 

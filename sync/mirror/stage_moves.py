@@ -65,7 +65,8 @@ NO_LADDER: Final = Ladder()
 def find(connection: duckdb.DuckDBPyConnection, ladder: Ladder, given: Iterable[Sequence[GivenCrmStage]]) -> None:
     """Make ``stage_moves`` (crm, record_id, wanted, seen, backward) from ``members`` and the engine's ``scores``.
 
-    `given` comes in chunks. ``crm_stages_given`` stays, for `agreed`; so does ``stages_held`` (crm, record_id, seen,
+    Needs ``not_handed_over`` (`sync.mirror.hand_over`). `given` comes in chunks.
+    ``crm_stages_given`` stays, for `agreed`; so does ``stages_held`` (crm, record_id, seen,
     wanted): records whose person has a rung.
     """
     connection.execute("""
@@ -91,7 +92,8 @@ def find(connection: duckdb.DuckDBPyConnection, ladder: Ladder, given: Iterable[
         FROM stages_held held
         LEFT JOIN crm_stages_given given USING (crm, record_id)
         LEFT JOIN standing ON standing.crm = held.crm AND standing.kind = held.kind AND standing.value = seen
-        WHERE wanted IS DISTINCT FROM seen AND CASE
+        WHERE wanted IS DISTINCT FROM seen AND (crm, record_id) NOT IN (SELECT crm, record_id FROM not_handed_over)
+            AND CASE
             WHEN seen IS NULL THEN earned OR given.value IS NOT NULL
             WHEN given.value IS DISTINCT FROM seen AND given.value IS NOT NULL THEN false
             WHEN standing.place IS NULL THEN false

@@ -62,8 +62,8 @@ KINDS: Final = ("call", "answer", "commit", "committed", "journal")
 
 
 @contextlib.contextmanager
-def living(process: Process) -> Iterator[None]:
-    """Whatever this block does is done by `process`."""
+def living(process: Process, *, holder: lease.Holder | None = None) -> Iterator[None]:
+    """Whatever this block does is done by `process`; `holder` is by whom it holds the lease, a new one by default."""
     connection = http.client.HTTPConnection
     request, getresponse, connect = connection.putrequest, connection.getresponse, duckdb.connect
 
@@ -83,7 +83,7 @@ def living(process: Process) -> Iterator[None]:
         mock.patch.object(connection, "putrequest", put),
         mock.patch.object(connection, "getresponse", get),
         mock.patch.object(duckdb, "connect", lambda *args, **more: _Watched(connect(*args, **more), process)),
-        mock.patch.object(lease, "this_process", return_value=lease.Holder(next(_PROCESSES), "here")),
+        mock.patch.object(lease, "this_process", return_value=holder or lease.Holder(next(_PROCESSES), "here")),
     ):
         event.listen(Engine, "commit", write)
         try:

@@ -206,8 +206,10 @@ class World:
 
 
 @contextlib.contextmanager
-def world(folder: Path, wishes: Wishes) -> Iterator[World]:
-    """A world whose fields are provisioned; the state of its runs is kept in `folder`."""
+def world(folder: Path, wishes: Wishes, *, runs_here: bool = True) -> Iterator[World]:
+    """A world whose fields are provisioned; the state of its runs is kept in `folder`, and those `runs_here` are of
+    this process.
+    """
     with (
         started(people=wishes.people, seed=wishes.seed, now=wishes.now, limits=wishes.limits) as crms,
         mock.patch.object(os, "cpu_count", return_value=1),  # for a few rows, several threads of DuckDB's only cost
@@ -233,7 +235,7 @@ def world(folder: Path, wishes: Wishes) -> Iterator[World]:
         model = load_model(folder / "scoring.yaml", attribute_types(settings))
         made = World(crms, settings, model, History(crms, wishes.seed))
         made.watch()
-        with _kept_open(settings):
+        with _kept_open(settings) if runs_here else contextlib.nullcontext():
             yield made
 
 

@@ -57,7 +57,13 @@ class World:
 
     def run(self, kind: RunKind = "sync", **options: Any) -> Report:
         crms = {"hubspot": self.hubspot, "salesforce": self.salesforce}
-        given = {"settings": self.settings, "model": self.model, "connectors": crms, "clock": self.clock}
+        given = {
+            "settings": self.settings,
+            "model": self.model,
+            "connectors": crms,
+            "clock": self.clock,
+            "hand_over": True,
+        }
         return pipeline.run(kind, **(given | options))
 
     @property

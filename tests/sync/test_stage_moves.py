@@ -11,7 +11,7 @@ from config.settings import GuardSettings, StageSettings, WriteSettings
 from connectors.base import CRM_STAGE, CrmStages
 from scoring.facts import Table
 from sync import crm_stages, identity
-from sync.mirror import stage_moves, views
+from sync.mirror import hand_over, stage_moves, views
 from sync.mirror.stage_moves import Ladder, Rung
 from sync.stores import open_journal
 
@@ -43,6 +43,7 @@ def moved(
         identity.resolve(con)
         views.build(con, precedence=("hubspot",))
         con.execute("CREATE TEMP TABLE scores AS SELECT person, ?::VARCHAR AS stage FROM members", [stage])
+        hand_over.find(con, None)
         stage_moves.find(con, Ladder(RUNGS, backward=backward), [before])
         return [row[2:] for row in con.execute("FROM stage_moves").fetchall()]
 
