@@ -22,7 +22,7 @@ from sync.progress import Step
 from sync.report import Written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from connectors.base import Connector, Outcome
     from sync.changes import PlannedChange
@@ -73,20 +73,35 @@ class Tally:
         )
 
 
-def send(connector: Connector, tally: Tally, session: Session, *, limit: int | None = None) -> None:
-    """Send the plan of one CRM; `tally` is right at every moment, however this ends.
+def turns(tallies: Iterable[Tally], limit: int | None = None) -> Iterator[tuple[Tally, int, int]]:
+    """What is sent turn by turn, as tags from first to last: crossings of rating or stage in all CRMs, then the rest.
+
+    No more than `limit` rows of each CRM; the others are skipped. A CRM with nothing to send has one empty turn.
+    """
+    left: list[tuple[Tally, int, int]] = []
+    for tally in tallies:
+        free = tally.planned.to_send
+        count = free if limit is None else min(limit, free)
+        if count < free:
+            tally.skipped[OVER_THE_LIMIT] += free - count
+        crossing = min(count, tally.planned.crossing)
+        if crossing:
+            yield tally, 1, crossing
+        if count > crossing or not crossing:
+            left.append((tally, crossing + 1, count))
+    yield from left
+
+
+def send(connector: Connector, tally: Tally, session: Session, *, first: int, last: int) -> None:
+    """Send rows of the plan of one CRM, by their tags; `tally` is right at every moment, however this ends.
 
     Raises `Stopped` at the next checkpoint after a signal, `LeaseLost`, and what the connector raises
     (`connectors.errors`).
     """
-    free = tally.planned.to_send
-    count = free if limit is None else min(limit, free)
     step = Step("write", connector.crm)
-    session.progress.start(step, count)
+    session.progress.start(step, last - first + 1)
     try:
-        if count < free:
-            tally.skipped[OVER_THE_LIMIT] += free - count
-        for rows in changes.slices(session.mirror, connector.crm, count):
+        for rows in changes.slices(session.mirror, connector.crm, last, first=first):
             session.checkpoint()
             _send_slice(connector, rows, tally, session)
         session.stop.check()

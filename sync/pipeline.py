@@ -256,24 +256,30 @@ def _collect_jobs(order: Order, connectors: Mapping[str, Connector], session: Se
 
 
 def _write(order: Order, model: Model, connectors: Mapping[str, Connector], session: Session, draft: Draft) -> None:
-    """Send the plan to every CRM. One that fails does not keep the others waiting; its error is raised at the end."""
+    """Send the plan, in every CRM what crosses a rating or a stage first.
+
+    One that fails does not keep the others waiting; its error is raised at the end.
+    """
     draft.rest = STOPPED_BY_GUARD
     if not order.approve:
         guards.stop(draft.guards)
     if order.roll_back_to is not None:
         session.journal.begin_rollback(model.version, order.rolled_back_from, session.clock.now())
     draft.rest = apply.NOT_REACHED
-    failed: ConnectorError | None = None
-    for crm, tally in draft.tallies.items():
-        if crm not in connectors:
-            tally.skipped[NOT_IN_USE] += tally.planned.to_send
+    for crm in draft.tallies.keys() - connectors.keys():
+        draft.tallies[crm].skipped[NOT_IN_USE] += draft.tallies[crm].planned.to_send
+    failed: dict[str, ConnectorError] = {}
+    in_use = [tally for crm, tally in draft.tallies.items() if crm in connectors]
+    for tally, first, last in apply.turns(in_use, order.limit):
+        crm, before = tally.planned.crm, tally.accepted
+        if crm in failed:
             continue
         with draft.timed(session, "write", crm) as rows:
             try:
-                apply.send(connectors[crm], tally, session, limit=order.limit)
+                apply.send(connectors[crm], tally, session, first=first, last=last)
             except ConnectorError as error:
                 log.warning("writing stopped", crm=crm, error=type(error).__name__)
-                failed = failed or error
-            rows[crm] = tally.accepted
+                failed[crm] = error
+            rows[crm] = tally.accepted - before
     if failed:
-        raise failed
+        raise next(iter(failed.values()))

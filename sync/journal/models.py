@@ -25,9 +25,12 @@ class Rollback:
 
 
 def note(connection: Connection, version: str, file: str, now: datetime) -> None:
-    """Note a version that is used, with its file; known ones keep the time of their first use."""
+    """Note a version that is used, with its file where that is given; known ones keep the time of their first use."""
     here = model_versions.c.version == version
-    if not connection.execute(update(model_versions).where(here).values(content=file)).rowcount:
+    known = connection.execute(select(model_versions.c.content).where(here)).scalar()
+    if known is not None and file and file != known:
+        connection.execute(update(model_versions).where(here).values(content=file))
+    if known is None:
         connection.execute(insert(model_versions).values(version=version, first_used_at=now, content=file))
 
 

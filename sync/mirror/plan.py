@@ -55,6 +55,7 @@ class Planned:
     records: int
     planned: int
     held: Mapping[str, int]  # of the planned, those that are not to be sent, by reason
+    crossing: int = 0  # of those that are to be sent, the ones that cross a rating or a stage; they have the first tags
 
     @property
     def to_send(self) -> int:
@@ -157,11 +158,15 @@ def counts(connection: duckdb.DuckDBPyConnection, records: str) -> list[Planned]
     ).fetchall():
         held.setdefault(crm, {})[why] = rows
     found = connection.execute(f"""
-        SELECT crm, records, coalesce(planned, 0) FROM (SELECT crm, count(*) AS records FROM {records} GROUP BY crm)
-        LEFT JOIN (SELECT crm, count(*) AS planned FROM store.plan GROUP BY crm) USING (crm)
+        SELECT crm, records, coalesce(planned, 0), coalesce(crossings, 0)
+        FROM (SELECT crm, count(*) AS records FROM {records} GROUP BY crm)
+        LEFT JOIN (
+            SELECT crm, count(*) AS planned, count(*) FILTER (crossing AND held IS NULL) AS crossings
+            FROM store.plan GROUP BY crm
+        ) USING (crm)
         ORDER BY crm
     """).fetchall()
-    return [Planned(crm, records, planned, held.get(crm, {})) for crm, records, planned in found]
+    return [Planned(crm, records, planned, held.get(crm, {}), crossings) for crm, records, planned, crossings in found]
 
 
 def still_held(connection: duckdb.DuckDBPyConnection, fields: Sequence[OutputField]) -> list[OutputField]:

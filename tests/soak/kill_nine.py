@@ -1,8 +1,8 @@
 """`make kills`: real processes, killed by SIGKILL at random points of backfill, sync and apply, and begun again.
 
 A life is one backfill, one sync after people did things, and one plan that is applied. In each of the three a process
-dies, and so does the next one: before a call, after its answer, at a commit of the mirror, or at a write to
-the journal. What is left of it is what is on disk. The third one ends its work, and then both CRMs hold what they hold
+dies, and so do the next two: before a call, after its answer, at a commit of the mirror, or at a write to
+the journal. What is left of it is what is on disk. Another one ends its work, and then both CRMs hold what they hold
 after a life in peace.
 
 Every process is a fork of one that has everything imported and no threads: both CRMs live in one, each run in
@@ -54,10 +54,10 @@ COMMIT_ROWS: Final = 100
 """Rows that are stored at a time, as small beside this world as the real 20,000 are beside a real one."""
 
 PHASES: Final = ("backfill", "sync", "apply")
-DEATHS: Final = 2
+DEATHS: Final = 3
 """So often a phase is cut short, once or while it goes on, before it is left to end."""
 
-LIKELY_DEATHS: Final = 5
+LIKELY_DEATHS: Final = 7
 """Of a life at least: a process that goes on has less to do, and may come to its end before it is killed."""
 
 PROCESSES: Final = 2
