@@ -14,6 +14,7 @@ from config.errors import ConfigError
 from insights.status import opened_journal
 from scoring.engine import score
 from scoring.facts import BASIC_FIELDS, fields_of
+from sync import rollback
 from sync.mirror import normal, views
 from sync.scores import gather
 from sync.stores import open_mirror
@@ -124,6 +125,7 @@ def explain(settings: Settings, model: Model, who: str, *, clock: Clock) -> Expl
     with opened_journal(settings) as journal:
         if journal is None:
             raise NoSuchPerson("nothing has been pulled yet.", remedy="`leadgrade plan` pulls, and writes nothing.")
+        model = rollback.in_force(journal, settings, model)
         with open_mirror(settings, clock).open() as connection:
             gather(connection, settings=settings, model=model, journal=journal, now=as_of)
             person = _find(connection, who)

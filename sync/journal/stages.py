@@ -22,7 +22,7 @@ class Given:
     """The stage that a record was given, None when our fields were cleared; and since when its person has it.
 
     Without `since` the stage is new to the person. `crm_stage` is what the CRM's own stage was set to, where it was.
-    `quiet`: nobody is told of it.
+    `quiet`: it is no news, and nobody is told of it.
     """
 
     record_id: str
@@ -48,7 +48,11 @@ def note_given(
     edges = [edge for row in moved if (edge := _edge(row, _stage_of(known, row.record_id), held, order))]
     if edges:
         common = {"run_id": run_id, "crm": crm, "at": now}
-        connection.execute(insert(tables.crossings), [edge | common for edge in edges])
+        quiet = {row.record_id for row in moved if row.quiet}
+        connection.execute(
+            insert(tables.crossings),
+            [edge | common | {"told_at": now if edge["record_id"] in quiet else None} for edge in edges],
+        )
     forget(connection, tables.stages, crm, [row.record_id for row in moved])
     kept = [_row(row, known.get(row.record_id), crm, now) for row in moved if row.stage]
     if kept:
@@ -68,10 +72,10 @@ def _row(row: Given, known: Any, crm: str, now: datetime) -> dict[str, Any]:
 
 
 def _edge(row: Given, before: str | None, held: Mapping[str, Any], order: Sequence[str]) -> dict[str, Any] | None:
-    """The edge from the stage before, None where there is none: the same stage, the first one of all, a quiet one."""
+    """The edge from the stage before, None where there is none: the same stage, or the first one of all."""
     places = {stage: place for place, stage in enumerate(order)}
     begins = before is None and places.get(row.stage or "", 0) == 0
-    if row.stage is None or row.stage == before or begins or row.quiet:
+    if row.stage is None or row.stage == before or begins:
         return None
     hold = held.get(row.record_id)
     return {

@@ -1,8 +1,8 @@
 """Whom a run does not hand over to sales: people who were in their stage before anybody could have waited for it.
 
 Who was in the CRM before Leadgrade came is no news when it first gives them a stage, and nobody whom a backfill meets
-for the first time is. Such a stage is given in our own field, but it is no edge in the journal, and it does not move
-the CRM's own stage, neither now nor later, until the person comes to another one.
+for the first time is. Such a stage is given in our own field, but its edge in the journal is no news, and it does not
+move the CRM's own stage, neither now nor later, until the person comes to another one.
 """
 
 from __future__ import annotations

@@ -32,8 +32,9 @@ def own(world: World, record_id: str) -> str | None:
 
 
 def edges(world: World) -> list[tuple[str, str]]:
+    """Those that are news."""
     journal = open_journal(world.settings)
-    found = [(row["record_id"], row["to_stage"]) for row in journal.crossings()]
+    found = [(row["record_id"], row["to_stage"]) for row in journal.crossings() if row["told_at"] is None]
     journal.close()
     return found
 
