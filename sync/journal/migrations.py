@@ -78,7 +78,16 @@ def _add_column(connection: Connection, column: Column[Any]) -> None:
         connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column.name} {kind}")
 
 
-STEPS: Final[Sequence[Callable[[Connection], object]]] = (_first, _second, _third, _fourth, _fifth, _sixth, _seventh, _eighth)
+STEPS: Final[Sequence[Callable[[Connection], object]]] = (
+    _first,
+    _second,
+    _third,
+    _fourth,
+    _fifth,
+    _sixth,
+    _seventh,
+    _eighth,
+)
 """Step n brings a journal from version n to n + 1. Released steps are never changed."""
 
 
