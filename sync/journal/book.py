@@ -265,9 +265,9 @@ class Journal:
         yield from self._chunks(columns.crm, columns.record_id, columns.stage, where=columns.quiet.is_(True))
 
     def began_at(self) -> datetime | None:
-        """When the first run of all began."""
+        """When the first run of all began: runs are let go after a time, versions of the model are kept."""
         with self._reading.connect() as connection:
-            return connection.execute(select(func.min(tables.runs.c.started_at))).scalar()
+            return connection.execute(select(func.min(tables.model_versions.c.first_used_at))).scalar()
 
     def stages_before(self) -> Iterator[Sequence[tuple[str, str, str]]]:
         """(crm, record id, the stage before the one that we gave last, or None), in chunks."""
