@@ -49,7 +49,7 @@ class NoAddress(Exception):
     exit_code = 2
 
     def __init__(self) -> None:
-        super().__init__("This is no e-mail address. Give the person's whole address, such as ada@example.com.")
+        super().__init__("This is no e-mail address. Give the person's whole address, name and domain.")
 
 
 def forget(settings: Settings, clock: Clock, address: str, *, dry_run: bool = False) -> Forgotten:

@@ -60,7 +60,8 @@ def test_78_a_killed_runs_job_is_collected_and_no_row_is_sent_again(
 
     def run() -> Report:
         with connected(settings, clock) as connectors:
-            return pipeline.run("sync", settings=settings, model=model, connectors=connectors, clock=clock)
+            given = {"settings": settings, "model": model, "connectors": connectors, "clock": clock}
+            return pipeline.run("sync", **given, approve=True)
 
     def ingests() -> list[Any]:
         return [job for job in crms.org.jobs.values() if job.kind == "ingest"]
