@@ -45,8 +45,10 @@ def _days(days: int, seed: int) -> int:
     week = live_through_a_week(seed, lambda _: None, days=days)
     runs = ", ".join(f"{kind} {count}" for kind, count in sorted(week.runs.items()))
     memory = " ".join(f"{megabytes:.0f}" for megabytes in week.memory_mb)
-    print(f"{days} days; runs by kind and exit code: {runs}; died {week.deaths} times; longest without a success "
-          f"{week.longest_age}; memory by day in MB: {memory}; {time.process_time() - began:.0f} CPU s")  # fmt: skip
+    cpu_s = time.process_time() - began
+    print(f"{days} days in {cpu_s:.0f} CPU s; runs by kind and exit code: {runs}; died {week.deaths} times")
+    print(f"longest without a success: {week.longest_age}; memory by day in MB: {memory}", flush=True)
+    week.judge()
     return 0
 
 
