@@ -154,3 +154,28 @@ def test_a_crm_that_stays_away_stops_the_push_with_state_known(ready: Rig) -> No
         outcomes.extend(connector.push(changes_for(ready, ids)))
     assert {outcome.status for outcome in outcomes} <= {Status.UNKNOWN}
     assert {ready.stored(record_id, "rating") for record_id in ids} == {None}
+
+
+def test_87_once_it_may_not_go_on_nothing_more_is_sent(ready: Rig) -> None:
+    """The lease is asked for before each call; at most the calls that had been let pass are still on their way."""
+    ids = people(ready, 700)
+    asked = 0
+
+    class Lost(Exception):
+        pass
+
+    def ask() -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 3:
+            raise Lost
+
+    connector = ready.connector()
+    connector.ask_before_calls(ask)
+    ready.journal.clear()
+    with pytest.raises(Lost):
+        list(connector.push(changes_for(ready, ids)))
+    assert 1 <= len(ready.journal.writes()) <= 3
+    connector.ask_before_calls(None)
+    outcomes = list(connector.push(changes_for(ready, ids)))
+    assert {outcome.status for outcome in outcomes} == {Status.ACCEPTED}
