@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Final
+
+import typer
 
 from cli.context import Output
 from cli.output import console, show_json, table
@@ -85,3 +88,21 @@ def _grade(found: Explanation) -> str | None:
 
 def _moved(before: str | None, now: str | None) -> str | None:
     return now if before is None else f"{now} (was {before})"
+
+
+def past_time(text: str, now: datetime) -> datetime:
+    """The time that `--as-of` means: the end of a UTC day, or a time (UTC unless it says otherwise), not after `now`.
+
+    Raises typer.BadParameter.
+    """
+    try:
+        is_day = len(text) == len("2026-03-31")
+        wanted = datetime.combine(date.fromisoformat(text), time.max) if is_day else datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(
+            f"{text!r} is neither a day nor a time; write 2026-03-31 or 2026-03-31T12:00.", param_hint="--as-of"
+        ) from None
+    moment = (wanted if wanted.tzinfo is not None else wanted.replace(tzinfo=UTC)).astimezone(UTC)
+    if moment.date() > now.date():
+        raise typer.BadParameter("that day is still to come; name a day of the past.", param_hint="--as-of")
+    return min(moment, now)

@@ -12,20 +12,24 @@ AsOutput = Annotated[Output, typer.Option("--output", "-o", help="How to print i
 def explain(
     context: typer.Context,
     who: Annotated[str, typer.Argument(help="An e-mail address or a record id of either CRM.")],
+    as_of: Annotated[
+        str | None, typer.Option(help="A UTC day (to its end) or time in the past: the score by what was known then.")
+    ] = None,
     output: AsOutput = Output.TABLE,
 ) -> None:
     """Show why one person has their score, line by line.
 
-    The lines of the ledger add up to the score.
+    The lines of the ledger add up to the score. The model is the one of today, also for a day of the past.
 
-    Example: leadgrade explain ada@example.com
+    Example: leadgrade explain ada@example.com --as-of 2026-03-31
     """
-    from cli.explanation import show_explanation
+    from cli.explanation import past_time, show_explanation
     from insights.explain import explain as explain_person
 
     given = context_of(context)
     settings = given.settings(credentials=False)
-    found = explain_person(settings, given.model(settings), who, clock=given.clock)
+    then = None if as_of is None else past_time(as_of, given.clock.now())
+    found = explain_person(settings, given.model(settings), who, clock=given.clock, then=then)
     show_explanation(found, output)
 
 

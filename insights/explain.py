@@ -5,6 +5,7 @@ The mirror is opened once, for this one person, and let go: it works between two
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +16,7 @@ from insights.status import opened_journal
 from scoring.engine import score
 from scoring.facts import BASIC_FIELDS, fields_of
 from sync import rollback
-from sync.mirror import normal, views
+from sync.mirror import normal, past, views
 from sync.scores import gather
 from sync.stores import open_mirror
 
@@ -116,18 +117,19 @@ class Explanation:
         return asdict(self)
 
 
-def explain(settings: Settings, model: Model, who: str, *, clock: Clock) -> Explanation:
+def explain(settings: Settings, model: Model, who: str, *, clock: Clock, then: datetime | None = None) -> Explanation:
     """The explanation for the person with e-mail address or record id `who`.
 
-    Raises NoSuchPerson, and MirrorBusy when another process keeps the mirror for too long.
+    With `then`, aware UTC, what `model` makes of what was known by that time: who they were taken for, and all facts
+    that had been pulled. Raises NoSuchPerson, and MirrorBusy when another process keeps the mirror for too long.
     """
-    as_of = clock.now()
+    as_of = then or clock.now()
     with opened_journal(settings) as journal:
         if journal is None:
             raise NoSuchPerson("nothing has been pulled yet.", remedy="`leadgrade plan` pulls, and writes nothing.")
         model = rollback.in_force(journal, settings, model)
-        with open_mirror(settings, clock).open() as connection:
-            gather(connection, settings=settings, model=model, journal=journal, now=as_of)
+        with open_mirror(settings, clock).open() as connection, _mirror_at(connection, then):
+            gather(connection, settings=settings, model=model, journal=journal, now=as_of, before=then)
             person = _find(connection, who)
             alone = views.Chosen((person,))
             looked_at = alone if model.account is None else views.with_colleagues(connection, person)
@@ -137,16 +139,20 @@ def explain(settings: Settings, model: Model, who: str, *, clock: Clock) -> Expl
             records, scores = _records(connection, person), _scores(connection, person)
             lines = _lines(connection, person)
             further = _further(connection, model, person)
-        return Explanation(as_of, records, scores, lines, _given_to(records, journal), further)
+        return Explanation(as_of, records, scores, lines, _given_to(records, journal, as_of), further)
 
 
-def _given_to(records: list[Record], journal: Journal) -> list[StageStep]:
+def _mirror_at(connection: duckdb.DuckDBPyConnection, then: datetime | None) -> AbstractContextManager[None]:
+    return nullcontext() if then is None else past.as_of(connection, then)
+
+
+def _given_to(records: list[Record], journal: Journal, as_of: datetime) -> list[StageStep]:
     own = {(record.crm, record.record_id) for record in records}
     steps = [
         StageStep(crm, record_id, stage, since.replace(tzinfo=UTC))
         for chunk in journal.stages()
         for crm, record_id, stage, since in chunk
-        if (crm, record_id) in own
+        if (crm, record_id) in own and since <= as_of.replace(tzinfo=None)
     ]
     return sorted(steps, key=lambda step: step.since)
 

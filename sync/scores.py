@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from config.attributes import attribute_types
@@ -21,17 +22,28 @@ if TYPE_CHECKING:
 
 
 def gather(
-    connection: duckdb.DuckDBPyConnection, *, settings: Settings, model: Model, journal: Journal, now: datetime
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    settings: Settings,
+    model: Model,
+    journal: Journal,
+    now: datetime,
+    before: datetime | None = None,
 ) -> None:
-    """Group the mirror's records into people and make the relations of `sync.mirror.views`, in this connection."""
+    """Group the mirror's records into people and make the relations of `sync.mirror.views`, in this connection.
+
+    With `before`, stages are those that the journal had noted earlier: for a score of the past, within
+    `sync.mirror.past.as_of`.
+    """
     identity.resolve(connection)
+    by = now if before is None else before - timedelta(microseconds=1)
     views.build(
         connection,
         precedence=settings.precedence,
-        stages=journal.stages(),
+        stages=journal.stages(before=before),
         stage_order=model.stage_order,
         holds=journal.holds(now),
-        entries=journal.entries(model.limited_stages, now) if model.limited_stages else (),
+        entries=journal.entries(model.limited_stages, by) if model.limited_stages else (),
     )
 
 

@@ -330,8 +330,12 @@ class Journal:
         columns = tables.rejects.c
         yield from self._chunks(columns.crm, columns.record_id, columns.values_hash)
 
-    def stages(self) -> Iterator[Sequence[tuple[str, str, str, datetime]]]:
-        """(crm, record id, stage, since as naive UTC) of all records we gave a stage, in chunks."""
+    def stages(self, *, before: datetime | None = None) -> Iterator[Sequence[tuple[str, str, str, datetime]]]:
+        """(crm, record id, stage, since as naive UTC) of all records we gave a stage, in chunks; as it was `before`."""
+        if before is not None:
+            with self._reading.connect() as connection:
+                yield from stages.given_before(connection.execution_options(yield_per=_CHUNK), before)
+            return
         columns = tables.stages.c
         for chunk in self._chunks(columns.crm, columns.record_id, columns.stage, columns.since):
             yield [(crm, record_id, stage, since.replace(tzinfo=None)) for crm, record_id, stage, since in chunk]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import exists, func, insert, select
 
 from sync.journal import tables
 from sync.journal.rows import by_id, forget
@@ -100,9 +100,47 @@ def note_holds(
 
 
 def holds(connection: Connection, now: datetime) -> Iterator[tuple[str, str, str, datetime, datetime]]:
-    """(crm, record id, stage, since, until; times naive UTC) of the holds that have not run out."""
-    for row in connection.execute(select(tables.holds).where(tables.holds.c.until > now)):
+    """(crm, record id, stage, since, until; times naive UTC) of the holds that stand at `now`."""
+    here = tables.holds.c
+    for row in connection.execute(select(tables.holds).where(here.until > now, here.since <= now)):
         yield row.crm, row.record_id, row.stage, row.since.replace(tzinfo=None), row.until.replace(tzinfo=None)
+
+
+def given_before(connection: Connection, then: datetime) -> Iterator[Sequence[tuple[str, str, str, datetime]]]:
+    """(crm, record id, stage, since as naive UTC) as records had been given them before `then`, in chunks.
+
+    Told by the edges: the last one before `then`, or where the first one afterwards came from. A stage that was given
+    without an edge, the first of the order, is taken to have been there all along.
+    """
+    edges, now = tables.crossings.c, tables.stages.c
+    past, coming = edges.at < then, edges.at >= then
+    firsts = func.min(edges.crossing_id).filter(coming).label("coming")
+    per_record = (
+        select(edges.crm, edges.record_id, func.max(edges.crossing_id).filter(past).label("past"), firsts)
+        .group_by(edges.crm, edges.record_id)
+        .subquery()
+    )
+    before, after = tables.crossings.alias(), tables.crossings.alias()
+    query = (
+        select(
+            per_record.c.crm,
+            per_record.c.record_id,
+            func.coalesce(before.c.to_stage, after.c.from_stage),
+            func.coalesce(before.c.at, then),
+        )
+        .outerjoin_from(per_record, before, before.c.crossing_id == per_record.c.past)
+        .outerjoin(after, after.c.crossing_id == per_record.c.coming)
+    )
+    for chunk in connection.execute(query).partitions():
+        yield [(crm, id_, stage, _naive(since)) for crm, id_, stage, since in chunk if stage is not None]
+    never_crossed = ~exists().where(edges.crm == now.crm, edges.record_id == now.record_id)
+    still = select(now.crm, now.record_id, now.stage, now.since).where(now.since < then, never_crossed)
+    for chunk in connection.execute(still).partitions():
+        yield [(crm, record_id, stage, _naive(since)) for crm, record_id, stage, since in chunk]
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=None)
 
 
 def entries(

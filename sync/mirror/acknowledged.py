@@ -57,7 +57,7 @@ def note(
                 "? AS successor_id, ? AS removed_at",
                 [[crm, kind, record_id, why, successor, at] for kind, record_id, why, successor in gone],
             )
-            bury(connection, "found_gone")
+            bury(connection, "found_gone", now)
             connection.execute("DROP TABLE found_gone")
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from config.model_values import MOST_TIMES
-from sync.mirror import normal
+from sync.mirror import normal, past
 from sync.mirror.tables import last_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import duckdb
 
 # \x1f cannot stand in any of the parts, so different signatures never share a text.
@@ -36,7 +38,7 @@ def is_count(column: str) -> str:
     return f"coalesce({column} BETWEEN 0 AND {MOST_TIMES}, true)"
 
 
-def store(connection: duckdb.DuckDBPyConnection, source: str) -> None:
+def store(connection: duckdb.DuckDBPyConnection, source: str, now: datetime) -> None:
     """Upsert the activities of relation `source` (columns of `Table.ACTIVITIES` and ``arrival``).
 
     An activity that is read again keeps the time at which it was first seen. Those of one source come together: what
@@ -74,31 +76,33 @@ def store(connection: duckdb.DuckDBPyConnection, source: str) -> None:
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE seen AS
         SELECT activity, owner, signature, occurred_at, seen_at, count, duration_s, since_send_s, flagged_machine,
-            source
+            source, NULL::TIMESTAMP AS known_from
         FROM incoming
         JOIN store.owners ON owners.key = owner_key
         JOIN store.signatures ON signatures.key = signature_key
     """)
-    connection.execute("""
-        DELETE FROM store.facts WHERE source IN (SELECT source FROM seen WHERE source IS NOT NULL)
-            AND activity NOT IN (SELECT activity FROM seen)
-    """)
-    _replace_changed(connection)
+    lost = (
+        "source IN (SELECT source FROM seen WHERE source IS NOT NULL) AND activity NOT IN (SELECT activity FROM seen)"
+    )
+    past.remove(connection, "facts", lost, now)
+    _replace_changed(connection, now)
     connection.execute("DROP TABLE incoming; DROP TABLE seen;")
 
 
-def _replace_changed(connection: duckdb.DuckDBPyConnection) -> None:
+def _replace_changed(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
     """Put `seen` in place of what is stored, touching only what is new or different."""
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE known AS
         SELECT * FROM store.facts WHERE activity IN (SELECT activity FROM seen)
     """)
     if connection.execute("SELECT count(*) FROM known").fetchall()[0][0]:
+        changed = "activity IN (SELECT activity FROM seen INTERSECT SELECT activity FROM known)"
         connection.execute(f"DELETE FROM seen USING known WHERE seen.activity = known.activity AND {_SAME_FACT}")
-        connection.execute("UPDATE seen SET seen_at = known.seen_at FROM known WHERE seen.activity = known.activity")
-        connection.execute("""
-            DELETE FROM store.facts
-            WHERE activity IN (SELECT activity FROM seen INTERSECT SELECT activity FROM known)
-        """)
+        connection.execute(
+            "UPDATE seen SET seen_at = known.seen_at, known_from = $now FROM known "
+            "WHERE seen.activity = known.activity",
+            {"now": now.replace(tzinfo=None)},
+        )
+        past.remove(connection, "facts", changed, now)
     connection.execute("INSERT INTO store.facts SELECT * FROM seen")
     connection.execute("DROP TABLE known")

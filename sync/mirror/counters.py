@@ -16,6 +16,8 @@ from sync.mirror import activities
 from sync.mirror.tables import last_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import duckdb
 
 MAX_SLOTS: Final = 60
@@ -50,7 +52,7 @@ def spread(relation: str) -> str:
     """
 
 
-def store(connection: duckdb.DuckDBPyConnection) -> None:
+def store(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
     """Upsert the counters of relation `batch` and store the activities they stand for.
 
     A total that cannot be one says nothing: what was known of that counter stays.
@@ -90,7 +92,7 @@ def store(connection: duckdb.DuckDBPyConnection) -> None:
             NULL::BOOLEAN AS flagged_machine, row_number() OVER () AS arrival
         FROM ({spread("counting")})
     """)
-    activities.store(connection, "counter_activities")
+    activities.store(connection, "counter_activities", now)
     connection.execute("""
         DELETE FROM store.counters WHERE (crm, record_id, type) IN (SELECT crm, record_id, type FROM counting);
         DELETE FROM store.counters WHERE (crm, record_id, type) IN (

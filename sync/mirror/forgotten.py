@@ -99,15 +99,21 @@ def _erase(connection: duckdb.DuckDBPyConnection) -> None:
         SELECT owner FROM store.owners
         WHERE (crm, record_id) IN (FROM meant) OR {_is_meant(connection, _mail("email"))};
         DELETE FROM store.facts WHERE owner IN (FROM silent);
+        DELETE FROM store.past_facts WHERE owner IN (FROM silent);
+        DELETE FROM store.past_records WHERE {_named(connection, Table.RECORDS)};
         DELETE FROM store.owners WHERE owner IN (FROM silent);
-        DELETE FROM store.signatures WHERE signature NOT IN (SELECT signature FROM store.facts);
+        DELETE FROM store.signatures WHERE signature NOT IN (SELECT signature FROM store.facts)
+            AND signature NOT IN (SELECT signature FROM store.past_facts);
         SET VARIABLE meant = (SELECT list(crm || ':' || record_id) FROM meant);
-        UPDATE store.deals
-        SET record_ids = list_filter(record_ids, lambda id: NOT list_contains(getvariable('meant'), crm || ':' || id))
-        WHERE EXISTS (FROM meant WHERE meant.crm = deals.crm AND list_contains(deals.record_ids, meant.record_id));
     """)
+    for deals in ("deals", "past_deals"):
+        connection.execute(f"""
+            UPDATE store.{deals} SET record_ids =
+                list_filter(record_ids, lambda id: NOT list_contains(getvariable('meant'), crm || ':' || id))
+            WHERE EXISTS (FROM meant WHERE meant.crm = {deals}.crm AND list_contains(record_ids, meant.record_id))
+        """)
     for table in of_records(connection):
-        people = f"NOT ({_IDS[Table.REMOVALS]}) AND " if table == Table.REMOVALS else ""
+        people = f"NOT ({_IDS[Table.REMOVALS]}) AND " if table.endswith(Table.REMOVALS) else ""
         connection.execute(f"DELETE FROM store.{table} WHERE {people} (crm, record_id) IN (FROM meant)")
     connection.execute("DROP TABLE meant; DROP TABLE silent")
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from connectors.errors import ConnectorBug
 from scoring.facts import ATTRIBUTE_PREFIX, KEYS, OBSERVED_PREFIX, OUTPUT_FIELDS, Table
-from sync.mirror import activities, counters, removals
+from sync.mirror import activities, counters, past, removals
 from sync.mirror.forgotten import without_forgotten
 from sync.mirror.store import transaction
 from sync.mirror.tables import last_of, quoted, typed_columns
@@ -84,7 +84,7 @@ def load(
             for table, arrow in _joined(batches):
                 connection.register("batch", without_forgotten(connection, table, arrow))
                 try:
-                    _store(connection, table, types, not_castable)
+                    _store(connection, table, types, not_castable, now)
                 finally:
                     connection.unregister("batch")
         for part in parts:
@@ -114,18 +114,22 @@ def _joined(batches: Sequence[Batch]) -> list[tuple[Table, pa.Table]]:
 
 
 def _store(
-    connection: duckdb.DuckDBPyConnection, table: Table, types: Mapping[str, AttributeType], not_castable: Counter[str]
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    types: Mapping[str, AttributeType],
+    not_castable: Counter[str],
+    now: datetime,
 ) -> None:
     """The rows of relation `batch`."""
     _count_bad_counts(connection, table, not_castable)
     if table is Table.ACTIVITIES:
-        activities.store(connection, "batch")
+        activities.store(connection, "batch", now)
     elif table is Table.COUNTERS:
-        counters.store(connection)
+        counters.store(connection, now)
     elif table is Table.REMOVALS:
-        removals.store(connection)
+        removals.store(connection, now)
     else:
-        _upsert(connection, table, types, not_castable)
+        _upsert(connection, table, types, not_castable, now)
 
 
 def _upsert(
@@ -133,6 +137,7 @@ def _upsert(
     table: Table,
     types: Mapping[str, AttributeType],
     not_castable: Counter[str],
+    now: datetime,
 ) -> None:
     """What has versions: delete by key, insert. Of several versions in a batch the last one counts.
 
@@ -144,23 +149,37 @@ def _upsert(
     casts = [f"{_cast(name, sql_type)} AS {quoted(name)}" for name, sql_type in columns.items()]
     _count_bad_casts(connection, columns, not_castable)
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE incoming AS SELECT {', '.join(casts)} FROM batch WHERE {last_of(key, 'batch')}"
+        f"CREATE OR REPLACE TEMP TABLE incoming AS SELECT {', '.join(casts)}, $now::TIMESTAMP AS known_from FROM batch "
+        f"WHERE {last_of(key, 'batch')}",
+        {"now": now.replace(tzinfo=None)},
     )
+    met = f"FROM store.{table} SEMI JOIN incoming USING ({key})"
+    is_known = bool(connection.execute(f"SELECT 1 {met} LIMIT 1").fetchall())
+    if is_known:
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE known AS {met}")
+        _hold_against_known(connection, table)
+    if table is Table.RECORDS:
+        removals.keep_erased_out(connection, now)
+    if is_known:
+        past.keep(connection, table, "incoming", now)
+        connection.execute(f"DELETE FROM store.{table} WHERE ({key}) IN (SELECT {key} FROM incoming); DROP TABLE known")
+    names = ", ".join(map(quoted, [*columns, "known_from"]))
+    connection.execute(f"INSERT INTO store.{table} ({names}) SELECT {names} FROM incoming")
+    connection.execute("DROP TABLE incoming")
+
+
+def _hold_against_known(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    key = _same_key("incoming", "known", KEYS[table])
     connection.execute(
-        f"DELETE FROM incoming USING store.{table} stored WHERE {_same_key('incoming', 'stored', KEYS[table])} "
-        "AND incoming.modified_at < date_trunc('millisecond', stored.modified_at)"
+        f"DELETE FROM incoming USING known WHERE {key} "
+        "AND incoming.modified_at < date_trunc('millisecond', known.modified_at)"
     )
     if table is Table.RECORDS:
         kept = ["modified_at", "stage", *(quoted(OBSERVED_PREFIX + field.name) for field in OUTPUT_FIELDS)]
         connection.execute(
-            f"UPDATE incoming SET {', '.join(f'{name} = stored.{name}' for name in kept)} FROM store.records stored "
-            f"WHERE {_same_key('incoming', 'stored', KEYS[table])} AND incoming.modified_at < stored.modified_at"
+            f"UPDATE incoming SET {', '.join(f'{name} = known.{name}' for name in kept)} FROM known "
+            f"WHERE {key} AND incoming.modified_at < known.modified_at"
         )
-        removals.keep_erased_out(connection)
-    connection.execute(f"DELETE FROM store.{table} WHERE ({key}) IN (SELECT {key} FROM incoming)")
-    names = ", ".join(map(quoted, columns))
-    connection.execute(f"INSERT INTO store.{table} ({names}) SELECT {names} FROM incoming")
-    connection.execute("DROP TABLE incoming")
 
 
 def _cast(name: str, sql_type: str) -> str:

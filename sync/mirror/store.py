@@ -13,7 +13,7 @@ import orjson
 from scoring.facts import ATTRIBUTE_PREFIX, OUTPUT_BY_NAME, Table
 from sync import folder
 from sync.errors import LeaseLost, MirrorBusy, StateUnusable
-from sync.mirror.tables import SCHEMA_VERSION, create_all, quoted, typed_columns
+from sync.mirror.tables import SCHEMA_VERSION, create_all, past_of, quoted, typed_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -137,20 +137,18 @@ class Mirror:
     def _make_room(self, connection: duckdb.DuckDBPyConnection) -> None:
         """A column for each attribute as it is mapped now, and for each field that we write."""
         for table in (Table.RECORDS, Table.ACCOUNTS):
-            wanted = typed_columns(table, self.types)
-            present = dict(
-                connection.execute(
-                    "SELECT column_name, data_type FROM duckdb_columns() "
-                    "WHERE schema_name = 'store' AND table_name = ?",
-                    [table],
-                ).fetchall()
-            )
-            for name, sql_type in list(present.items()):
-                if name.startswith(ATTRIBUTE_PREFIX) and wanted.get(name) != sql_type:
-                    connection.execute(f"ALTER TABLE store.{table} DROP COLUMN {quoted(name)}")
-                    del present[name]
-            for name in wanted.keys() - present.keys():
-                connection.execute(f"ALTER TABLE store.{table} ADD COLUMN {quoted(name)} {wanted[name]}")
+            for name in (f"store.{table}", past_of(table)):
+                _fit_columns(connection, name, typed_columns(table, self.types))
+
+
+def _fit_columns(connection: duckdb.DuckDBPyConnection, table: str, wanted: Mapping[str, str]) -> None:
+    present = {name: sql_type for name, sql_type, *_ in connection.execute(f"DESCRIBE {table}").fetchall()}
+    for name, sql_type in list(present.items()):
+        if name.startswith(ATTRIBUTE_PREFIX) and wanted.get(name) != sql_type:
+            connection.execute(f"ALTER TABLE {table} DROP COLUMN {quoted(name)}")
+            del present[name]
+    for name in wanted.keys() - present.keys():
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN {quoted(name)} {wanted[name]}")
 
 
 def _read_afresh(connection: duckdb.DuckDBPyConnection) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from config.attributes import AttributeType
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 """Raised when a table changes its shape; a mirror of an older version is emptied and pulled anew."""
 
 _SQL_TYPES: Final = {
@@ -42,10 +42,22 @@ CREATE TABLE store.owners (owner INTEGER, key UBIGINT, crm VARCHAR, record_id VA
 CREATE TABLE store.signatures (signature INTEGER, key UBIGINT, type VARCHAR, url VARCHAR, asset VARCHAR,
     campaign VARCHAR, user_agent VARCHAR);
 CREATE TABLE store.facts (activity UBIGINT, owner INTEGER, signature INTEGER, occurred_at TIMESTAMP, seen_at TIMESTAMP,
-    count INTEGER, duration_s DOUBLE, since_send_s DOUBLE, flagged_machine BOOLEAN, source UBIGINT);
+    count INTEGER, duration_s DOUBLE, since_send_s DOUBLE, flagged_machine BOOLEAN, source UBIGINT,
+    known_from TIMESTAMP);
 CREATE TABLE store.counters (crm VARCHAR, record_id VARCHAR, type VARCHAR, total BIGINT);
 CREATE TABLE store.cursors (crm VARCHAR, stream VARCHAR, cursor VARCHAR, rows BIGINT, stored_at TIMESTAMP);
 """
+
+COPIES: Final = (Table.RECORDS, Table.ACCOUNTS, Table.DEALS, Table.LINE_ITEMS, Table.REMOVALS)
+"""The tables that stand as they came."""
+
+KEPT: Final = (*COPIES, "facts")
+"""The tables whose earlier versions are kept; see `sync.mirror.past`."""
+
+
+def past_of(table: str) -> str:
+    """The table that holds the earlier versions of a table's rows."""
+    return f"store.past_{table}"
 
 
 def typed_columns(table: Table, types: Mapping[str, AttributeType]) -> dict[str, str]:
@@ -71,12 +83,16 @@ def quoted(name: str) -> str:
 def create_all(types: Mapping[str, AttributeType]) -> str:
     """SQL that makes an empty mirror."""
     copies = "".join(
-        f"CREATE TABLE store.{table} ({declare(typed_columns(table, types))});"
-        for table in (Table.RECORDS, Table.ACCOUNTS, Table.DEALS, Table.LINE_ITEMS, Table.REMOVALS)
+        f"CREATE TABLE store.{table} ({declare(typed_columns(table, types))}, known_from TIMESTAMP);"
+        for table in COPIES
+    )
+    versions = "".join(
+        f"CREATE TABLE {past_of(table)} AS SELECT *, NULL::TIMESTAMP AS known_until FROM store.{table};"
+        for table in KEPT
     )
     return (
         "DROP SCHEMA IF EXISTS store CASCADE; CREATE SCHEMA store;"
-        "CREATE TABLE store.meta (key VARCHAR, value VARCHAR);" + copies + _OWN_TABLES
+        "CREATE TABLE store.meta (key VARCHAR, value VARCHAR);" + copies + _OWN_TABLES + versions
     )
 
 
