@@ -55,11 +55,20 @@ class Context:
         return settings
 
     def model(self, settings: Settings) -> Model:
-        """The scoring model that the settings name. Raises ConfigErrors."""
-        from config.attributes import attribute_types
-        from config.model import load_model
+        """The scoring model that the settings name; what of it can hardly be meant is logged. Raises ConfigErrors."""
+        import structlog
 
-        return load_model(settings.scoring, attribute_types(settings))
+        from config.attributes import attribute_types
+        from config.model import checked_model
+        from config.model_lint import hints
+        from config.yaml_file import read
+
+        document = read(settings.scoring)
+        model = checked_model(document, attribute_types(settings))
+        if odd := hints(model, document):
+            lines = [hint.line for hint in odd]
+            structlog.get_logger().warning("parts of the model can hardly be meant; see `leadgrade check`", lines=lines)
+        return model
 
 
 def context_of(context: typer.Context) -> Context:

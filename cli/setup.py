@@ -120,18 +120,20 @@ def check(
 ) -> None:
     """Check settings, model and both CRMs; say what to mend.
 
-    Looks at the model's golden examples, and at each CRM's account, scopes and fields. Writes nothing.
+    Looks at the model's golden examples, at what of the model can hardly be meant (also by what it makes of the people
+    in the mirror), and at each CRM's account, scopes and fields. Writes nothing.
 
     Example: leadgrade check
     """
     from cli.output import console, listing
     from connectors.registry import connected
     from insights.check import check_all, exit_code
+    from insights.lint import lint
 
     given = context_of(context)
     loaded = given.settings()
     with connected(loaded, given.clock) as connectors:
-        lines = check_all(loaded, connectors)
+        lines = [*check_all(loaded, connectors), *lint(loaded, given.clock)]
     told = [line for line in lines if everything or line.level != "pass" or line.subject == "account"]
     rows = [{"level": line.level, "where": line.where, "what": line.subject, "finding": line.text} for line in told]
     listing(rows, output, title="Check", empty="")
