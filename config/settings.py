@@ -69,6 +69,8 @@ class RetentionSettings(Section):
     """Runs and their reports."""
     activities_days: int | None = Field(default=None, ge=30)
     """Activities in the mirror; without it, for ever. They go only if nobody's score changes by it."""
+    versions_days: int = Field(default=400, ge=1)
+    """What facts were before they changed: as far back as the scores of past days are exact."""
 
 
 HubSpotVersion = Literal["v3", "2026-03", "2026-09"]

@@ -15,6 +15,7 @@ from sqlalchemy import delete
 
 from sync import scores
 from sync.journal import tables
+from sync.mirror import past
 from sync.mirror.store import transaction
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def compact(session: Session, settings: Settings, model: Model) -> Compacted:
     """Let go of what is too old; the lease is held. Raises `LeaseLost`, `Stopped`."""
     kept, now = settings.retention, session.clock.now()
     runs = _journal(session, now - timedelta(days=kept.runs_days), now - CALLS)
+    with session.mirror.open() as connection, transaction(connection, session.lease.fence):
+        past.trim(connection, now - timedelta(days=kept.versions_days))
     activities = seen = 0
     if kept.activities_days is not None:
         activities, seen = _activities(session, settings, model, now - timedelta(days=kept.activities_days))
@@ -86,8 +89,11 @@ def _activities(session: Session, settings: Settings, model: Model, before: date
             with transaction(connection, session.lease.fence):
                 connection.execute(f"""
                     DELETE FROM store.facts WHERE {old};
-                    DELETE FROM store.owners WHERE owner NOT IN (SELECT owner FROM store.facts);
-                    DELETE FROM store.signatures WHERE signature NOT IN (SELECT signature FROM store.facts);
+                    DELETE FROM store.past_facts WHERE {old};
+                    DELETE FROM store.owners WHERE owner NOT IN (SELECT owner FROM store.facts)
+                        AND owner NOT IN (SELECT owner FROM store.past_facts);
+                    DELETE FROM store.signatures WHERE signature NOT IN (SELECT signature FROM store.facts)
+                        AND signature NOT IN (SELECT signature FROM store.past_facts);
                 """)
                 _score(connection, session, settings, model, now)
                 _compare(connection)

@@ -66,3 +66,17 @@ def test_runs_and_counts_of_calls_go_when_they_are_old(world: World) -> None:
     journal = open_journal(world.settings)
     assert [row["kind"] for row in journal.last_runs()] == ["reconcile"]
     journal.close()
+
+
+def test_what_facts_were_before_goes_when_that_is_long_past(world: World) -> None:
+    for title in ("Clerk", "CEO"):
+        world.run(approve=True)
+        world.hubspot.put("1", email="ann@acme.example", attr={"job_title": title})
+        world.clock.advance(86_400)
+    titles = 'SELECT "attr.job_title" FROM store.past_records'
+    world.run(approve=True)
+    assert world.query(titles) == [("CTO",), ("Clerk",)]
+    keeping(world, versions_days=1)
+    world.clock.advance(60)
+    world.run("reconcile", approve=True)
+    assert world.query(titles) == [("Clerk",)]
