@@ -117,6 +117,6 @@ class AlertSettings(Section):
     stale_after_min: int = Field(default=180, ge=1)
     """Minutes since the last successful run after which an alert is sent."""
     crossings: Flag = True
-    """Also tell of people who rise to a stage, but for those that a backfill moves."""
+    """Also tell of people who rise to a stage and are handed over."""
     stages: tuple[str, ...] = ()
     """The stages of the model that are told of; none named: all."""

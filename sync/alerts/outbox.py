@@ -74,13 +74,8 @@ def last(connection: Connection, subject: str) -> Told | None:
 
 
 def untold(journal: Journal) -> list[dict[str, Any]]:
-    """The edges that nobody was told of, oldest first: rows of `tables.crossings` with the `run_kind` of their run."""
-    query = (
-        select(tables.crossings, tables.runs.c.kind.label("run_kind"))
-        .join(tables.runs, tables.runs.c.run_id == _edges.run_id, isouter=True)
-        .where(_edges.told_at.is_(None))
-        .order_by(_edges.crossing_id)
-    )
+    """The edges that nobody was told of, oldest first, as rows of `tables.crossings`."""
+    query = select(tables.crossings).where(_edges.told_at.is_(None)).order_by(_edges.crossing_id)
     with journal.engine.begin() as connection:
         return [dict(row) for row in connection.execute(query).mappings()]
 

@@ -140,7 +140,7 @@ class Alerts:
 
     def _is_news(self, edge: Mapping[str, Any], now: datetime) -> bool:
         alerts = self.settings.alerts
-        rises = edge["direction"] == "up" and not edge["by_hand"] and edge["run_kind"] != "backfill"
+        rises = edge["direction"] == "up" and not edge["by_hand"]
         wanted = alerts.crossings and (not alerts.stages or edge["to_stage"] in alerts.stages)
         return rises and wanted and now - edge["at"] < OLD_NEWS
 
