@@ -32,6 +32,11 @@ demo: $(STAMP) ## run the whole main job against the sandbox, no account needed
 test: $(STAMP) ## run the tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+test-spark: $(STAMP) ## the engine on a local Spark session; installs the extra spark, needs Java 17
+	@if command -v uv >/dev/null 2>&1; then uv pip install --quiet --python $(BIN)/python -r requirements-spark.lock; \
+	  else $(BIN)/python -m pip install --quiet -r requirements-spark.lock; fi
+	$(BIN)/python -m pytest tests/spark -n0
+
 soak: $(STAMP) ## disturb random runs in every way; SEEDS=200 of them, or the one SEED=n step by step
 	$(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),200))
 
@@ -75,13 +80,13 @@ bench-memory: $(STAMP) ## peak memory of backfills of 50,000 and 1,000,000 conta
 bench-scoring: $(STAMP) ## the engine beside hand-written SQL, a Python loop and a bare count
 	$(BIN)/python -m benchmarks.scoring $(BENCH_ARGS)
 
-lock: ## renew requirements.lock, and that of the image (needs uv)
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
-	  --generate-hashes --no-header --quiet -o requirements.lock
-	uv pip compile pyproject.toml --extra postgres --universal --python-version 3.11 \
-	  --generate-hashes --no-header --quiet -o deploy/requirements.lock
+COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
+lock: ## renew requirements.lock, that of the image, and that of Spark (needs uv)
+	$(COMPILE) --extra dev -o requirements.lock
+	$(COMPILE) --extra postgres -o deploy/requirements.lock
+	$(COMPILE) --extra spark -c requirements.lock -o requirements-spark.lock
 
 clean: ## remove .venv and caches
 	rm -rf docs/_site .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache *.egg-info
 
-.PHONY: help install demo test soak week kills check docs format bench bench-backfill bench-limits bench-clients bench-bulk bench-memory bench-scoring lock clean
+.PHONY: help install demo test test-spark soak week kills check docs format bench bench-backfill bench-limits bench-clients bench-bulk bench-memory bench-scoring lock clean

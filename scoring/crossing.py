@@ -119,9 +119,9 @@ def _search(con: Any, plan: Plan, moment: Moment, span: int, types: Mapping[str,
             CREATE OR REPLACE TEMP TABLE searched AS
             SELECT s.person,
                    CASE WHEN w.person IS NULL THEN {last} ELSE low END AS low,
-                   CASE WHEN w.person IS NOT NULL THEN (width + 1) // 2
-                        WHEN {last} < high THEN (high - {last} + 1) // 2
-                        ELSE width * 2 END AS width,
+                   CAST(CASE WHEN w.person IS NOT NULL THEN (width + 1) // 2
+                             WHEN {last} < high THEN (high - {last} + 1) // 2
+                             ELSE width * 2 END AS INTEGER) AS width,
                    CASE WHEN w.person IS NOT NULL THEN {last} ELSE high END AS high
             FROM searched s LEFT JOIN worse w ON w.person = s.person
             WHERE CASE WHEN w.person IS NULL THEN {last} < {HORIZON_DAYS} ELSE w.early < w.day END
@@ -134,7 +134,7 @@ def _scan(con: Any, plan: Plan, moment: Moment, span: int, types: Mapping[str, s
     today = sql.day(moment.day)
     for start in range(1, HORIZON_DAYS + 1, SCAN_DAYS):
         stop = min(start + SCAN_DAYS, HORIZON_DAYS + 1)
-        days = f"SELECT {today} + CAST(range AS INTEGER) AS day FROM range({start}, {stop})"
+        days = f"SELECT {today} + CAST(ahead AS INTEGER) AS day FROM range({start}, {stop}) r (ahead)"
         open_ones = f"candidates c WHERE c.fit_moves AND c.person NOT IN (SELECT person FROM {drop})"
         if not _ask(con, today, f"SELECT c.person, d.day AS early, d.day FROM ({days}) d, {open_ones}"):
             return
