@@ -85,6 +85,7 @@ class World:
     settings: Settings
     model: Model
     history: History
+    kept: Kept
     is_running: bool = False
     editor: int | None = None  # the thread in which somebody edits something
     written: set[tuple[str, str]] = field(default_factory=set)  # record and field, since the run began
@@ -171,6 +172,24 @@ class World:
             ).fetchall()
         return set(records), Counter(facts + deals)
 
+    def of_the_living(self) -> Counter[tuple[Any, ...]]:
+        """How much of what live records and their addresses did, as the mirror has it.
+
+        A counter's rise may be one activity or several, by how often it is read; of who is gone, a mirror holds what it
+        saw while they were there.
+        """
+        with pipeline.open_mirror(self.settings, SandboxTime(self.crms.shared.clock)).open() as connection:
+            sums = connection.execute(
+                """
+                SELECT crm, record_id, owners.email, type, url, asset, sum(count) FROM store.facts
+                JOIN store.owners USING (owner) JOIN store.signatures USING (signature)
+                WHERE (crm, coalesce(record_id, owners.email)) IN (
+                    SELECT (crm, unnest([record_id, lower(trim(email))])) FROM store.records WHERE removed IS NULL)
+                GROUP BY ALL
+                """
+            ).fetchall()
+        return Counter({row[:-1]: int(row[-1]) for row in sums})
+
     def open_jobs(self) -> list[str]:
         """Jobs that write and were left behind: not ended in the org, or still in the journal."""
         ended = {"JobComplete", "Failed", "Aborted"}
@@ -233,18 +252,26 @@ def world(folder: Path, wishes: Wishes, *, runs_here: bool = True) -> Iterator[W
         folder.mkdir(parents=True)
         (folder / "scoring.yaml").write_text(MODEL)
         model = load_model(folder / "scoring.yaml", attribute_types(settings))
-        made = World(crms, settings, model, History(crms, wishes.seed))
+        made = World(crms, settings, model, History(crms, wishes.seed), Kept(settings))
         made.watch()
-        with _kept_open(settings) if runs_here else contextlib.nullcontext():
+        if runs_here:
+            made.kept.open()
+        with contextlib.closing(made.kept):
             yield made
 
 
-@contextlib.contextmanager
-def _kept_open(settings: Settings) -> Iterator[None]:
-    """DuckDB keeps a file's pages while a connection to it is open: half of a small run's time is spent opening it."""
-    mirror = stores.open_mirror(settings, SystemClock())
-    connection = mirror._connect()
-    try:
-        yield
-    finally:
-        connection.close()
+class Kept:
+    """A connection to the mirror that stays open. DuckDB keeps a file's pages while there is one, and half of a small
+    run's time is spent opening it.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._mirror = pipeline.open_mirror(settings, SystemClock())
+        self._connection: Any = None
+
+    def open(self) -> None:
+        self._connection = self._mirror._connect()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
