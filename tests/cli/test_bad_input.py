@@ -67,7 +67,7 @@ CASES = {
     ),
     "settings: journal in a database nobody knows": Case(
         2,
-        ["journal's URL", r"Check store\.journal_url"],
+        ["cannot be kept in nosuch", r"Check store\.journal_url"],
         env={"LEADGRADE_STORE__JOURNAL_URL": "nosuch://u:canary@127.0.0.1/x"},
     ),
     "settings: typo": Case(

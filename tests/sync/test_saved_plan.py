@@ -94,8 +94,8 @@ def test_a_plan_whose_records_moved_is_refused_or_sent_without_them(world: World
 def _swap(world: World, file: Path, tmp_path: Path) -> dict[str, Any]:
     world.hubspot.account_id = "99"
     (world.settings.store.path / "mirror.duckdb").unlink()
-    (world.settings.store.path / "journal.db").unlink()
-    return {}
+    store = world.settings.store.model_copy(update={"journal_url": f"sqlite:///{tmp_path / 'another.db'}"})
+    return {"settings": world.settings.model_copy(update={"store": store})}
 
 
 def _other_model(world: World, file: Path, tmp_path: Path) -> dict[str, Any]:
