@@ -98,8 +98,7 @@ class Writer:
         try:
             sobject, found = bulk_ingest.collect(self._client, job, self._clock)
         except NotThere:
-            for row in rows:
-                yield _outcome(row, Status.UNKNOWN, code="JOB_GONE", message="The job is no longer kept.")
+            yield from _job_gone(rows)
             return
         left: list[Change] = []
         yield from self._account(sobject, rows, found, left, left)
@@ -224,6 +223,9 @@ class Writer:
             for row in rows:
                 yield _outcome(row, Status.UNKNOWN, code="NO_ANSWER", message="The Bulk job's end was not seen.")
             raise
+        except NotThere:
+            yield from _job_gone(rows)
+            return
         yield from self._account(sobject, rows, found, locked, unprocessed)
 
     def _account(
@@ -339,6 +341,11 @@ def _outcome(row: Change, status: Status, *, code: str = "", message: str = "", 
 def _rejected(row: Change, problem: Problem) -> Outcome:
     field = OUTPUT_OF.get(problem.field, problem.field)
     return _outcome(row, Status.REJECTED, code=problem.code, message=words_for(problem), field=field)
+
+
+def _job_gone(rows: Iterable[Change]) -> Iterator[Outcome]:
+    for row in rows:
+        yield _outcome(row, Status.UNKNOWN, code="JOB_GONE", message="The job or its results are no longer kept.")
 
 
 def _later(row: Change, problem: Problem) -> Outcome:

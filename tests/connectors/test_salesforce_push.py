@@ -221,6 +221,14 @@ def test_rows_that_every_job_leaves_are_left_to_the_next_run(sf: SalesforceRig) 
     assert len(uploads(sf)) == writer.INGEST_ROUNDS
 
 
+def test_78_rows_of_a_job_whose_results_are_no_longer_kept_are_unknown(sf: SalesforceRig) -> None:
+    ids = [sf.person(n) for n in range(3)]
+    sf.troubles.set("results_expired", match="/jobs/ingest")
+    outcomes = push(sf, changes(ids), bulk_above=0)
+    assert {(one.status, one.code) for one in outcomes.values()} == {(Status.UNKNOWN, "JOB_GONE")}
+    assert [sf.stored(record_id, "rating") for record_id in ids] == ["A1"] * 3, "which the next run sees"
+
+
 def test_78_the_jobs_id_is_told_before_the_upload_and_a_failed_upload_leaves_no_open_job(sf: SalesforceRig) -> None:
     lead = sf.person(1)
     told: list[tuple[str, int]] = []

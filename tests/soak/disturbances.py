@@ -67,7 +67,7 @@ LASTING: Final = frozenset({
 ONCE: Final = frozenset({"expire_token", "session_expired", "status"})
 """What is no passing trouble when it happens twice running."""
 
-STOPS: Final[Mapping[str, int]] = {"login_refused": 3, "api_disabled": 3, "refuse": 3}
+STOPS: Final[Mapping[str, int]] = {"login_refused": 3, "api_disabled": 3, "refuse": 3, "missing_scope": 3}
 """Troubles that only a person can end, and the exit code with which a run says so."""
 
 
