@@ -63,16 +63,24 @@ def _gone(client: Client, source: Source, missing: Sequence[str]) -> list[Gone]:
     for record_id in missing:
         if record_id in binned:
             continue
-        try:  # only a single read follows merges
-            survivor = str(client.get(paths.one("contacts", record_id), label="contact by id")["id"])
-        except Refused as refusal:
-            if refusal.status != HTTPStatus.NOT_FOUND:
-                raise
+        survivor = _survivor(client, record_id) or _survivor(client, record_id, archived="true")
+        if survivor is None:
             found.append(Gone(record_id, Removed.ERASED))
-        else:
-            if survivor != record_id:
-                found.append(Gone(record_id, Removed.MERGED, survivor))
+        elif survivor != record_id:
+            found.append(Gone(record_id, Removed.MERGED, survivor))
     return found
+
+
+def _survivor(client: Client, record_id: str, **params: str) -> str | None:
+    """The contact that goes by this id, among the living or, with `archived`, in the bin; only a single read follows
+    merges. None when there is none.
+    """
+    try:
+        return str(client.get(paths.one("contacts", record_id), label="contact by id", **params)["id"])
+    except Refused as refusal:
+        if refusal.status != HTTPStatus.NOT_FOUND:
+            raise
+        return None
 
 
 def _removals(rows: Sequence[Gone], cursor: Cursor) -> Batch:

@@ -113,19 +113,22 @@ def test_17_engagements_that_may_not_be_read_do_not_keep_deletions_from_being_to
 def test_17_18_99_contacts_read_again_by_id_are_as_they_are_now(hub: HubSpotRig) -> None:
     """A restored contact, an erased one, one that was merged away, one with another company: no modified time moved."""
     kept, restored, binned, erased, keeper, merged = (hub.person(number) for number in range(6))
+    winner, merged_into_binned = hub.person(6), hub.person(7)
     hub.settle()
     hub.delete(restored)
     hub.delete(binned)
     hub.settle()
     facts = Facts().pull(hub.connector())
-    assert set(facts.records()) == {kept, erased, keeper, merged}
+    assert set(facts.records()) == {kept, erased, keeper, merged, winner, merged_into_binned}
+    hub.merge(winner, merged_into_binned)
+    hub.delete(winner)
     hub.portal.restore("contacts", restored)
     hub.portal.gdpr_delete(erased)
     hub.merge(keeper, merged)
     hub.settle()
     tombstones = {}
     alive = {}
-    ids = [kept, restored, binned, erased, merged]
+    ids = [kept, restored, binned, erased, merged, merged_into_binned]
     for batch in hub.connector().revisit(ids):
         for row in batch.rows.to_pylist():
             (alive if batch.table is Table.RECORDS else tombstones)[row["record_id"]] = row
@@ -134,6 +137,7 @@ def test_17_18_99_contacts_read_again_by_id_are_as_they_are_now(hub: HubSpotRig)
         binned: (Removed.DELETED, None),
         erased: (Removed.ERASED, None),
         merged: (Removed.MERGED, keeper),
+        merged_into_binned: (Removed.MERGED, winner),
     }
     assert tombstones[binned]["removed_at"] is not None
     assert list(hub.connector().revisit([])) == []
