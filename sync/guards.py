@@ -39,9 +39,6 @@ if TYPE_CHECKING:
 FEW: Final = 10
 """So many people may always change: in a crowd of twenty, five are a quarter and yet no accident."""
 
-MOST_LOST: Final = 0.1
-"""A greater share of the people cannot have gone without any stream telling."""
-
 PLENTY: Final = 20
 """Values or rows from which on it is news when nearly all of them are gone."""
 
@@ -127,13 +124,17 @@ def stop(tripped: Sequence[Tripped]) -> None:
         )
 
 
-def lost_people(crm: str, lost: int, living: int) -> None:
-    """A CRM may say nothing any more of a few people whom no stream removed; of many, and we cannot see them."""
-    if lost > FEW and lost / living > MOST_LOST:
+def lost_people(crm: str, lost: int, living: int, *, may_lose: float) -> None:
+    """A CRM may say nothing any more of a few people whom no stream removed; of many, and we cannot see them.
+
+    `may_lose` is the share that may be gone.
+    """
+    if lost > FEW and lost / living > may_lose:
         raise GuardTripped(
-            f"{crm} shows nothing of {lost} of the {living} people in the mirror.",
+            f"{crm} shows nothing of {lost} of the {living} people in the mirror; writes.guard.max_lost_share is "
+            f"{may_lose:.0%}.",
             remedy="Nothing was written. Look whether the integration user may still see all people; "
-            "`leadgrade check` names missing permissions.",
+            "`leadgrade check` names missing permissions. If they are meant to be gone, raise it.",
         )
 
 

@@ -188,7 +188,7 @@ def _work(
         saved_plan.same_accounts(saved, draft.accounts)
     _collect_jobs(order, connectors, session)
     if order.kind != "rescore" or not is_latest:
-        _pull(order, connectors, session, draft)
+        _pull(order, settings, connectors, session, draft)
         pass_on(session)
     session.checkpoint()
     if saved:
@@ -217,12 +217,21 @@ def _end(order: Order, settings: Settings, model: Model, session: Session) -> No
         retention.compact(session, settings, model)
 
 
-def _pull(order: Order, connectors: Mapping[str, Connector], session: Session, draft: Draft) -> None:
+def _pull(
+    order: Order, settings: Settings, connectors: Mapping[str, Connector], session: Session, draft: Draft
+) -> None:
+    may_lose = 1.0 if order.approve else settings.writes.guard.max_lost_share
     for crm, connector in connectors.items():
         with draft.timed(session, "pull", crm) as rows:
             pulled: list[Pulled] = []
             try:
-                pull(connector, session, pulled, draft.not_castable, reconciles=order.kind == "reconcile")
+                pull(
+                    connector,
+                    session,
+                    pulled,
+                    draft.not_castable,
+                    may_lose=may_lose if order.kind == "reconcile" else None,
+                )
             finally:
                 draft.pulled += pulled
                 rows[crm] = sum(stream.rows for stream in pulled)

@@ -38,10 +38,11 @@ def pull(
     pulled: list[Pulled],
     not_castable: Counter[str],
     *,
-    reconciles: bool = False,
+    may_lose: float | None = None,
 ) -> None:
     """Pull every stream of a CRM; adds to `pulled` what came, however it ends, and to `not_castable` per attribute
-    the values that were not of its type. With `reconciles`, all people are read anew and compared with the mirror.
+    the values that were not of its type. With `may_lose`, all people are read anew and compared with the mirror;
+    should a greater share than that be gone without a word, nothing of them is noted (`GuardTripped`).
 
     A failing optional stream is told as skipped and the others go on. A failing required stream ends the pull with
     its error, so does a used-up quota; rows read until then are kept with their cursor.
@@ -51,14 +52,14 @@ def pull(
     gathered = _Gathered(connector, session, not_castable)
     came = reconcile.Came()
     try:
-        if reconciles:
+        if may_lose is not None:
             # Before the streams: who is edited while everybody is read comes with those.
             _read_everybody(known, came, gathered, pulled)
         for stream in connector.streams():
             cursor = known.get(stream.name)
             batches = connector.pull(stream.name, cursor)
             try:
-                _read(stream, came.noting(batches) if reconciles else batches, cursor, gathered, pulled)
+                _read(stream, batches if may_lose is None else came.noting(batches), cursor, gathered, pulled)
             except LimitReached:
                 raise
             except ConnectorError:
@@ -67,8 +68,8 @@ def pull(
         gathered.store()
         if revisit.is_due(known.get(revisit.STREAM), session.clock.now()):
             _revisit(known.get(revisit.STREAM), gathered, pulled)
-        if reconciles:
-            _look_for_the_missing(came, gathered, pulled)
+        if may_lose is not None:
+            _look_for_the_missing(came, gathered, pulled, may_lose)
     except ConnectorError:
         gathered.store()
         raise
@@ -83,7 +84,7 @@ def _read_everybody(known: Mapping[str, str], came: reconcile.Came, gathered: _G
             _read(anew, came.noting(connector.pull(stream.name, None)), None, gathered, pulled)
 
 
-def _look_for_the_missing(came: reconcile.Came, gathered: _Gathered, pulled: list[Pulled]) -> None:
+def _look_for_the_missing(came: reconcile.Came, gathered: _Gathered, pulled: list[Pulled], may_lose: float) -> None:
     """What became of the people in the mirror who did not come; whoever the CRM knows nothing of counts as deleted."""
     session, connector = gathered.session, gathered.connector
     gathered.store()
@@ -95,7 +96,8 @@ def _look_for_the_missing(came: reconcile.Came, gathered: _Gathered, pulled: lis
     gathered.store()
     with session.mirror.open() as connection:
         lost = reconcile.missing(connection, connector.crm, came)
-        guards.lost_people(connector.crm, len(lost), reconcile.living(connection, connector.crm))
+        living = reconcile.living(connection, connector.crm)
+    guards.lost_people(connector.crm, len(lost), living, may_lose=may_lose)
     _read(Stream(reconcile.LOST, Table.REMOVALS), reconcile.removals(connector.crm, lost, now), None, gathered, pulled)
     gathered.store()
 

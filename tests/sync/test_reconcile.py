@@ -66,8 +66,13 @@ def test_a_crm_that_shows_a_tenth_of_its_people_no_more_stops_the_run(world: Wor
     assert found.exit_code == 4
     assert found.failure is not None
     assert "40 of the 43 people" in found.failure.message
+    assert "writes.guard.max_lost_share is 10%" in found.failure.message
     assert len(living(world, "salesforce")) == 43
     assert world.writes == writes
+    guard = world.settings.writes.guard.model_copy(update={"max_lost_share": 1.0})
+    meant = world.settings.writes.model_copy(update={"guard": guard})
+    assert world.run("reconcile", settings=world.settings.model_copy(update={"writes": meant})).exit_code == 0
+    assert len(living(world, "salesforce")) == 3
 
 
 def test_the_first_reconciliation_reads_everybody_once(world: World) -> None:
