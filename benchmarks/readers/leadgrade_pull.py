@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
@@ -23,6 +24,7 @@ from sync.stores import open_journal, open_mirror
 if TYPE_CHECKING:
     from sync.report import Pulled
 
+importlib.import_module("connectors.hubspot.connector")  # else `connected` does it
 settings = load(Path(sys.argv[1]) / "leadgrade.yaml", os.environ)
 clock = SystemClock()
 start = time.process_time()
