@@ -94,7 +94,7 @@ def _look(settings: Settings, model: Model, clock: Clock) -> Crowd | None:
             gather(connection, settings=settings, model=model, journal=journal, now=now)
             prepared = engine.prepare(connection, model, now, attributes=types, oldest=views.oldest(connection))
             for span in views.spans(connection):
-                views.show(connection, span, types=types)
+                views.show(connection, span, types=types, facts=prepared.facts)
                 engine.score_people(connection, prepared)
                 _count(connection, model, types, now.date().isoformat(), crowd)
             crowd.listed.update(_matching_signatures(connection, model))

@@ -1,16 +1,18 @@
 """Valid until: the first day on which the rating gets worse or the stage falls if nothing happens.
 
-Exact to the day, up to HORIZON_DAYS ahead. The events that still count today are kept by day (`futures`). Asked about
-the days from `early` to `day`, the engine gives a score that none of them goes below: what falls with time taken on
-the last of them, what rises (a penalty that fades) on the first. Where even that is not worse than today, the days
-are skipped at once; where it may be, they are halved; a single day is exact. So each person is scored some fifteen
-times, not HORIZON_DAYS times. Only where gates or criteria test the age of a date are the days asked one by one.
+Exact to the day, up to HORIZON_DAYS ahead. The events that still count today are kept with their age (`futures`). Asked
+about the days from `early` to `day`, the engine gives a score that none of them goes below: what falls with time taken
+on the last of them, what rises (a penalty that fades) on the first. Where even that is not worse than today, the days
+are skipped at once; where it may be, they are parted; a single day is exact. They are parted where the points would
+cross the edge if they fell at an even rate, and after some such guesses in the middle. So each person is scored some
+five times, not HORIZON_DAYS times. Only where gates or criteria test the age of a date are the days asked one by one.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from config.model_values import MICRO
 from scoring import sql
 from scoring.engagement import Tally, events_sql, tally
 from scoring.events import HORIZON_DAYS, age_key
@@ -20,9 +22,11 @@ from scoring.stages import (
     grade_index,
     is_detained,
     level_index,
+    level_kept,
     may_leave,
     not_scored,
     rating_rank,
+    stage_kept,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +38,9 @@ if TYPE_CHECKING:
     from scoring.plan import Plan
 
 DROPS: Final = ("rating_until", "stage_until")
-ASKED: Final = Tally("_asked", ("ask",), day="{alias}.day", early="{alias}.early")
+ASKED: Final = Tally("_asked", ("ask",), day="{alias}.day", early="{alias}.early", tells=False)
+GUESSES: Final = 5
+"""How often a guess parts the days of a person, before halving does."""
 SCAN_DAYS: Final = 10
 """Days asked at once where days are asked one by one."""
 
@@ -55,9 +61,9 @@ def find_valid_until(
         _search(con, plan, moment, span, types, name)
         if plan.fit_moves:
             _scan(con, plan, moment, span, types, name)
-    for table in ("candidates", "futures", "asked", "searched", "worse"):
+    for table in ("candidates", "futures", "asked", "searched", "narrowed", "judged"):
         con.execute(f"DROP TABLE IF EXISTS {table}")
-    for table in ("contributions", "capped_windows", "group_caps", "inactivity", "adjusted", "engagement"):
+    for table in ("group_sums", "inactivity", "adjusted", "engagement"):
         con.execute(f"DROP TABLE IF EXISTS {ASKED.table(table)}")
 
 
@@ -80,16 +86,14 @@ def _candidates(con: Any, plan: Plan) -> None:
 
 
 def _keep_futures(con: Any, plan: Plan, moment: Moment, machines: MachineTest, span: int) -> None:
-    """Create `futures` (person, rule, rises, bucket, age, n): the candidates' events that count today, by their age."""
-    risers = ", ".join(str(term.number) for term in plan.terms if term.rises) or "-1"
+    """Create `futures` (person, rule, bucket, age, n): the candidates' events that count today, with their age."""
+    age = sql.days_between("e.on_day", sql.day(moment.day))
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE futures AS
-        SELECT e.person, e.rule, e.rule IN ({risers}) AS rises, e.bucket,
-               {sql.days_between("e.on_day", sql.day(moment.day))} AS age, SUM(e.n) AS n
+        SELECT e.person, e.rule, e.bucket, CAST({age} AS INTEGER) AS age, e.n
         FROM ({events_sql(plan, moment, machines, span)}) e
         WHERE NOT e.set_aside AND e.person IN (SELECT person FROM candidates)
-        GROUP BY e.person, e.rule, e.bucket, e.on_day
         """
     )
 
@@ -97,36 +101,69 @@ def _keep_futures(con: Any, plan: Plan, moment: Moment, machines: MachineTest, s
 def _search(con: Any, plan: Plan, moment: Moment, span: int, types: Mapping[str, str], drop: str) -> None:
     """Find the day of those whose fit stands still.
 
-    `searched` holds for each person the days known to be fine (up to `low`), how many to ask about next (`width`), and
-    up to which day one may be worse (`high`).
+    `searched` holds for each person the days known to be fine (up to `low`), the first known that may be worse
+    (`high`; beyond the horizon while there is none), the micro-points on both (`upper`, `lower`), those below which it
+    is worse (`edge`), up to which day to ask next (`upto`), and the number of the question (`turn`).
     """
-    today = sql.day(moment.day)
+    today, model = sql.day(moment.day), plan.model
     con.execute(
-        "CREATE OR REPLACE TEMP TABLE searched AS "
-        f"SELECT person, 0 AS low, {HORIZON_DAYS} AS width, 0 AS high FROM candidates WHERE NOT fit_moves"
+        f"""
+        CREATE OR REPLACE TEMP TABLE searched AS
+        SELECT c.person, 0 AS low, {HORIZON_DAYS + 1} AS high, CAST(COALESCE(e.raw, 0) AS DOUBLE) AS upper,
+               CAST(NULL AS DOUBLE) AS lower, {_edge(model, drop)} AS edge, {HORIZON_DAYS} AS upto, 1 AS turn
+        FROM candidates c JOIN standings s ON s.person = c.person LEFT JOIN engagement e ON e.person = c.person
+        WHERE NOT c.fit_moves
+        """
     )
-    last = f"LEAST(low + width, {HORIZON_DAYS})"
-    while _ask(con, today, f"SELECT person, {today} + low + 1 AS early, {today} + {last} AS day FROM searched"):
+    # Where scores only fall, what is worse on the last of some days is so for certain.
+    is_found = "high <= low + 1" if plan.only_falls else "is_worse AND upto = low_before + 1"
+    is_found = f"(high <= {HORIZON_DAYS} AND {is_found})"
+    while _ask(con, today, f"SELECT person, {today} + low + 1 AS early, {today} + upto AS day FROM searched"):
         _judge(con, plan, span, types, drop)
         con.execute(
             f"""
-            INSERT INTO {drop}
-            SELECT s.person, w.day FROM searched s JOIN worse w ON w.person = s.person WHERE w.early = w.day
+            CREATE OR REPLACE TEMP TABLE narrowed AS
+            SELECT s.person, s.edge, s.turn + 1 AS turn, s.upto, s.low AS low_before, j.is_worse,
+                   CASE WHEN j.is_worse THEN s.low ELSE s.upto END AS low,
+                   CASE WHEN j.is_worse THEN s.upto
+                        WHEN s.upto < s.high THEN s.high ELSE {HORIZON_DAYS + 1} END AS high,
+                   CASE WHEN j.is_worse THEN s.upper ELSE j.raw END AS upper,
+                   CASE WHEN j.is_worse THEN j.raw ELSE s.lower END AS lower
+            FROM searched s JOIN judged j ON j.person = s.person
             """
         )
+        con.execute(f"INSERT INTO {drop} SELECT person, {today} + high FROM narrowed WHERE {is_found}")
         con.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE searched AS
-            SELECT s.person,
-                   CASE WHEN w.person IS NULL THEN {last} ELSE low END AS low,
-                   CAST(CASE WHEN w.person IS NOT NULL THEN (width + 1) // 2
-                             WHEN {last} < high THEN (high - {last} + 1) // 2
-                             ELSE width * 2 END AS INTEGER) AS width,
-                   CASE WHEN w.person IS NOT NULL THEN {last} ELSE high END AS high
-            FROM searched s LEFT JOIN worse w ON w.person = s.person
-            WHERE CASE WHEN w.person IS NULL THEN {last} < {HORIZON_DAYS} ELSE w.early < w.day END
+            SELECT person, low, high, upper, lower, edge, {_upto()} AS upto, turn
+            FROM narrowed WHERE low < {HORIZON_DAYS} AND NOT {is_found}
             """
         )
+
+
+def _edge(model: Model, drop: str) -> str:
+    """SQL: the micro-points of engagement at which people would drop, as a guess; over `standings` (``s``)."""
+    scores = {"rating_until": level_kept(model, "s.level"), "stage_until": stage_kept(model, "s.stage_rank")}
+    score = scores.get(drop) or f"GREATEST({', '.join(scores.values())})"
+    return f"CAST(COALESCE({score}, 0) AS DOUBLE) * {MICRO} - {MICRO // 2}"
+
+
+def _upto() -> str:
+    """SQL: up to which day to ask next, over `narrowed`.
+
+    Without a day that may be worse, twice as many as before. Else to where the points would cross the edge if they
+    fell by the same share each day, or by the same number where they end below nought.
+    """
+    share = (
+        f"CASE WHEN turn > {GUESSES} OR upper <= edge OR lower >= edge THEN 0.5 "
+        "WHEN lower > 0 THEN LN(upper / edge) / LN(upper / lower) ELSE (upper - edge) / (upper - lower) END"
+    )
+    guess = f"CAST(FLOOR((high - low) * CAST({share} AS DOUBLE)) AS INTEGER)"
+    return (
+        f"CASE WHEN high > {HORIZON_DAYS} THEN LEAST(low + 2 * (upto - low_before), {HORIZON_DAYS}) "
+        f"WHEN high <= low + 1 THEN high ELSE low + LEAST(GREATEST({guess}, 1), high - low - 1) END"
+    )
 
 
 def _scan(con: Any, plan: Plan, moment: Moment, span: int, types: Mapping[str, str], drop: str) -> None:
@@ -139,42 +176,46 @@ def _scan(con: Any, plan: Plan, moment: Moment, span: int, types: Mapping[str, s
         if not _ask(con, today, f"SELECT c.person, d.day AS early, d.day FROM ({days}) d, {open_ones}"):
             return
         _judge(con, plan, span, types, drop)
-        con.execute(f"INSERT INTO {drop} SELECT person, MIN(day) FROM worse GROUP BY person")
+        con.execute(f"INSERT INTO {drop} SELECT person, MIN(day) FROM judged WHERE is_worse GROUP BY person")
 
 
 def _ask(con: Any, today: str, pairs: str) -> bool:
-    """Create `asked` (ask, person, early, day, soon, late) from a SELECT, numbered; whether there is anything to ask.
+    """Create `asked` (ask, person, early, day, soon, late) from a SELECT; whether there is anything to ask.
 
-    `soon` and `late` are the days from `today` to `early` and `day`.
+    `ask` is a number for person and day; `soon` and `late` are the days from `today` to `early` and `day`.
     """
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE asked AS
-        SELECT ROW_NUMBER() OVER (ORDER BY person, day) AS ask, person, early, day,
-               {sql.days_between(today, "early")} AS soon, {sql.days_between(today, "day")} AS late
-        FROM ({pairs})
+        SELECT CAST(person AS BIGINT) * {HORIZON_DAYS + 1} + late AS ask, person, early, day, soon, late
+        FROM (SELECT person, early, day, CAST({sql.days_between(today, "early")} AS INTEGER) AS soon,
+                     CAST({sql.days_between(today, "day")} AS INTEGER) AS late
+              FROM ({pairs}))
         """
     )
     return bool(con.execute("SELECT COUNT(*) FROM asked").fetchall()[0][0])
 
 
 def _judge(con: Any, plan: Plan, span: int, types: Mapping[str, str], drop: str) -> None:
-    """Create `worse` (person, early, day): what was asked and may be worse than today, for certain if one day.
+    """Create `judged` (person, early, day, raw, is_worse) of what was asked.
 
+    `is_worse` says that it may be worse than today, for certain if it is about one day; `raw` are the micro-points.
     `drop` says what is to be worse: ``rating_until``, ``stage_until``, or either.
     """
-    ahead = "CASE WHEN f.rises THEN k.soon ELSE k.late END"
+    risers = ", ".join(str(term.number) for term in plan.terms if term.rises)
+    ahead = f"CASE WHEN f.rule IN ({risers}) THEN k.soon ELSE k.late END" if risers else "k.late"
     worth = plan.of_single("f.rule", "ra.micro")
+    bucket = ", f.bucket" if plan.limits.has_windows else ""
     sums = f"""
-        SELECT g.*, k.person, k.early, k.day
-        FROM (SELECT k.ask, f.rule, f.bucket, SUM(f.n * ra.micro) AS micro, SUM(f.n) AS n,
-                     CAST(0 AS DOUBLE) AS set_aside, MIN({worth}) AS lowest, MAX({worth}) AS highest,
-                     CAST(NULL AS TIMESTAMP) AS last_at
-              FROM futures f
-              JOIN asked k ON k.person = f.person
-              JOIN rule_ages ra ON ra.key = {age_key("f.rule", f"f.age + {ahead}", span)}
-              GROUP BY k.ask, f.rule, f.bucket) g
-        JOIN asked k ON k.ask = g.ask"""
+        SELECT k.ask, f.rule{bucket or ", 0 AS bucket"}, SUM(f.n * ra.micro) AS micro, SUM(f.n) AS n,
+               CAST(0 AS DOUBLE) AS set_aside, MIN({worth}) AS lowest, MAX({worth}) AS highest,
+               CAST(NULL AS TIMESTAMP) AS last_at
+        FROM futures f
+        JOIN asked k ON k.person = f.person
+        JOIN rule_ages ra ON ra.key = {age_key("f.rule", f"(f.age + {ahead})", span)}
+        GROUP BY k.ask, f.rule{bucket}"""
+    if plan.days_matter:
+        sums = f"SELECT g.*, k.person, k.early, k.day FROM ({sums}) g JOIN asked k ON k.ask = g.ask"
     tally(con, plan, ASKED, sums)
     model = plan.model
     fit = """
@@ -190,10 +231,10 @@ def _judge(con: Any, plan: Plan, span: int, types: Mapping[str, str], drop: str)
     detained = f", {may_leave(model, 'f.day')} AS may_leave" if is_detained(model) else ""
     con.execute(
         f"""
-        CREATE OR REPLACE TEMP TABLE worse AS
-        SELECT q.person, q.early, q.day
+        CREATE OR REPLACE TEMP TABLE judged AS
+        SELECT q.person, q.early, q.day, q.raw, NOT {not_scored(model)} AND ({_worse(model, drop)}) AS is_worse
         FROM (
-            SELECT f.*, COALESCE(e.score, 0) AS engagement_score,
+            SELECT f.*, COALESCE(e.score, 0) AS engagement_score, CAST(COALESCE(e.raw, 0) AS DOUBLE) AS raw,
                    {level_index(model, "COALESCE(e.score, 0)")} AS level,
                    s.rating_rank AS rank_now, s.stage_rank{detained}
             FROM ({fit}) f
@@ -201,7 +242,6 @@ def _judge(con: Any, plan: Plan, span: int, types: Mapping[str, str], drop: str)
             LEFT JOIN engagement_asked e ON {ASKED.joined("e", "f")}
         ) q
         JOIN ratings rt ON rt.grade_place = COALESCE(q.grade, -1) AND rt.level_place = q.level
-        WHERE NOT {not_scored(model)} AND ({_worse(model, drop)})
         """
     )
 

@@ -16,7 +16,7 @@ from scoring import sql
 from scoring.adjust import adjusted_sql
 from scoring.counting import shaped_sql
 from scoring.events import age_key, duration_test, put
-from scoring.limits import capped, capped_windows_sql, group_caps_sql
+from scoring.limits import capped, capped_windows_sql, group_sums_sql
 from scoring.outages import silent_day
 from scoring.rates import rates_sql
 from scoring.restart import is_afresh, restart_join
@@ -35,15 +35,17 @@ class Tally:
     is taken on `day` and what rises on `early`, and the score is a lower bound, exact when both are one day.
     Both are templates: ``{alias}`` is the relation that holds the columns.
 
-    Tables: `contributions` (keys, rule, nominal, decayed, capped, occurrences, set_aside, last_at), `group_caps`
-    (keys, grp, micro), `inactivity` (keys, micro, last_at), `adjusted` (keys, micro, on_day; where a model asks),
-    `engagement` (keys, raw, score), each with the suffix.
+    Tables: `contributions` (keys, rule, nominal, decayed, capped, occurrences, set_aside, last_at; only where it
+    `tells`), `group_sums` (keys, grp, whole, micro: a group's points before and after its limits), `inactivity` (keys,
+    micro, last_at), `adjusted` (keys, micro, on_day; where a model asks), `engagement` (keys, raw, score), each with
+    the suffix.
     """
 
     suffix: str
     keys: tuple[str, ...]
     day: str
     early: str
+    tells: bool = True
 
     def table(self, name: str) -> str:
         """The name of one of its tables."""
@@ -74,7 +76,7 @@ def tabulate_terms(con: Any, plan: Plan) -> None:
         "cap": pa.array([float(cap) for _, cap in narrowest], pa.float64()),
         "per": pa.array([width for width, _ in narrowest], pa.int64() if limits.by_visit else pa.int32()),
         "spares": pa.array([term.spares_machines for term in terms], pa.bool_()),
-        "grp": pa.array([term.group for term in terms], pa.int32()),
+        "grp": pa.array([limits.place_of(term.group) for term in terms], pa.int32()),
         "over": pa.array([term.window for term in terms], pa.int32()),
         "last_worth": pa.array([float(term.last_worth) for term in terms], pa.float64()),
     }
@@ -92,12 +94,13 @@ def note_lives(con: Any, plan: Plan, moment: Moment, machines: MachineTest, suff
     A life sign is an activity of their own, not done to them and not a machine's. Blockers are the next steps that
     keep a stagnation rule from applying.
     """
+    asks, verdict = bool(plan.idle_steps), machines.verdict("ls")
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE life_signs{suffix} AS
         SELECT a.person, MAX(a.occurred_at) AS last_at
         FROM activities a JOIN living_signatures ls ON ls.signature = a.signature {machines.join}
-        WHERE {bool(plan.model.engagement.inactivity)} AND {moment.knows("a")} AND NOT {machines.verdict("ls")}
+        WHERE {f"{moment.knows('a')} AND NOT {verdict}" if asks else "FALSE"}
         GROUP BY a.person
         """
     )
@@ -117,8 +120,8 @@ def events_sql(plan: Plan, moment: Moment, machines: MachineTest, span: int, suf
 
     `on_day` is the day from which its age is counted; `suffix` that of the shaped events.
     """
-    aside = f"rs.spares AND {machines.verdict('rs')}" if _spares(plan) else "FALSE"
-    join = machines.join if _spares(plan) else ""
+    aside = f"rs.spares AND {machines.verdict('rs')}" if plan.spares else "FALSE"
+    join = machines.join if plan.spares else ""
     day = "CAST(a.occurred_at AS DATE)"
     bucket = plan.limits.bucket("rs.per", day) if plan.limits.has_windows else "0"
     plain = f"""
@@ -132,25 +135,21 @@ def events_sql(plan: Plan, moment: Moment, machines: MachineTest, span: int, suf
     return f"{plain} UNION ALL {shaped_sql(moment, span, suffix)}" if plan.shaped else plain
 
 
-def _spares(plan: Plan) -> bool:
-    return any(term.spares_machines for term in plan.terms)
-
-
 def now_sums(plan: Plan, moment: Moment, machines: MachineTest, span: int, suffix: str = "") -> str:
     """SELECT of sums per person, rule and bucket, from the events themselves."""
     events = events_sql(plan, moment, machines, span, suffix)
-    spares = _spares(plan)
+    bucket = "bucket" if plan.limits.has_windows else "0 AS bucket"
 
     def kept(value: str, instead: str = "NULL") -> str:
-        return f"CASE WHEN set_aside THEN {instead} ELSE {value} END" if spares else value
+        return f"CASE WHEN set_aside THEN {instead} ELSE {value} END" if plan.spares else value
 
     worth = plan.of_single("rule", kept("micro"))
     return f"""
-        SELECT person, rule, bucket, SUM({kept("n * micro", "0")}) AS micro, SUM({kept("n", "0")}) AS n,
-               {"SUM(CASE WHEN set_aside THEN n ELSE 0 END)" if spares else "CAST(0 AS DOUBLE)"} AS set_aside,
+        SELECT person, rule, {bucket}, SUM({kept("n * micro", "0")}) AS micro, SUM({kept("n", "0")}) AS n,
+               {"SUM(CASE WHEN set_aside THEN n ELSE 0 END)" if plan.spares else "CAST(0 AS DOUBLE)"} AS set_aside,
                MIN({worth}) AS lowest, MAX({worth}) AS highest,
                MAX({kept("occurred_at")}) AS last_at
-        FROM ({events}) GROUP BY person, rule, bucket"""
+        FROM ({events}) GROUP BY person, rule{", bucket" if plan.limits.has_windows else ""}"""
 
 
 def tally(con: Any, plan: Plan, at: Tally, sums: str, *, lives: str = "") -> None:
@@ -160,89 +159,76 @@ def tally(con: Any, plan: Plan, at: Tally, sums: str, *, lives: str = "") -> Non
     """
     keys = at.columns()
     counted = _counted(plan, at, sums, lives)
-    windows = _contributions(
-        con, plan, at, f"{counted} UNION ALL {rates_sql(at, lives)}" if plan.has_rates else counted
-    )
-    limited = f"""
-        SELECT {keys}, grp, CASE WHEN micro > highest THEN highest - micro ELSE lowest - micro END AS micro
-        FROM (SELECT {at.columns("c")}, t.grp, CAST(SUM(c.capped) AS BIGINT) AS micro
-              FROM {at.table("contributions")} c JOIN rule_terms t ON t.rule = c.rule
-              WHERE t.grp IS NOT NULL GROUP BY {at.columns("c")}, t.grp) s
-        JOIN group_limits USING (grp)
-        WHERE micro > highest OR micro < lowest"""
-    if windows is not None:
-        limited = group_caps_sql(plan.limits, at.keys, windows)
-    con.execute(f"CREATE OR REPLACE TEMP TABLE {at.table('group_caps')} AS {limited}")
+    if plan.has_rates:
+        counted += f" UNION ALL {rates_sql(at, lives)}"
+    limited = group_sums_sql(plan.limits, at.keys, _contributions(con, plan, at, counted))
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {at.table('group_sums')} AS {limited}")
     con.execute(f"CREATE OR REPLACE TEMP TABLE {at.table('inactivity')} AS {_inactivity(plan, at, lives)}")
-    # Where everybody has some points, those who did nothing have them too.
-    everybody = "people" if at.keys == ("person",) else "asked"
-    rest = f"UNION ALL SELECT {keys}, 0 AS micro FROM {everybody}" if plan.lowest_score > 0 else ""
+    parts = [f"SELECT {keys}, micro FROM {at.table('group_sums')}"]
+    if plan.idle_steps:
+        parts.append(f"SELECT {keys}, micro FROM {at.table('inactivity')}")
+    if plan.lowest_score > 0:  # where everybody has some points, those who did nothing have them too
+        parts.append(f"SELECT {keys}, 0 AS micro FROM {'people' if at.keys == ('person',) else 'asked'}")
     adjust = plan.model.engagement.adjust
     if adjust is not None:
         con.execute(f"CREATE OR REPLACE TEMP TABLE {at.table('adjusted')} AS {adjusted_sql(adjust, at, lives)}")
-        rest += f" UNION ALL SELECT {keys}, micro FROM {at.table('adjusted')}"
+        parts.append(f"SELECT {keys}, micro FROM {at.table('adjusted')}")
     score = sql.whole_points(sql.clamped("raw", plan.lowest_score, plan.highest_score))
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE {at.table("engagement")} AS
         SELECT {keys}, raw, {score} AS score
-        FROM (SELECT {keys}, CAST(SUM(micro) AS BIGINT) AS raw
-              FROM (SELECT {keys}, capped AS micro FROM {at.table("contributions")}
-                    UNION ALL SELECT {keys}, micro FROM {at.table("group_caps")}
-                    UNION ALL SELECT {keys}, micro FROM {at.table("inactivity")} {rest})
-              GROUP BY {keys})
+        FROM (SELECT {keys}, CAST(SUM(micro) AS BIGINT) AS raw FROM ({" UNION ALL ".join(parts)}) GROUP BY {keys})
         """
     )
 
 
-def _contributions(con: Any, plan: Plan, at: Tally, counted: str) -> str | None:
-    """Create `contributions`; answers the table of the same by window, where limits of groups need it."""
+def _contributions(con: Any, plan: Plan, at: Tally, counted: str) -> str:
+    """A relation (keys, rule, bucket, capped), all caps of rules applied; creates `contributions` where `at` tells."""
     keys, table = at.columns(), at.table("contributions")
-    counted = f"SELECT * FROM ({counted}) WHERE nominal <> 0 OR set_aside > 0"
-    if not plan.limits.has_windows and not plan.has_parts:
-        con.execute(
-            f"""
-            CREATE OR REPLACE TEMP TABLE {table} AS
-            SELECT {keys}, rule, CAST(nominal AS BIGINT) AS nominal, CAST(decayed AS BIGINT) AS decayed,
-                   CAST({capped("decayed", "cap")} AS BIGINT) AS capped,
-                   CAST(n AS BIGINT) AS occurrences, CAST(set_aside AS BIGINT) AS set_aside, last_at
-            FROM ({counted})
-            """
-        )
-        return None
-    rows = f"({capped_windows_sql(plan.limits, at.keys, counted, has_parts=plan.has_parts)})"
-    windows = at.table("capped_windows") if plan.limits.group_depth else None
-    if windows is not None:
+    simple = not plan.limits.has_windows and not plan.has_parts
+    if at.tells:
+        counted = f"SELECT * FROM ({counted}) WHERE nominal <> 0 OR set_aside > 0"
+    if simple:
+        rows = f"(SELECT *, {capped('decayed', 'cap')} AS capped FROM ({counted}))"
+    else:
+        rows = f"({capped_windows_sql(plan.limits, at.keys, counted, has_parts=plan.has_parts)})"
+    if not at.tells:
+        return rows
+    if plan.limits.group_depth:
+        windows = at.table("capped_windows")
         con.execute(f"CREATE OR REPLACE TEMP TABLE {windows} AS FROM {rows}")
         rows = windows
+    told = ("nominal", "decayed", "capped", "n", "set_aside")
+    sums = {name: f"CAST({name if simple else f'SUM({name})'} AS BIGINT)" for name in told}
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE {table} AS
-        SELECT {keys}, rule, CAST(SUM(nominal) AS BIGINT) AS nominal, CAST(SUM(decayed) AS BIGINT) AS decayed,
-               CAST(SUM(capped) AS BIGINT) AS capped, CAST(SUM(n) AS BIGINT) AS occurrences,
-               CAST(SUM(set_aside) AS BIGINT) AS set_aside, MAX(last_at) AS last_at
-        FROM {rows} c GROUP BY {keys}, rule
+        SELECT {keys}, rule, {sums["nominal"]} AS nominal, {sums["decayed"]} AS decayed, {sums["capped"]} AS capped,
+               {sums["n"]} AS occurrences, {sums["set_aside"]} AS set_aside,
+               {"last_at" if simple else "MAX(last_at) AS last_at"}
+        FROM {rows} c {"" if simple else f"GROUP BY {keys}, rule"}
         """
     )
-    return windows
+    return rows if plan.limits.group_depth else table
 
 
 def _counted(plan: Plan, at: Tally, sums: str, lives: str) -> str:
     """SELECT of what the rules' ways of counting make of the sums: nominal and decayed micro-points."""
     day, early = at.day.format(alias="q"), at.early.format(alias="q")
-    strays = any(term.mode == "stagnates" for term in plan.terms)
-    blocked = "b.person IS NOT NULL" if strays else "FALSE"
+    blocked = "b.person IS NOT NULL" if plan.stagnates else "FALSE"
     # A penalty is feared on the day on which its blocker is oldest, a gift hoped for while it is youngest.
     stepped = sql.days_between("b.last_day", f"CASE WHEN t.points < 0 THEN {day} ELSE {early} END")
     join = (
         f"LEFT JOIN blockers{lives} b ON b.person = q.person AND b.rule = q.rule AND {stepped} < t.over"
-        if strays
+        if plan.stagnates
         else ""
     )
-    least = "CASE WHEN t.points > 0 THEN q.lowest ELSE q.highest END"  # the oldest event is worth least
-    most = "CASE WHEN t.points > 0 THEN q.highest ELSE q.lowest END"
+    # The oldest event is worth least; where all are worth the same for ever, nobody has asked.
+    least = "COALESCE(CASE WHEN t.points > 0 THEN q.lowest ELSE q.highest END, t.points)"
+    most = "COALESCE(CASE WHEN t.points > 0 THEN q.highest ELSE q.lowest END, t.points)"
     first = least
-    if early != day:
+    if early != day and any(term.passes_on for term in plan.terms):
         # Between two days the first event may leave the window and a younger one take its place.
         bound = f"CASE WHEN t.points > 0 THEN t.last_worth ELSE {most} END"
         first = f"CASE WHEN {early} = {day} OR t.over IS NULL THEN {least} ELSE {bound} END"
@@ -287,7 +273,5 @@ def _inactivity(plan: Plan, at: Tally, lives: str) -> str:
         SELECT {at.columns("i")}, GREATEST(i.micro, {plan.idle_floor} - p.micro) AS micro, i.last_at
         FROM ({costs}) i
         JOIN (SELECT {at.columns()}, CAST(SUM(micro) AS BIGINT) AS micro
-              FROM (SELECT {at.columns()}, capped AS micro FROM {at.table("contributions")}
-                    UNION ALL SELECT {at.columns()}, micro FROM {at.table("group_caps")})
-              GROUP BY {at.columns()}) p ON {at.joined("p", "i")}
+              FROM {at.table("group_sums")} GROUP BY {at.columns()}) p ON {at.joined("p", "i")}
         WHERE p.micro > {plan.idle_floor}"""

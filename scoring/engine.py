@@ -20,7 +20,7 @@ from scoring.events import Moment, match_signatures, tabulate_ages
 from scoring.fit import outcomes_sql, summary_columns
 from scoring.gates import find_gate_events
 from scoring.handoff import hand_off
-from scoring.ledger import create_ledger
+from scoring.ledger import NO_LINE, create_ledger
 from scoring.machines import aside_lines, find_machines, mark_signatures
 from scoring.outages import read_outages, tabulate_frosts, tabulate_frozen_days, thaw_lives
 from scoring.plan import Plan
@@ -71,6 +71,15 @@ class Prepared:
     def model(self) -> Model:
         """The model."""
         return self.plan.model
+
+    @property
+    def facts(self) -> frozenset[str]:
+        """Which of the FURTHER_FACTS `activities` must have."""
+        others = beside.beside_model(self.model)
+        found = set(self.plan.facts if others is None else self.plan.facts | Plan(others, self.plan.silent).facts)
+        if any(moment.seen_until is not None for moment in _moments(self.model, self.moment).values()):
+            found.add("seen_at")
+        return frozenset(found)
 
 
 def score(
@@ -144,7 +153,7 @@ def score_people(con: Any, prepared: Prepared) -> None:
     create_reasons(con, plan)
     find_valid_until(con, plan, moment, machines, span, prepared.attributes)
     more = special.lines(model, noted=noted)
-    create_ledger(con, plan, [aside_lines(plan, moment, machines, span), *more])
+    create_ledger(con, plan, [*aside_lines(plan, moment, machines, span), *more])
     _scores(con, model, is_new_model=prepared.is_new_model)
 
 
@@ -183,7 +192,8 @@ def _score_beside(con: Any, prepared: Prepared, others: Plan) -> bool:
     machines = _look_at_events(con, others, prepared.moment)
     _engagement(con, others, prepared.moment, machines, span, beside.SUFFIX)
     aside = aside_lines(others, prepared.moment, machines, span, beside.SUFFIX, axis="t.axis", terms=beside.TERMS)
-    con.execute(f"CREATE OR REPLACE TEMP TABLE aside{beside.SUFFIX} AS SELECT * FROM ({aside}) v ({beside.LINE})")
+    lines = " UNION ALL ".join([NO_LINE, *aside])
+    con.execute(f"CREATE OR REPLACE TEMP TABLE aside{beside.SUFFIX} AS {lines}")
     _set_up(con, prepared.plan, prepared.moment, prepared.oldest)
     return bool(others.shaped)
 
@@ -310,7 +320,7 @@ def _scores(con: Any, model: Model, *, is_new_model: bool) -> None:
         "stage": sql.labels("s.stage_rank", order) if order else "CAST(NULL AS VARCHAR)",
         "stage_rank": "CAST(s.stage_rank AS INTEGER)",
         "stage_before": "s.stage_before",
-        "reasons": f"CASE WHEN {disqualified(model)} THEN 'Disqualified: ' || g.gate_name ELSE r.reasons END",
+        "reasons": f"CASE WHEN {disqualified(model)} THEN 'Disqualified: ' || s.gate_name ELSE r.reasons END",
         "next_fact": "s.next_fact",
         "valid_until": "v.valid_until",
         "model_version": sql.text(model.version),
@@ -340,9 +350,8 @@ def _scores(con: Any, model: Model, *, is_new_model: bool) -> None:
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE scores AS
-        SELECT s.person, g.gate_name AS gate, {kept}
-        FROM standings s
-        JOIN (SELECT person AS of_person, {gate_name} AS gate_name FROM standings) g ON g.of_person = s.person
+        SELECT s.person, s.gate_name AS gate, {kept}
+        FROM (SELECT *, {gate_name} AS gate_name FROM standings) s
         LEFT JOIN reasons r ON r.person = s.person
         LEFT JOIN valid_until v ON v.person = s.person
         {dates} {parts} {special.joins(model)}

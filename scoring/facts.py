@@ -149,6 +149,9 @@ COLUMNS: Final[dict[Table, dict[str, str]]] = {
     },
 }
 
+FURTHER_FACTS: Final = ("seen_at", "duration_s", "since_send_s", "flagged_machine")
+"""What the engine reads of an activity only where something asks for it."""
+
 KEYS: Final[dict[Table, tuple[str, ...]]] = {
     Table.RECORDS: ("crm", "record_id"),
     Table.ACCOUNTS: ("crm", "account_id"),

@@ -25,7 +25,7 @@ ARROWS: Final = {"rising": "↗", "steady": "→", "cooling": "↘"}
 
 
 def hand_off(model: Model, language: Language, trend: str, change: str, interest: tuple[str, str] | None = None) -> str:
-    """SQL: the packet, over standings (``s``), `reasons` (``r``), `valid_until` (``v``) and the gate's name (``g``).
+    """SQL: the packet, over standings and the gate's name (``s``), `reasons` (``r``) and `valid_until` (``v``).
 
     `trend` is the SQL of the trend's word, `change` of the points by which engagement moved, `interest` of the product
     and of what to send next.
@@ -39,7 +39,7 @@ def hand_off(model: Model, language: Language, trend: str, change: str, interest
         parts = [(reasons, sending) for reasons, _ in parts] + parts[-1:]
     packets = [f"(s.rating || {_joined(list(each))} || {tail})" for each in parts]
     cases = " ".join(f"WHEN {_length(packet)} <= {LONGEST} THEN {packet}" for packet in packets)
-    stopped = f"{sql.text(words.disqualified)} || ' · ' || g.gate_name"
+    stopped = f"{sql.text(words.disqualified)} || ' · ' || s.gate_name"
     return f"CASE WHEN {disqualified(model)} THEN {stopped} {cases} ELSE s.rating || {_joined([product])} || {tail} END"
 
 

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from scoring.plan import Plan
 
 NEVER = "CAST(NULL AS TIMESTAMP)"
-_NO_LINE = (
-    "SELECT person, '' AS axis, '' AS rule, '' AS kind, 0 AS micro, 0 AS occurrences, "
-    f"{NEVER} AS last_at FROM fit_outcomes WHERE FALSE"
+NO_LINE = (
+    "SELECT CAST(NULL AS BIGINT) AS person, '' AS axis, '' AS rule, '' AS kind, 0 AS micro, 0 AS occurrences, "
+    f"{NEVER} AS last_at WHERE FALSE"
 )
-"""Names the columns of the union."""
+"""Names the columns of a union of lines."""
 
 
 def create_ledger(con: Any, plan: Plan, more: Sequence[str] = ()) -> None:
@@ -40,7 +40,7 @@ def create_ledger(con: Any, plan: Plan, more: Sequence[str] = ()) -> None:
     `more` are SELECTs of the lines of further axes.
     """
     model = plan.model
-    lines = [_NO_LINE, *_fit_lines(model), *settling_lines("'fit'", "fit_outcomes", "micro", "fit_score")]
+    lines = [NO_LINE, *_fit_lines(model), *settling_lines("'fit'", "fit_outcomes", "micro", "fit_score")]
     lines += _engagement_lines()
     if model.engagement.adjust is not None:
         lines.append(adjusted_line())
@@ -101,8 +101,9 @@ def rule_lines(axis: str, contributions: str, terms: str) -> list[str]:
 
 def _engagement_lines() -> list[str]:
     lines = rule_lines("'engagement'", "contributions", "rule_terms")
-    groups = "group_caps g JOIN group_limits l ON l.grp = g.grp"
-    lines.append(f"SELECT g.person, 'engagement', l.name, 'group_cap', g.micro, 0, {NEVER} FROM {groups}")
+    groups = "group_sums g JOIN group_limits l ON l.grp = g.grp WHERE g.micro <> g.whole"
+    taken = "CAST(g.micro - g.whole AS BIGINT)"
+    lines.append(f"SELECT g.person, 'engagement', l.name, 'group_cap', {taken}, 0, {NEVER} FROM {groups}")
     lines.append("SELECT person, 'engagement', 'inactivity', 'inactivity', micro, 1, last_at FROM inactivity")
     return lines
 

@@ -110,22 +110,26 @@ class Limits:
         return _level_columns("rule", [row[1:] for row in rows], range(2, self.depth + 1))
 
     def group_windows(self) -> pa.Table:
-        """A row per group: `grp`, and `per1`, `cap1`, `per2` ... of its caps per window."""
-        rows = [self.group_levels(name) or [(0, NO_CAP)] for name in self.section.groups]
+        """A row per place of a group: `grp`, and `per1`, `cap1`, `per2` ... of its caps per window."""
+        rows = [*(self.group_levels(name) or [(0, NO_CAP)] for name in self.section.groups), [(0, NO_CAP)]]
         return _level_columns("grp", rows, range(1, self.group_depth + 1))
 
+    def place_of(self, group: int | None) -> int:
+        """The place of a group in the tables; that after all others is for the rules of no group."""
+        return len(self.section.groups) if group is None else group
+
     def group_limits(self) -> pa.Table:
-        """A row per group: `grp`, `name`, and `highest` and `lowest` micro-points over all time."""
+        """A row per place of a group: `grp`, `name`, and `highest` and `lowest` micro-points over all time."""
         groups = self.section.groups.values()
         lasting = [[micro(cap.points) for cap in group.max if cap.per is None] for group in groups]
+        highest = [*(min(caps, default=NO_CAP) for caps in lasting), NO_CAP]
+        lowest = [*(-NO_CAP if group.min is None else micro(group.min) for group in groups), -NO_CAP]
         return pa.table(
             {
-                "grp": pa.array(range(len(groups)), pa.int32()),
-                "name": pa.array(list(self.section.groups), pa.string()),
-                "highest": pa.array([min(caps, default=NO_CAP) for caps in lasting], pa.int64()),
-                "lowest": pa.array(
-                    [-NO_CAP if group.min is None else micro(group.min) for group in groups], pa.int64()
-                ),
+                "grp": pa.array(range(len(highest)), pa.int32()),
+                "name": pa.array([*self.section.groups, ""], pa.string()),
+                "highest": pa.array(map(float, highest), pa.float64()),
+                "lowest": pa.array(map(float, lowest), pa.float64()),
             }
         )
 
@@ -162,29 +166,34 @@ def capped_windows_sql(limits: Limits, keys: Sequence[str], counted: str, *, has
     return f"SELECT * FROM {rows} c"
 
 
-def group_caps_sql(limits: Limits, keys: Sequence[str], capped_rows: str) -> str:
-    """SELECT of (keys, grp, micro): what the limits of groups change, where some of them are per window.
+def group_sums_sql(limits: Limits, keys: Sequence[str], capped_rows: str) -> str:
+    """SELECT of (keys, grp, whole, micro): the points of a group before and after its limits.
 
-    `capped_rows` is a relation (keys, rule, bucket, capped). Reads `rule_terms`, `group_windows` and `group_limits`.
+    `capped_rows` is a relation (keys, rule, bucket, capped); the bucket is read only where limits of groups are per
+    window. Reads `rule_terms`, `group_windows` and `group_limits`.
     """
-    listed = ", ".join(keys)
-    rows = f"""(
-        SELECT {", ".join(f"c.{key}" for key in keys)}, t.grp, c.bucket, c.capped AS whole, c.capped AS micro
-        FROM {capped_rows} c JOIN rule_terms t ON t.rule = c.rule WHERE t.grp IS NOT NULL)"""
-    for place in range(1, limits.group_depth + 1):
-        wider = f"CASE WHEN w.per{place} = 0 THEN 0 ELSE {_wider('c.bucket', f'w.per{place}', 'BIGINT')} END"
-        rows = f"""(
-            SELECT {listed}, grp, bucket, whole, LEAST(micro, cap) AS micro
-            FROM (SELECT {", ".join(f"c.{key}" for key in keys)}, c.grp, {wider} AS bucket, w.cap{place} AS cap,
-                         SUM(c.whole) AS whole, SUM(c.micro) AS micro
-                  FROM {rows} c JOIN group_windows w ON w.grp = c.grp GROUP BY ALL))"""
+    listed, row = ", ".join(keys), ", ".join(f"c.{key}" for key in keys)
+    points = "CAST(c.capped AS DOUBLE)"  # sums of DOUBLE are cheaper than those of BIGINT, and as exact
+    if not limits.section.groups:
+        return f"""
+            SELECT {listed}, 0 AS grp, whole, whole AS micro
+            FROM (SELECT {listed}, SUM({points}) AS whole FROM {capped_rows} c GROUP BY {listed})"""
+    source = f"{capped_rows} c JOIN rule_terms t ON t.rule = c.rule"
+    sums = f"SELECT {row}, t.grp, SUM({points}) AS whole, SUM({points}) AS micro FROM {source} GROUP BY {row}, t.grp"
+    if limits.group_depth:
+        rows = f"(SELECT {row}, t.grp, c.bucket, {points} AS whole, {points} AS micro FROM {source})"
+        for place in range(1, limits.group_depth + 1):
+            wider = f"CASE WHEN w.per{place} = 0 THEN 0 ELSE {_wider('c.bucket', f'w.per{place}', 'BIGINT')} END"
+            rows = f"""(
+                SELECT {listed}, grp, bucket, whole, LEAST(micro, cap) AS micro
+                FROM (SELECT {row}, c.grp, {wider} AS bucket, w.cap{place} AS cap,
+                             SUM(c.whole) AS whole, SUM(c.micro) AS micro
+                      FROM {rows} c JOIN group_windows w ON w.grp = c.grp GROUP BY ALL))"""
+        sums = f"SELECT {listed}, grp, SUM(whole) AS whole, SUM(micro) AS micro FROM {rows} c GROUP BY {listed}, grp"
     return f"""
-        SELECT {listed}, grp, CAST(micro - whole AS BIGINT) AS micro
-        FROM (SELECT {listed}, grp, whole, CASE WHEN micro > highest THEN highest WHEN micro < lowest THEN lowest
-                                                ELSE micro END AS micro
-              FROM (SELECT {listed}, grp, SUM(whole) AS whole, SUM(micro) AS micro FROM {rows} c GROUP BY {listed}, grp)
-              JOIN group_limits USING (grp))
-        WHERE micro <> whole"""
+        SELECT {listed}, grp, whole,
+               CASE WHEN micro > highest THEN highest WHEN micro < lowest THEN lowest ELSE micro END AS micro
+        FROM ({sums}) JOIN group_limits USING (grp)"""
 
 
 def _wider(bucket: str, width: str, kind: str) -> str:

@@ -232,8 +232,8 @@ def aside_lines(
     *,
     axis: str = "'engagement'",
     terms: str = "rule_terms",
-) -> str:
-    """SELECT of the ledger's lines about events set aside: how many of each rule, and why.
+) -> list[str]:
+    """SELECTs of the ledger's lines about events set aside: how many of each rule, and why.
 
     `suffix` is that of the tally's tables; `axis` is SQL over `terms` as ``t``.
     """
@@ -256,4 +256,4 @@ def aside_lines(
         JOIN rule_ages ra ON ra.key = {age_key("e.rule", sql.days_between("e.on_day", day), span)}
         WHERE e.set_aside
         GROUP BY e.person, t.part_of, t.name, e.why"""
-    return f"{plain} UNION ALL {shaped}" if plan.shaped else plain
+    return [*([plain] if plan.spares else []), *([shaped] if plan.shaped else [])]

@@ -10,6 +10,7 @@ from config.model_counting import CAMPAIGN
 from config.model_values import ALL, MICRO, NO_DECAY, micro
 from config.vocabulary import CHAIN, DERIVED, PAGES, VISIT
 from scoring.decay import micro_at, settled_at
+from scoring.facts import FURTHER_FACTS
 from scoring.limits import NO_CAP, Limits
 
 if TYPE_CHECKING:
@@ -50,7 +51,12 @@ class Term:
     @property
     def rises(self) -> bool:
         """Whether the points of its events can only grow as time passes: a penalty that fades."""
-        return self.points < 0
+        return self.points < 0 and self.settled_at > 0
+
+    @property
+    def passes_on(self) -> bool:
+        """Whether the one event that counts can leave the window, and another take its place."""
+        return self.mode == "first" and self.window is not None
 
     @property
     def ages(self) -> bool:
@@ -122,9 +128,10 @@ class Plan:
     def of_single(self, rule: str, value: str) -> str:
         """SQL: `value` for terms that count one event alone, else null.
 
-        Only they ask what the least or the most is worth; the others' millions of events need not be compared.
+        Only they ask what the least or the most is worth; the others' millions of events need not be compared. Nor
+        those of terms whose events are worth the same for ever.
         """
-        single = ", ".join(str(term.number) for term in self.terms if term.mode != "every")
+        single = ", ".join(str(term.number) for term in self.terms if term.mode != "every" and term.settled_at > 0)
         return f"CASE WHEN {rule} IN ({single}) THEN {value} END" if single else "CAST(NULL AS DOUBLE)"
 
     @cached_property
@@ -137,11 +144,15 @@ class Plan:
         return None if rule.group is None else self.model.engagement.groups[rule.group].fold
 
     @cached_property
+    def spares(self) -> bool:
+        """Whether some rule sets events of machines aside."""
+        return any(term.spares_machines for term in self.terms)
+
+    @cached_property
     def asks_for_machines(self) -> bool:
         """Whether it matters if an event was a machine's."""
-        spared = any(term.spares_machines for term in self.terms)
         silence = bool(self.model.engagement.inactivity)
-        return spared or silence or self.needs_visits or self.derives or self.has_rates
+        return self.spares or silence or self.needs_visits or self.derives or self.has_rates
 
     @cached_property
     def needs_visits(self) -> bool:
@@ -152,6 +163,15 @@ class Plan:
             or self.asks_for(VISIT)
             or any(_times_pages(term.rule) for term in self.terms)
         )
+
+    @cached_property
+    def facts(self) -> frozenset[str]:
+        """Which of the FURTHER_FACTS of activities it takes to know what rules make of them."""
+        if self.needs_visits or self.derives:
+            return frozenset(FURTHER_FACTS)
+        found = {"since_send_s", "flagged_machine"} if self.asks_for_machines or self.shaped else set()
+        timed = any(rule.when is not None and "duration" in rule.when.tests for rule in self.model.engagement.rules)
+        return frozenset(found | ({"duration_s"} if timed else set()))
 
     def terms_of(self, kind: str) -> tuple[Term, ...]:
         """The rules about activities of type `kind`, by their first terms."""
@@ -199,6 +219,22 @@ class Plan:
         if section.inactivity_floor is not None:
             return micro(section.inactivity_floor)
         return 0 if ALL in section.inactivity.values() else None
+
+    @cached_property
+    def stagnates(self) -> bool:
+        """Whether a rule is about people who do much and take no next step."""
+        return any(term.mode == "stagnates" for term in self.terms)
+
+    @cached_property
+    def days_matter(self) -> bool:
+        """Whether a tally between two days has to look at the days, beside what events are worth on them."""
+        return self.stagnates or any(term.passes_on for term in self.terms)
+
+    @cached_property
+    def only_falls(self) -> bool:
+        """Whether waiting never raises anybody's engagement: the last of some days is then the worst of them."""
+        rises = self.days_matter or self.has_rates or any(term.rises for term in self.terms)
+        return not rises and self.model.engagement.adjust is None
 
     @cached_property
     def lowest_score(self) -> int:

@@ -5,6 +5,7 @@ Everything here is an expression over columns of one row, used both for today an
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -210,6 +211,23 @@ def exits_from(model: Model, stage: str) -> str:
     ways = [(model.lifecycle.order.index(way.to), exit_sql(model, way)) for way in model.lifecycle.transitions]
     cases = " ".join(f"WHEN {place} THEN {leaves}" for place, leaves in ways)
     return f"CASE {stage} {cases} ELSE FALSE END" if cases else "FALSE"
+
+
+def level_kept(model: Model, level: str) -> str:
+    """SQL: the least whole points of engagement with the level at place `level`."""
+    lowest = enumerate(model.engagement.levels.values())
+    return f"CASE {level} {' '.join(f'WHEN {place} THEN {math.ceil(bound)}' for place, bound in lowest)} END"
+
+
+def stage_kept(model: Model, stage: str) -> str:
+    """SQL: the least whole points of engagement that keep the stage at place `stage`; null where they do not matter."""
+    ways = model.lifecycle.transitions if model.lifecycle is not None else ()
+    cases = [
+        f"WHEN {model.stage_order.index(way.to)} THEN {way.exit.engagement.lowest_kept}"
+        for way in ways
+        if way.exit is not None and way.exit.engagement is not None
+    ]
+    return f"CASE {stage} {' '.join(cases)} END" if cases else "CAST(NULL AS INTEGER)"
 
 
 def rating_text(model: Model) -> str:

@@ -66,7 +66,7 @@ def score_all(
     )
     for place, span in enumerate(views.spans(connection)):
         stop.check()
-        views.show(connection, span, types=types)
+        views.show(connection, span, types=types, facts=prepared.facts)
         engine.score_people(connection, prepared)
         into = "INSERT INTO scored FROM scores" if place else "CREATE OR REPLACE TEMP TABLE scored AS FROM scores"
         connection.execute(into)

@@ -29,7 +29,7 @@ def score(con: Any, model: Model, as_of: datetime, spans: list[views.Span]) -> N
     """Create ``scores`` of the people in `spans`, as a run does."""
     prepared = engine.prepare(con, model, as_of, attributes=BUILT_IN, oldest=views.oldest(con))
     for place, span in enumerate(spans):
-        views.show(con, span, types=BUILT_IN)
+        views.show(con, span, types=BUILT_IN, facts=prepared.facts)
         engine.score_people(con, prepared)
         con.execute("INSERT INTO scored FROM scores" if place else "CREATE OR REPLACE TEMP TABLE scored AS FROM scores")
     con.execute("DROP TABLE scores; ALTER TABLE scored RENAME TO scores")

@@ -17,7 +17,7 @@ signatures(signature, type, url, asset, campaign, user_agent)
 and `show` makes, of the people in a `Span`, what the engine reads:
 
 people(person, email, email_domain, created_at, "attr.*")   one row per person with a live record; see `_people`
-activities(person, signature, occurred_at, seen_at, count, duration_s, since_send_s, flagged_machine)
+activities(person, signature, occurred_at, count, and of the other facts those that are asked for)
 previous_stages(person, stage, since, held_until)
 """
 
@@ -30,13 +30,13 @@ import pyarrow as pa
 
 from config.model import preset_list
 from scoring.deals import tell_deals
-from scoring.facts import ATTRIBUTE_PREFIX
+from scoring.facts import ATTRIBUTE_PREFIX, FURTHER_FACTS
 from sync.mirror import normal
 from sync.mirror.outages import note_outages
 from sync.mirror.tables import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     import duckdb
@@ -154,10 +154,19 @@ def with_colleagues(connection: duckdb.DuckDBPyConnection, person: int) -> Chose
     return Chosen(tuple(found for (found,) in rows))
 
 
-def show(connection: duckdb.DuckDBPyConnection, span: Span | Chosen, *, types: Mapping[str, AttributeType]) -> None:
-    """Make the relations that the engine reads, for the people of `span`; needs `build`."""
+def show(
+    connection: duckdb.DuckDBPyConnection,
+    span: Span | Chosen,
+    *,
+    types: Mapping[str, AttributeType],
+    facts: Collection[str] = FURTHER_FACTS,
+) -> None:
+    """Make the relations that the engine reads, for the people of `span`; needs `build`.
+
+    `facts` are those of the FURTHER_FACTS that the engine will read (`scoring.engine.Prepared.facts`).
+    """
     _people(connection, types, span)
-    _activities(connection, span)
+    _activities(connection, span, facts)
     connection.execute(f"""
         CREATE OR REPLACE TEMP VIEW previous_stages AS FROM last_stages WHERE {span.holds("person")}
     """)
@@ -228,15 +237,17 @@ def _owners(connection: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
-def _activities(connection: duckdb.DuckDBPyConnection, span: Span | Chosen) -> None:
+def _activities(connection: duckdb.DuckDBPyConnection, span: Span | Chosen, facts: Collection[str]) -> None:
     """A table, not a view: the engine goes through them several times, and a span's are few among all facts."""
+    of_deals = {"seen_at": "occurred_at"}
+    read = "".join(f", {name}" for name in FURTHER_FACTS if name in facts)
+    told = "".join(f", {of_deals.get(name, 'NULL')}" for name in FURTHER_FACTS if name in facts)
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE activities AS
-        SELECT person, signature, occurred_at, seen_at, count, duration_s, since_send_s, flagged_machine
+        SELECT person, signature, occurred_at, count{read}
         FROM store.facts JOIN (FROM owners_now WHERE {span.holds("person")}) USING (owner)
         UNION ALL
-        SELECT person, signature, occurred_at, occurred_at, 1, NULL, NULL, NULL
-        FROM deal_events WHERE {span.holds("person")}
+        SELECT person, signature, occurred_at, 1{told} FROM deal_events WHERE {span.holds("person")}
     """)
 
 
