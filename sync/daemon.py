@@ -125,7 +125,7 @@ class Daemon:
 
 
 def serve(
-    daemon: Daemon, schedule: ScheduleSettings, *, tend: Callable[[], object] = lambda: None, every_s: float = TURN_S
+    daemon: Daemon, schedule: ScheduleSettings, *, tend: Callable[[], object] = lambda: None, every_s: float = TEND_S
 ) -> int:
     """Run until `daemon.stop` is asked for; the exit code, 128 + signal.
 
