@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,6 +35,15 @@ def postgres_server() -> Iterator[postgres.Server]:
         pytest.skip("PostgreSQL's programs (initdb, pg_ctl) are not installed")
     with postgres.running(found) as server:
         yield server
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: a process works through a file alone, and the last one keeps all
+    waiting.
+    """
+    tests = Counter(item.path for item in items)
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path not in slow, -tests[item.path], item.path))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

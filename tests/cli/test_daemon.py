@@ -11,6 +11,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
+import pytest
 import requests
 from cli_runner import LEADGRADE, environment, leadgrade, pointing_at
 
@@ -27,6 +28,7 @@ SECRET = "canary-webhook-key"
 EMAIL = "canary@personal.example"
 
 
+@pytest.mark.slow
 def test_84_a_daemon_tells_that_its_first_run_waits_for_a_person_and_names_nobody(
     sandbox: Callable[..., Sandbox], tmp_path: Path
 ) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from cli_runner import leadgrade, pointing_at
 from conftest import Sandbox
 from cryptography.hazmat.primitives import serialization
@@ -14,6 +15,7 @@ from connectors.clock import SystemClock
 from sandbox.hubspot.portal import OAuthClient
 
 
+@pytest.mark.slow
 def test_a_whole_run_with_troubles_leaves_no_personal_value(sandbox: Callable[..., Sandbox], tmp_path: Path) -> None:
     from sandbox.population import demo_troubles
 
@@ -64,6 +66,7 @@ def test_a_whole_run_with_troubles_leaves_no_personal_value(sandbox: Callable[..
             assert not re.search(re.escape(secret), everything), secret
 
 
+@pytest.mark.slow
 def test_83_no_credential_of_any_kind_is_left_anywhere_whatever_goes_wrong(
     sandbox: Callable[..., Sandbox], tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from cli_runner import LEADGRADE, environment, leadgrade, pointing_at
 from conftest import Sandbox
 
@@ -12,6 +13,7 @@ from cli.setup import write_starting_files
 from connectors.clock import SystemClock
 
 
+@pytest.mark.slow
 def test_a_signal_ends_the_run_at_a_checkpoint_and_the_next_run_goes_on(
     sandbox: Callable[..., Sandbox], tmp_path: Path
 ) -> None:

@@ -37,6 +37,7 @@ main()
 """
 
 
+@pytest.mark.slow
 def test_87_one_paused_beyond_its_lease_writes_nothing_more_and_no_run_is_lost(
     sandbox: Callable[..., Sandbox], tmp_path: Path, journal_url: str
 ) -> None:

@@ -63,6 +63,7 @@ def way_of(rig: Rig, number: int) -> int:
     return number
 
 
+@pytest.mark.slow
 def test_a_pull_survives_a_connection_that_is_cut_at_any_call(rig: Rig) -> None:
     people(rig, 3)
     rig.journal.clear()

@@ -74,6 +74,7 @@ def test_every_reason_not_to_run_a_command_is_still_needed(walk: Walk) -> None:
     assert [start for start in walk.not_run if not any(line.startswith(start) for line in walk.commands())] == []
 
 
+@pytest.mark.slow
 @walks
 @pytest.mark.timeout(600)  # thirty processes, on a machine that may be busy with other tests
 def test_every_command_does_what_the_page_says(walk: Walk, sandbox: Callable[..., Sandbox], tmp_path: Path) -> None:

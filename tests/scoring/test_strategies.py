@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from config import model_conditions
@@ -38,6 +39,7 @@ def subclasses(base: type[Part]) -> set[type[Part]]:
     return {base, *(each for direct in base.__subclasses__() for each in subclasses(direct))}
 
 
+@pytest.mark.slow
 def test_every_key_and_every_operator_of_every_type_occurs() -> None:
     written: dict[str, set[str]] = defaultdict(set)
     operators: dict[str, set[str]] = defaultdict(set)

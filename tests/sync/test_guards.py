@@ -130,6 +130,7 @@ def test_75_a_run_is_held_against_the_last_one_and_the_first_of_a_day() -> None:
     assert seen((NOW, {"sources": []}), report(2), report(3, guards=[{}]), report(4)) == [2, 3], "as approved"
 
 
+@pytest.mark.slow
 def test_75_the_first_run_waits_for_a_person_unless_it_is_a_small_one(world: World) -> None:
     for number in range(20):
         world.hubspot.put(f"x{number}", email=f"x{number}@acme.example")
@@ -150,6 +151,7 @@ def test_75_the_first_run_waits_for_a_person_unless_it_is_a_small_one(world: Wor
     assert world.run().guards == []
 
 
+@pytest.mark.slow
 def test_75_a_scope_that_was_lost_stops_the_run_until_somebody_looks(world: World) -> None:
     world.run()
     world.hubspot.put("1", attr={"job_title": "Clerk"})

@@ -100,6 +100,7 @@ def live_a_day(world: World, generator: random.Random, day: int) -> None:
         salesforce.put("C", email="bob@acme.example")
 
 
+@pytest.mark.slow
 def test_a_past_day_scores_as_it_did(world: World, days: dict[datetime, Answer]) -> None:
     generator = random.Random(1)
     for day in range(DAYS):
