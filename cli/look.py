@@ -1,10 +1,17 @@
 """explain, status: what is known, without calling a CRM."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.context import Output, context_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from insights.status import StreamLine
+    from sync.journal.models import Rollback
 
 AsOutput = Annotated[Output, typer.Option("--output", "-o", help="How to print it.")]
 
@@ -36,7 +43,8 @@ def explain(
 def status(context: typer.Context, output: AsOutput = Output.TABLE) -> None:
     """Show the last runs, cursors, who runs now, refused rows.
 
-    Reads the journal only, so it answers at once while a run goes on.
+    Reads the journal only, so it answers at once while a run goes on. Slices left are ranges of ids, windows of time and
+    jobs of a stream that is not read to its end: a backfill that was interrupted goes on with them.
 
     Example: leadgrade status
     """
@@ -64,7 +72,14 @@ def status(context: typer.Context, output: AsOutput = Output.TABLE) -> None:
     ]
     listing(runs, output, title="Last runs (UTC)", empty="Nothing has run yet. `leadgrade plan` is a good first step.")
     streams = [
-        {"crm": each.crm, "stream": each.stream, "rows": each.rows, "lag": age(each.lag_s)} for each in found.streams
+        {
+            "crm": each.crm,
+            "stream": each.stream,
+            "rows": each.rows,
+            "lag": None if each.lag_s is None else age(each.lag_s),
+            "slices left": "all" if each.slices_left is None else each.slices_left or None,
+        }
+        for each in found.streams
     ]
     listing(streams, output, title="Streams", empty="No stream has been read yet.")
     facts = [
@@ -75,6 +90,8 @@ def status(context: typer.Context, output: AsOutput = Output.TABLE) -> None:
             if found.waits_until
             else []
         ),
+        *_unread(found.streams),
+        *_rollback(found.rollback),
         f"Last success: {'never' if found.last_success_s is None else age(found.last_success_s) + ' ago'}.",
         "A daemon runs next: "
         + ", ".join(f"{kind} at {at:%Y-%m-%d %H:%M} UTC" for kind, at in found.due.items())
@@ -85,6 +102,26 @@ def status(context: typer.Context, output: AsOutput = Output.TABLE) -> None:
     failures = [f"Run {run.run_id} failed: {run.failure}" for run in found.runs if run.failure]
     for fact in [*failures, *facts]:
         console().print(fact, soft_wrap=True)
+
+
+def _unread(streams: "Sequence[StreamLine]") -> Iterator[str]:
+    """What is left of streams that are not read to their end, a sentence per CRM."""
+    for crm in dict.fromkeys(each.crm for each in streams):
+        parts = [
+            f"all of {each.stream}" if each.slices_left is None else f"{each.slices_left} slices of {each.stream}"
+            for each in streams
+            if each.crm == crm and each.slices_left != 0
+        ]
+        if parts:
+            yield f"{crm}: still to be read are {', '.join(parts)}; a run goes on where the last one stopped."
+
+
+def _rollback(standing: "Rollback | None") -> Iterator[str]:
+    if standing is not None:
+        yield (
+            f"Rolled back: since {standing.begun_at:%Y-%m-%d %H:%M} UTC runs use the model {standing.to_version} "
+            f"instead of {standing.from_version}, until the model's file changes or `leadgrade rollback --forward`."
+        )
 
 
 def age(seconds: float) -> str:

@@ -137,8 +137,9 @@ class Metrics:
             yield "leadgrade_last_success_age_seconds", (), (now - success).total_seconds()
         yield "leadgrade_lease_held", (), float(holder is not None and holder[1] >= now)
         for row in journal.cursors():
-            lag_s = (now - row["stored_at"]).total_seconds()
-            yield "leadgrade_stream_lag_seconds", (row["crm"], row["stream"]), lag_s
+            if row["stored_at"] is not None:
+                lag_s = (now - row["stored_at"]).total_seconds()
+                yield "leadgrade_stream_lag_seconds", (row["crm"], row["stream"]), lag_s
         refused = journal.counts()
         for crm in self._settings().crms:
             yield "leadgrade_rejects_open", (crm,), refused.get(crm, 0)

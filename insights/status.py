@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from config.settings import Settings
     from connectors.clock import Clock
+    from sync.journal.models import Rollback
     from sync.rejects import Which
 
 
@@ -43,13 +44,18 @@ class RunLine:
 
 @dataclass(frozen=True, slots=True)
 class StreamLine:
-    """How far one stream is read: rows in all, and how long ago its last batch was stored."""
+    """How far one stream is read: rows in all, and how long ago its last batch was stored.
+
+    `slices_left` are the ranges of ids, windows of time or jobs that are still to be read until it is read to its end;
+    None when all of it is, from its beginning.
+    """
 
     crm: str
     stream: str
     rows: int
-    stored_at: datetime
-    lag_s: float
+    stored_at: datetime | None  # None while nothing of it is
+    lag_s: float | None
+    slices_left: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,7 @@ class Status:
     """All of it."""
 
     runs: list[RunLine] = field(default_factory=list)
+    rollback: Rollback | None = None  # the one that holds
     streams: list[StreamLine] = field(default_factory=list)
     running: str | None = None  # who holds the lease, in words
     lease_until: datetime | None = None  # until when, unless it is renewed
@@ -87,13 +94,15 @@ def status(settings: Settings, clock: Clock) -> Status:
         success = journal.last_success()
         return Status(
             runs=lines,
+            rollback=journal.rollback(),
             streams=[
                 StreamLine(
                     crm=row["crm"],
                     stream=row["stream"],
                     rows=row["rows"],
                     stored_at=row["stored_at"],
-                    lag_s=(now - row["stored_at"]).total_seconds(),
+                    lag_s=None if row["stored_at"] is None else (now - row["stored_at"]).total_seconds(),
+                    slices_left=row["slices_left"],
                 )
                 for row in journal.cursors()
             ],

@@ -24,7 +24,7 @@ from sync.mirror.store import last_fence, restart, restarted, set_whole
 from sync.order import Options, Order
 from sync.planning import score_and_plan
 from sync.progress import Progress, Silent
-from sync.pull import pull
+from sync.pull import expect, pull
 from sync.report import Failure, Pulled, Report, RunKind
 from sync.session import Session
 from sync.stop import Stop
@@ -183,6 +183,8 @@ def _work(
                 guards.whole_mirror(connection, found.crm)
         if order.kind == "backfill" and restart(connection, session.clock.now()):
             session.journal.forget_cursors()
+        if order.kind != "rescore":
+            expect(connection, connectors, session)
     draft.accounts = {found.crm: found.account_id for found in identities}
     if saved:
         saved_plan.same_accounts(saved, draft.accounts)

@@ -13,6 +13,7 @@ from connectors.base import Stream
 from connectors.errors import AuthStop, ConfigProblem, ConnectorError, LimitReached
 from scoring.facts import Table
 from sync import guards, reconcile, revisit
+from sync.journal.cursors import Stored
 from sync.mirror.load import Part, load
 from sync.mirror.store import cursors
 from sync.progress import Step
@@ -21,6 +22,8 @@ from sync.report import Pulled
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterable, Mapping
+
+    import duckdb
 
     from connectors.base import Batch, Connector
     from sync.session import Session
@@ -32,6 +35,17 @@ memory that bounds them: so many contacts of 36 properties take 40 MB."""
 COMMIT_S: Final = 10.0
 """Seconds after which rows are committed even if they are few: no more than what was read in them is read once more
 after a kill. At HubSpot's limit of 19 calls a second that is 190 calls, or 19,000 contacts."""
+
+
+def expect(connection: duckdb.DuckDBPyConnection, connectors: Mapping[str, Connector], session: Session) -> None:
+    """Note which streams are to be read from their beginning, so that whoever looks sees what is still to come."""
+    for crm, connector in connectors.items():
+        if unread := _unread(connector, cursors(connection, crm)):
+            session.journal.expect_streams(crm, unread, session.clock.now())
+
+
+def _unread(connector: Connector, known: Mapping[str, str]) -> list[str]:
+    return [stream.name for stream in connector.streams() if stream.name not in known]
 
 
 def pull(
@@ -75,6 +89,8 @@ def pull(
     except ConnectorError:
         gathered.store()
         raise
+    if _unread(connector, known):
+        session.journal.expect_streams(connector.crm, (), session.clock.now())
 
 
 def _read_everybody(known: Mapping[str, str], came: reconcile.Came, gathered: _Gathered, pulled: list[Pulled]) -> None:
@@ -138,6 +154,7 @@ def _read(
             if whole and (gathered.is_due() or session.stop.requested):
                 gathered.store()
                 session.stop.check()
+        gathered.end(stream)
         if session.stop.requested:
             gathered.store()
             session.stop.check()
@@ -163,6 +180,7 @@ class _Gathered:
     session: Session
     not_castable: Counter[str]
     _parts: list[Part] = field(default_factory=list)
+    _ended: set[str] = field(default_factory=set)  # streams that were read to their end since the last commit
     _rows: int = 0
     _since: float = 0.0
 
@@ -177,22 +195,32 @@ class _Gathered:
             self._parts.append(part)
         self._rows += batch.rows.num_rows
 
+    def end(self, stream: Stream) -> None:
+        """The stream has been read to its end."""
+        self._ended.add(stream.name)
+
     def is_due(self) -> bool:
         """Whether it is time to store them: they are many, or have waited long."""
         return self._rows >= COMMIT_ROWS or self.session.clock.monotonic() - self._since >= COMMIT_S
 
     def store(self) -> None:
         """Rows and cursors, all or nothing."""
-        if not self._parts:
+        if not self._parts and not self._ended:
             return
         session = self.session
         session.lease.renew()
         now = session.clock.now()
-        with session.mirror.open() as connection:
-            found = load(connection, self._parts, types=session.mirror.types, now=now, fence=session.lease.fence)
-        self.not_castable.update(found)
+        if self._parts:
+            with session.mirror.open() as connection:
+                found = load(connection, self._parts, types=session.mirror.types, now=now, fence=session.lease.fence)
+            self.not_castable.update(found)
         session.note_calls(self.connector)
-        copies = [(part.stream.name, part.cursor, part.rows(part.stream.table)) for part in self._parts]
+        stored = [
+            Stored(part.stream.name, part.cursor, part.rows(part.stream.table), part.slices_left)
+            for part in self._parts
+        ]
+        ended = frozenset(self._ended)
         self._parts.clear()
+        self._ended.clear()
         self._rows = 0
-        session.journal.copy_cursors(self.connector.crm, copies, now)
+        session.journal.copy_cursors(self.connector.crm, stored, now, ended=ended)

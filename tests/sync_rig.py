@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -212,8 +213,9 @@ class MemoryCrm:
         for number, start in enumerate(range(0, len(rows), self.page)):
             if stream in self.broken and number >= self.broken_after:
                 raise self.broken[stream]
-            page = rows[start : start + self.page]
-            yield batch(table, [row for _, row in page], json.dumps(page[-1][0]), total=len(rows))
+            page, left = rows[start : start + self.page], -(-len(rows) // self.page) - number - 1
+            made = batch(table, [row for _, row in page], json.dumps(page[-1][0]), total=len(rows))
+            yield replace(made, slices_left=left)
         if stream in self.broken:
             raise self.broken[stream]
 

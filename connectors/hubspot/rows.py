@@ -43,7 +43,8 @@ def batch(
             arrays.append(times(values))
         else:
             arrays.append(pa.array(values, field.type))
-    return Batch(table, pa.Table.from_arrays(arrays, schema=schema), cursor.text(), total)
+    rows = pa.Table.from_arrays(arrays, schema=schema)
+    return Batch(table, rows, cursor.text(), total, cursor.slices_left)
 
 
 def times(values: Sequence[Any]) -> pa.Array:

@@ -82,6 +82,11 @@ class Cursor(BaseModel):
     part: str | None = None
     window_end: int | None = None  # as the first version wrote it, which read [since, upto) window by window
 
+    @property
+    def slices_left(self) -> int:
+        """How many ranges or windows are still to be read to their end."""
+        return len(self.ranges) + len(self.windows)
+
     def text(self) -> str:
         """As it is stored."""
         return self.model_dump_json(exclude_defaults=True)

@@ -64,11 +64,14 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Rows as text columns, and the position that is true once they are stored. `total` is the pull's, so far."""
+    """Rows as text columns, and the position that is true once they are stored. `total` is the pull's, so far;
+    `windows_left` those that are not read to their end.
+    """
 
     rows: pa.Table
     position: Position
     total: int
+    windows_left: int = 1
 
 
 class Reader:
@@ -107,7 +110,8 @@ class Reader:
                 total += rows
                 for piece in self._window(query, window, rows, position):
                     position = piece.position
-                    yield Slice(piece.rows, position, total)
+                    is_inside = position.until is None or position.until < reached(window.end, self._now)
+                    yield Slice(piece.rows, position, total, len(waiting) + is_inside)
             except SplitBatch as error:
                 halves = window.halves()
                 if halves is None:

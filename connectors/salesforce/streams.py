@@ -152,7 +152,8 @@ def _batches(
         facts = shape(piece.rows)
         read += piece.rows.num_rows
         made += facts.num_rows
-        yield Batch(table, facts, dump(positions), made + max(0, piece.total - read) if counted else None)
+        total = made + max(0, piece.total - read) if counted else None
+        yield Batch(table, facts, dump(positions), total, piece.windows_left)
 
 
 def _attribute_query(

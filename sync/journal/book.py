@@ -13,7 +13,7 @@ from sqlalchemy.exc import DatabaseError
 
 from sync import folder as state_folder
 from sync.errors import StateUnusable, SyncError
-from sync.journal import erasures, migrations, models, stages, tables
+from sync.journal import cursors, erasures, migrations, models, stages, tables
 from sync.journal.database import engine_for, name_of, sweep
 from sync.journal.rows import by_id, forget
 from sync.lease import pass_fence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine, Result, Select
 
+    from sync.journal.cursors import Stored
     from sync.journal.erasures import Person, Tombstones
     from sync.journal.models import Rollback
     from sync.journal.stages import Given
@@ -197,18 +198,17 @@ class Journal:
         with self._reading.connect() as connection:
             return [(at, calls) for at, calls in connection.execute(query)]
 
-    def copy_cursors(self, crm: str, streams: Iterable[tuple[str, str, int]], stored_at: datetime) -> None:
-        """Note where streams stand (name, cursor, new rows), for `status`; the true cursors are in the mirror."""
+    def expect_streams(self, crm: str, streams: Sequence[str], now: datetime) -> None:
+        """Note streams that are about to be read from their beginning, instead of those expected before."""
         with self.noting() as connection:
-            for stream, cursor, rows in streams:
-                here = (tables.cursors.c.crm == crm) & (tables.cursors.c.stream == stream)
-                before = connection.execute(select(tables.cursors.c.rows).where(here)).scalar() or 0
-                connection.execute(delete(tables.cursors).where(here))
-                connection.execute(
-                    insert(tables.cursors).values(
-                        crm=crm, stream=stream, cursor=cursor, rows=before + rows, stored_at=stored_at
-                    )
-                )
+            cursors.expect(connection, crm, streams, now)
+
+    def copy_cursors(
+        self, crm: str, stored: Iterable[Stored], stored_at: datetime, *, ended: Iterable[str] = ()
+    ) -> None:
+        """Note what was stored of streams, and which of them have been read to their end."""
+        with self.noting() as connection:
+            cursors.note(connection, crm, stored, ended, stored_at)
 
     def forget_cursors(self) -> None:
         """Streams are read anew."""
@@ -216,10 +216,9 @@ class Journal:
             connection.execute(delete(tables.cursors))
 
     def cursors(self) -> list[Mapping[str, Any]]:
-        """Where the streams stand, as rows of `tables.cursors`."""
+        """Where the streams stand, as rows of `tables.cursors`; `stored_at` is None while nothing was read of one."""
         with self._reading.connect() as connection:
-            query = select(tables.cursors).order_by(tables.cursors.c.crm, tables.cursors.c.stream)
-            return [dict(row) for row in connection.execute(query).mappings()]
+            return cursors.read(connection)
 
     def note_outcomes(
         self,

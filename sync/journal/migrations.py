@@ -70,6 +70,12 @@ def _eighth(connection: Connection) -> None:
     tables.rollbacks.create(connection, checkfirst=True)
 
 
+def _ninth(connection: Connection) -> None:
+    """What is left of streams that are not read to their end."""
+    _add_column(connection, tables.cursors.c.slices_left)
+    connection.execute(update(tables.cursors).values(slices_left=0))
+
+
 def _add_column(connection: Connection, column: Column[Any]) -> None:
     """Add a column unless it is there: tables that a step makes have all of today's."""
     table = column.table.name
@@ -87,6 +93,7 @@ STEPS: Final[Sequence[Callable[[Connection], object]]] = (
     _sixth,
     _seventh,
     _eighth,
+    _ninth,
 )
 """Step n brings a journal from version n to n + 1. Released steps are never changed."""
 

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """Runs use `to_version` while the file is that of `from_version`."""
+    """Since `begun_at` runs use `to_version` while the file is that of `from_version`."""
 
     to_version: str
     from_version: str
+    begun_at: datetime
 
 
 def note(connection: Connection, version: str, file: str, now: datetime) -> None:
@@ -59,7 +60,7 @@ def standing(connection: Connection) -> Rollback | None:
     """The rollback that holds."""
     query = select(rollbacks).where(rollbacks.c.ended_at.is_(None)).order_by(rollbacks.c.rollback_id.desc())
     row = connection.execute(query).first()
-    return None if row is None else Rollback(row.to_version, row.from_version)
+    return None if row is None else Rollback(row.to_version, row.from_version, row.begun_at)
 
 
 def begin(connection: Connection, to_version: str, from_version: str, now: datetime) -> None:

@@ -148,6 +148,7 @@ cursors: Final = Table(
     Column("cursor", Text, nullable=False),
     Column("rows", BigInteger, nullable=False),
     Column("stored_at", UtcTime, nullable=False),
+    Column("slices_left", Integer),  # to be read until the stream is read to its end; null: all of it
 )
 
 jobs: Final = Table(

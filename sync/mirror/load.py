@@ -56,6 +56,11 @@ class Part:
         """What is true of the stream once all of it is stored."""
         return self.batches[-1].cursor
 
+    @property
+    def slices_left(self) -> int:
+        """How much of the stream is not read to its end then; at least 1 before the end of the stream."""
+        return max(1, self.batches[-1].slices_left)
+
     def rows(self, table: Table | None = None) -> int:
         """How many rows there are, of one table or of all."""
         return sum(batch.rows.num_rows for batch in self.batches if table in {None, batch.table})

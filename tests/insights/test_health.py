@@ -19,6 +19,7 @@ from insights.metrics import METRICS, Metrics
 from sync.agenda import Due
 from sync.daemon import Ended
 from sync.journal.book import Journal, Reject
+from sync.journal.cursors import Stored
 from sync.journal.stages import Given
 from sync.pulse import Pulse
 from sync.report import Calls, Failure, Pulled, Report, Written
@@ -123,7 +124,7 @@ def test_readyz_fails_after_a_run_that_needs_a_person(watched: Watched, tmp_path
 def test_metrics(watched: Watched) -> None:
     refused = Reject("contact", "9", "leadgrade_rating", "INVALID", "no such option", "hash")
     watched.end(given=(Given("51", "lead"),), rejected=(refused,))
-    watched.journal.copy_cursors("hubspot", [("records", "c", 7)], NOW)
+    watched.journal.copy_cursors("hubspot", [Stored("records", "c", 7)], NOW)
     watched.pulse.next = Due("rescore", NOW + timedelta(minutes=10))
     watched.clock.advance(60)
     found = watched.series()

@@ -13,7 +13,9 @@ from config.errors import ConfigError
 from config.model import checked_model
 from config.settings import GuardSettings, WriteSettings
 from config.yaml_file import parse
+from insights.status import status
 from sync.journal import tables
+from sync.journal.models import Rollback
 from sync.stores import open_journal
 
 from .conftest import MODEL
@@ -47,11 +49,14 @@ def test_a_rollback_holds_for_later_runs_until_the_file_changes(world: World) ->
     report = run(world, NEW, roll_back_to=version(OLD).partition("@")[2], approve=True)
     assert (report.model_version, report.rolled_back_from, report.exit_code) == (version(OLD), version(NEW), 0)
     assert fit(world) == "60"
+    standing = status(world.settings, world.clock).rollback
+    assert standing == Rollback(version(OLD), version(NEW), world.clock.now())
     for kind in ("sync", "rescore"):
         report = run(world, NEW, kind=kind)
         assert (report.model_version, sum(row.planned for row in report.written)) == (version(OLD), 0)
     report = run(world, NEWEST, approve=True)
     assert (report.model_version, report.rolled_back_from, fit(world)) == (version(NEWEST), "", "30")
+    assert status(world.settings, world.clock).rollback is None
     assert run(world, NEW).model_version == version(NEW), "the rollback has ended for good"
 
 

@@ -12,6 +12,7 @@ from connectors.clock import FakeClock
 from sync import lease
 from sync.errors import LeaseLost
 from sync.journal.book import Journal, Reject
+from sync.journal.cursors import Stored
 from sync.lease import Holder
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def test_87_the_journal_refuses_every_note_of_an_older_holder(journal_url: str) 
         with lease.held(journal, clock, holder=Holder(22, "beta")):
             reject = Reject("contact", "1", "rating", "NO", "no", "h")
             for note in (
-                lambda: held.copy_cursors("hubspot", [("records", "c", 1)], NOW),
+                lambda: held.copy_cursors("hubspot", [Stored("records", "c", 1)], NOW),
                 held.forget_cursors,
                 lambda: held.note_outcomes("hubspot", accepted=[], rejected=[reject], gone=[], now=NOW),
                 lambda: held.note_holds("hubspot", [("1", "lead")], NOW, NOW),
