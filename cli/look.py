@@ -43,8 +43,8 @@ def explain(
 def status(context: typer.Context, output: AsOutput = Output.TABLE) -> None:
     """Show the last runs, cursors, who runs now, refused rows.
 
-    Reads the journal only, so it answers at once while a run goes on. Slices left are ranges of ids, windows of time and
-    jobs of a stream that is not read to its end: a backfill that was interrupted goes on with them.
+    Reads the journal only, so it answers at once while a run goes on. Slices left are ranges of ids, windows of time
+    and jobs of a stream that is not read to its end: a backfill that was interrupted goes on with them.
 
     Example: leadgrade status
     """

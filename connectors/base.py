@@ -103,8 +103,8 @@ class Batch:
 
     `rows` has the schema `scoring.facts.arrow_schema(table, attributes)`. `cursor` is opaque JSON text that only the
     connector understands; an empty batch may still carry a new cursor. `total` is how many rows the stream expects
-    in this pull, where the CRM says so, for progress bars. `slices_left` is how many parts of the stream (ranges of ids,
-    windows of time, jobs) this pull has not read to their end, as far as the connector knows; told by `status`.
+    in this pull, where the CRM says so, for progress bars. `slices_left` is how many parts of the stream (ranges of
+    ids, windows of time, jobs) this pull has not read to their end, as far as the connector knows; told by `status`.
     """
 
     table: Table

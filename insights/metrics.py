@@ -144,7 +144,7 @@ class Metrics:
         for crm in self._settings().crms:
             yield "leadgrade_rejects_open", (crm,), refused.get(crm, 0)
             yield "leadgrade_bulk_jobs_open", (crm,), len(journal.jobs(crm))
-        with journal.engine.begin() as connection:
+        with journal.reading() as connection:
             waiting = outbox.waiting(connection)
         for channel, count in waiting.items():
             yield "leadgrade_alerts_waiting", (channel,), count

@@ -16,7 +16,7 @@ import structlog
 
 from connectors.base import Change, Status
 from sync import changes
-from sync.journal.book import Reject
+from sync.journal.rejects import Reject
 from sync.mirror import acknowledged
 from sync.progress import Step
 from sync.report import Written

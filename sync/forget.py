@@ -61,7 +61,7 @@ def forget(settings: Settings, clock: Clock, address: str, *, dry_run: bool = Fa
     journal, mirror = open_journal(settings), open_mirror(settings, clock)
     try:
         with lease.held(journal, clock) as held:
-            book = journal.under(held.fence)
+            book, mirror = journal.under(held.fence), mirror.under(held.fence)
             with mirror.open() as connection:
                 person = _person(connection, address)
                 acknowledged.take_over(connection, held.fence)
@@ -88,7 +88,7 @@ def lift(settings: Settings, clock: Clock, address: str) -> bool:
     journal, mirror = open_journal(settings), open_mirror(settings, clock)
     try:
         with lease.held(journal, clock) as held:
-            with mirror.open() as connection:
+            with mirror.under(held.fence).open() as connection:
                 found = journal.under(held.fence).lift(_normal(connection, address))
                 forgotten.heed(connection, journal.tombstones(), held.fence)
             return found > 0

@@ -14,7 +14,7 @@ import socket
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select, update
 
@@ -143,19 +143,24 @@ def _acquire(journal: Journal, clock: Clock, holder: Holder, alive: Callable[[Ho
     return Lease(journal, clock, holder, fence, row.fence)
 
 
-def pass_fence(connection: Connection, fence: int) -> None:
-    """Let the transaction go on if no later holder than that of `fence` has come; else raises `LeaseLost`.
+def wait_for_turn(connection: Connection) -> Row[Any]:
+    """The lease's row, locked: until the transaction ends nobody takes over, and nobody else notes anything."""
+    return connection.execute(select(leases).where(leases.c.name == NAME).with_for_update()).one()
 
-    Nobody takes over before the transaction has ended.
+
+def pass_fence(connection: Connection, fence: int) -> None:
+    """`wait_for_turn`, and let the transaction go on if no later holder than that of `fence` has come.
+
+    Raises `LeaseLost`.
     """
-    row = connection.execute(select(leases).where(leases.c.name == NAME).with_for_update()).one()
+    row = wait_for_turn(connection)
     if row.fence != fence:
         raise _lost(row)
 
 
 def holder_of(journal: Journal) -> tuple[Holder, datetime] | None:
     """Who holds the lease, and until when; None while nobody does."""
-    with journal.engine.execution_options(reading=True).connect() as connection:
+    with journal.reading() as connection:
         row = connection.execute(select(leases).where(leases.c.name == NAME)).one()
     return None if row.pid is None else (Holder(row.pid, row.host), row.expires_at)
 

@@ -77,7 +77,7 @@ def run(
     try:
         with lease.held(journal, clock) as held:
             session = Session(
-                mirror=open_mirror(settings, clock),
+                mirror=open_mirror(settings, clock).under(held.fence),
                 journal=journal.under(held.fence),
                 lease=held,
                 clock=clock,

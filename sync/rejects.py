@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,14 +33,5 @@ class Which:
 
 def retry(settings: Settings, which: Which) -> int:
     """Forget these refusals, so that the next run sends the rows again; how many there were."""
-    journal = open_journal(settings)
-    try:
-        chosen: dict[str, list[str]] = {}
-        for row in journal.rejects():
-            if which.takes(row):
-                chosen.setdefault(row["crm"], []).append(row["record_id"])
-        for crm, record_ids in chosen.items():
-            journal.forget_rejects(crm, record_ids)
-        return sum(map(len, chosen.values()))
-    finally:
-        journal.close()
+    with contextlib.closing(open_journal(settings)) as journal:
+        return journal.retry(which.takes)

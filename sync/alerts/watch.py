@@ -12,6 +12,7 @@ from connectors.registry import record_page
 from sync.alerts import events, outbox
 from sync.alerts.channels import NotTaken, channels_of
 from sync.errors import SyncError
+from sync.journal import runs
 from sync.stores import MIRROR_FILE, open_journal, open_mirror
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ class Alerts:
         try:
             for message in outbox.due(journal, self.clock.now(), [*channels]):
                 now = self.clock.now()
+                if not outbox.claim(journal, message, now):
+                    continue
                 try:
                     channels[message.channel].send(message, now)
                 except NotTaken as refusal:
@@ -95,7 +98,10 @@ class Alerts:
             journal.close()
 
     def _of_runs(self, journal: Journal, ended: Ended, channels: Sequence[str]) -> None:
-        with journal.engine.begin() as connection:
+        with journal.noting() as connection:
+            latest = runs.last_end(connection)
+            if latest is not None and latest > ended.at:
+                return  # another daemon's run, while this one slept: how that ended is the news
             told = outbox.last(connection, "runs")
             if ended.exit_code in SUCCESS and told and told.event != events.RECOVERED:
                 outbox.put(connection, events.recovered(ended.at), channels)
@@ -110,7 +116,7 @@ class Alerts:
         since = last or journal.first_run()
         if since is None or now - since < timedelta(minutes=self.settings.alerts.stale_after_min):
             return
-        with journal.engine.begin() as connection:
+        with journal.noting() as connection:
             told = outbox.last(connection, "runs")
             if told is None or told.event == events.RECOVERED or now - told.at >= REMIND:
                 outbox.put(connection, events.stale(now, last), channels)
@@ -120,7 +126,7 @@ class Alerts:
 
     def _of_movement(self, journal: Journal, pulse: Pulse, channels: Sequence[str]) -> None:
         is_stuck = self._is_stuck(pulse)
-        with journal.engine.begin() as connection:
+        with journal.noting() as connection:
             told = outbox.last(connection, "movement")
             was_stuck = told is not None and told.event == events.STUCK
             if is_stuck and not was_stuck:
@@ -136,7 +142,7 @@ class Alerts:
         news = [edge for edge in edges if self._is_news(edge, ended.at)] if channels else []
         accounts = journal.accounts() if news else {}
         told = [self._of_edges(news[start : start + AT_MOST], accounts) for start in range(0, len(news), AT_MOST)]
-        outbox.tell(journal, ended.at, told, channels, upto=edges[-1]["crossing_id"])
+        outbox.tell(journal, ended.at, told, channels, edges=[edge["crossing_id"] for edge in edges])
 
     def _is_news(self, edge: Mapping[str, Any], now: datetime) -> bool:
         alerts = self.settings.alerts

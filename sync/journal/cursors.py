@@ -40,9 +40,7 @@ def expect(connection: Connection, crm: str, streams: Sequence[str], now: dateti
         connection.execute(insert(cursors), new)
 
 
-def note(
-    connection: Connection, crm: str, stored: Iterable[Stored], ended: Iterable[str], stored_at: datetime
-) -> None:
+def note(connection: Connection, crm: str, stored: Iterable[Stored], ended: Iterable[str], stored_at: datetime) -> None:
     """Note what was stored of streams, and which of them have been read to their end."""
     for one in stored:
         here = (cursors.c.crm == crm) & (cursors.c.stream == one.stream)
@@ -53,6 +51,11 @@ def note(
         connection.execute(insert(cursors).values(row))
     through = (cursors.c.crm == crm) & cursors.c.stream.in_([*ended]) & (cursors.c.cursor != _UNREAD)
     connection.execute(update(cursors).where(through).values(slices_left=0))
+
+
+def forget_all(connection: Connection) -> None:
+    """Streams are read anew."""
+    connection.execute(delete(cursors))
 
 
 def read(connection: Connection) -> list[Mapping[str, Any]]:

@@ -35,6 +35,20 @@ def note(connection: Connection, version: str, file: str, now: datetime) -> None
         connection.execute(insert(model_versions).values(version=version, first_used_at=now, content=file))
 
 
+def since(connection: Connection, version: str) -> datetime | None:
+    """When a version was first used; None when there was no other before it."""
+    first = connection.execute(
+        select(model_versions.c.first_used_at).where(model_versions.c.version == version)
+    ).scalar()
+    earliest = first_used(connection)
+    return first if first is not None and earliest is not None and earliest < first else None
+
+
+def first_used(connection: Connection) -> datetime | None:
+    """When any version was first used."""
+    return connection.execute(select(func.min(model_versions.c.first_used_at))).scalar()
+
+
 def used(connection: Connection) -> list[Mapping[str, Any]]:
     """Versions, newest first, with their use."""
     query = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import delete, select
 
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from sqlalchemy import Connection, Table
+
+T = TypeVar("T")
 
 
 def by_id(connection: Connection, table: Table, crm: str, record_ids: Sequence[str]) -> dict[str, Any]:
@@ -27,6 +29,6 @@ def forget(connection: Connection, table: Table, crm: str, record_ids: Sequence[
         connection.execute(delete(table).where((table.c.crm == crm) & table.c.record_id.in_(ids)))
 
 
-def parts(values: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:
+def parts(values: Sequence[T], size: int = 500) -> Iterable[Sequence[T]]:
     """Parts that fit every database's limit of parameters in one statement."""
     return (values[start : start + size] for start in range(0, len(values), size))

@@ -99,6 +99,14 @@ def note_holds(
         connection.execute(insert(tables.holds), rows)
 
 
+def note_in_crm(connection: Connection, crm: str, values: Sequence[tuple[str, str]], now: datetime) -> None:
+    """Note values of the CRM's own stage, by record id, as given by us."""
+    forget(connection, tables.crm_stages, crm, [record_id for record_id, _ in values])
+    if values:
+        rows = [{"crm": crm, "record_id": record_id, "value": value, "given_at": now} for record_id, value in values]
+        connection.execute(insert(tables.crm_stages), rows)
+
+
 def holds(connection: Connection, now: datetime) -> Iterator[tuple[str, str, str, datetime, datetime]]:
     """(crm, record id, stage, since, until; times naive UTC) of the holds that stand at `now`."""
     here = tables.holds.c

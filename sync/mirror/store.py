@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import re
 from typing import TYPE_CHECKING, Any, Final
@@ -58,18 +59,29 @@ class Mirror:
         }
         self._clock = clock
         self._lock_wait_s = lock_wait_s
+        self.fence: int | None = None  # of the lease's holder in whose hands it is
+
+    def under(self, fence: int) -> Mirror:
+        """The same file in the hands of the lease's holder with this `fence`: a turn with it is refused (`LeaseLost`)
+        once a later holder has written.
+        """
+        held = copy.copy(self)
+        held.fence = fence
+        return held
 
     @contextlib.contextmanager
     def open(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection with all tables in place.
 
         Raises `MirrorBusy` when another process keeps the file locked, `StateUnusable` when it is damaged, of a
-        newer version, or when the work inside the block needs more memory than allowed.
+        newer version, or when the work inside the block needs more memory than allowed, `LeaseLost` (see `under`).
         """
         folder.ensure(self.path.parent)
         connection = self._connect()
         try:
             connection.execute("SET TimeZone = 'UTC'")
+            if self.fence is not None and _stored_layout(connection) is not None:
+                _refuse_older(connection, self.fence)
             self._prepare(connection)
             yield connection
         except duckdb.OutOfMemoryException as error:
@@ -178,11 +190,16 @@ def last_fence(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def _pass_fence(connection: duckdb.DuckDBPyConnection, fence: int) -> None:
+    if _refuse_older(connection, fence) < fence:
+        set_meta(connection, "fence", str(fence))
+
+
+def _refuse_older(connection: duckdb.DuckDBPyConnection, fence: int) -> int:
+    """The fence of the last holder who wrote. Raises `LeaseLost` when that one came after the holder of `fence`."""
     last = last_fence(connection)
     if last > fence:
         raise LeaseLost("Another process has taken over the mirror.", remedy="Nothing is lost; it goes on from here.")
-    if last < fence:
-        set_meta(connection, "fence", str(fence))
+    return last
 
 
 def meta(connection: duckdb.DuckDBPyConnection, key: str) -> str | None:

@@ -23,12 +23,14 @@ class Facts:
         self.tables: dict[Table, Rows] = defaultdict(dict)
         self.cursors: dict[str, str] = {}
         self.rows_in = 0  # rows as they came, repeats included
+        self.slices_left: list[int] = []  # as each batch told
 
     def store(self, stream: str, batch: Batch) -> None:
         """Upsert a batch, as one transaction with its cursor."""
         assert batch.rows.schema.equals(arrow_schema(batch.table, BUILT_IN)), batch.table
         assert isinstance(batch.cursor, str)
         self.rows_in += batch.rows.num_rows
+        self.slices_left.append(batch.slices_left)
         self._undo(batch)
         for row in batch.rows.to_pylist():
             key = tuple(row[name] for name in KEYS[batch.table])

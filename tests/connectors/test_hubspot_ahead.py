@@ -114,6 +114,7 @@ def test_a_first_load_is_split_where_the_records_are(hub: HubSpotRig) -> None:
     assert lists(hub) < 30 + 60, "each split costs a call or two"
     starts = {call.query.split("after=")[1].split("&")[0] for call in hub.journal if "after=" in call.query}
     assert len(starts - made) > 10, "ranges begin at ids of our own making"
+    assert (max(facts.slices_left) > 5, facts.slices_left[-1]) == (True, 0)
 
 
 def test_a_list_may_refuse_ids_of_our_making(hub: HubSpotRig) -> None:

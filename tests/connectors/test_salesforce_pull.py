@@ -102,6 +102,8 @@ def test_50_a_query_that_runs_too_long_is_halved_and_both_halves_are_read(sf: Sa
         sf.troubles.set("job_failed", times=2)
     facts = Facts().pull(sf.connector(bulk_above=bulk_above), LEADS)
     assert facts.column("email") == sf.live()
+    assert facts.slices_left == sorted(facts.slices_left, reverse=True)
+    assert (facts.slices_left[0], facts.slices_left[-1]) == (1, 0)
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,9 @@ from insights.health import Health, listen
 from insights.metrics import METRICS, Metrics
 from sync.agenda import Due
 from sync.daemon import Ended
-from sync.journal.book import Journal, Reject
+from sync.journal.book import Journal
 from sync.journal.cursors import Stored
+from sync.journal.rejects import Reject
 from sync.journal.stages import Given
 from sync.pulse import Pulse
 from sync.report import Calls, Failure, Pulled, Report, Written

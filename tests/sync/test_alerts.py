@@ -1,124 +1,35 @@
-"""Alerts from the run to the receiver: real HTTP and SMTP servers, a journal, a clock that is moved."""
+"""Alerts from the run to the receiver: a real HTTP server, a journal, a clock that is moved."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import json
-import socket
-import threading
-from dataclasses import dataclass, field
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from aiosmtpd.controller import Controller
+from alerts_rig import KEY, House, Receiver, house_of, receiving, signed_by_us
 from pydantic import SecretStr
 from structlog.testing import capture_logs
-from sync_rig import NOW, SETTINGS, batch, record, store
+from sync_rig import NOW, batch, record, store
 
-from config.daemon_settings import AlertSettings, MailSettings, WebhookSettings
-from config.settings import HubSpotSettings, StoreSettings
-from connectors.clock import FakeClock
+from config.daemon_settings import AlertSettings, WebhookSettings
 from scoring.facts import Table
-from sync.alerts import events
+from sync.alerts import events, outbox
 from sync.alerts.channels import signature
 from sync.alerts.outbox import GIVE_UP
-from sync.alerts.watch import Alerts
 from sync.daemon import Ended
-from sync.journal.book import Journal
 from sync.journal.stages import Given
 from sync.pulse import Pulse
-from sync.report import Report
 from sync.stores import open_mirror
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from email.message import Message
     from pathlib import Path
-
-    from sync.report import RunKind
-
-KEY = "whsec_" + base64.b64encode(b"k" * 24).decode()
-
-
-@dataclass
-class Receiver:
-    """What a webhook got, and what it answers next."""
-
-    got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-    answers: list[tuple[int, dict[str, str]]] = field(default_factory=list)
-    url: str = ""
-
-    @property
-    def events(self) -> list[dict[str, Any]]:
-        return [json.loads(body) for _, body in self.got]
-
-    @property
-    def kinds(self) -> list[str]:
-        return [event["event"] for event in self.events]
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            made.got.append(({name.lower(): value for name, value in self.headers.items()}, body))
-            status, headers = made.answers.pop(0) if made.answers else (204, {})
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            return
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        made.url = f"http://127.0.0.1:{server.server_port}/hooks/secret-path"
-        thread = threading.Thread(target=server.serve_forever, args=[0.02])
-        thread.start()
+    with receiving() as made:
         yield made
-        server.shutdown()
-        thread.join()
-
-
-@dataclass
-class House:
-    """Alerts over a journal of their own."""
-
-    alerts: Alerts
-    clock: FakeClock
-    journal: Journal
-
-    def end(self, exit_code: int, kind: str = "sync", why: str = "") -> None:
-        """A run ends so, and everybody is told."""
-        self.alerts.after(Ended(kind, self.clock.now(), exit_code, why))  # type: ignore[arg-type]
-        self.alerts.deliver()
-
-    def run(self, kind: RunKind, *given: Given) -> Report:
-        """A run that writes stages."""
-        now = self.clock.now()
-        run_id = self.journal.begin_run(kind=kind, started_at=now, holder="h", model_version="m@1", model="{}")
-        order = ("subscriber", "lead", "customer")
-        self.journal.note_outcomes("hubspot", accepted=given, rejected=[], gone=[], now=now, run_id=run_id, order=order)
-        report = Report(
-            run_id=run_id, kind=kind, started_at=now, duration_s=1, model_version="m@1", accounts={"hubspot": "77"}
-        )
-        self.journal.end_run(report, now)
-        return report
-
-
-def house_of(folder: Path, alerts: AlertSettings) -> House:
-    given = {"store": StoreSettings(path=folder / "state"), "hubspot": HubSpotSettings(), "alerts": alerts}
-    settings = SETTINGS.model_copy(update=given)
-    clock = FakeClock(NOW)
-    return House(Alerts(settings, clock), clock, Journal.in_folder(settings.store.path))
 
 
 @pytest.fixture
@@ -156,9 +67,8 @@ def test_a_failure_that_lasts_is_told_again_each_day(house: House, receiver: Rec
 def test_the_receiver_can_tell_that_it_comes_from_us(house: House, receiver: Receiver) -> None:
     house.end(3)
     headers, body = receiver.got[0]
-    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
-    expected = base64.b64encode(hmac.new(b"k" * 24, signed, hashlib.sha256).digest()).decode()
-    assert headers["webhook-signature"] == f"v1,{expected}"
+    assert signed_by_us(headers, body)
+    assert not signed_by_us(headers, body + b" ")
     assert int(headers["webhook-timestamp"]) == int(house.clock.now().timestamp())
     assert signature("plain", "id", 1, b"{}") != signature(KEY, "id", 1, b"{}")
 
@@ -188,6 +98,48 @@ def test_a_receiver_that_is_down_gets_it_later_with_the_same_id_and_stops_nothin
         "answered 500", "answered 302", "answered 429"
     ]  # fmt: skip
     assert "secret-path" not in str(logs)
+
+
+def test_87_what_one_daemon_is_sending_another_does_not(house: House, receiver: Receiver) -> None:
+    receiver.meanwhile = [house.alerts.deliver]
+    house.end(3)
+    assert len(receiver.got) == 1
+
+
+def test_87_a_daemon_that_slept_while_it_sent_does_not_undo_what_another_has_delivered(
+    house: House, receiver: Receiver
+) -> None:
+    def another_takes_over() -> None:
+        house.clock.advance(61)
+        house.alerts.deliver()
+
+    receiver.meanwhile, receiver.answers = [another_takes_over], [(204, {}), (500, {})]
+    house.end(3)
+    house.clock.advance(7200)
+    house.alerts.deliver()
+    assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
+    assert len(receiver.got) == 2, "once by each, and never again"
+
+
+def test_87_a_daemon_that_slept_does_not_tell_how_its_run_ended_once_a_later_one_has(
+    house: House, receiver: Receiver
+) -> None:
+    slept = Ended("sync", house.clock.now(), 3, "refused.")
+    house.clock.advance(600)
+    house.run("sync")
+    house.alerts.after(slept)
+    house.alerts.deliver()
+    assert receiver.got == []
+
+
+def test_87_of_two_daemons_one_tells_of_a_rise(house: House) -> None:
+    house.run("sync", Given("51", "lead"))
+    (edge,) = outbox.untold(house.journal)
+    told = [events.crossed(NOW, [{"to_stage": "lead"}], first=number, last=number) for number in (1, 2)]
+    edges = [edge["crossing_id"]]
+    assert outbox.tell(house.journal, NOW, told[:1], ["webhook"], edges=edges)
+    assert not outbox.tell(house.journal, NOW, told[1:], ["webhook"], edges=edges)
+    assert [message.event_id for message in outbox.due(house.journal, NOW, ["webhook"])] == ["crossings-1-1"]
 
 
 def test_what_nobody_takes_for_days_is_given_up_in_the_log(house: House, receiver: Receiver) -> None:
@@ -272,49 +224,3 @@ def test_who_rose_while_nobody_could_be_told_is_no_news_later(tmp_path: Path, re
     assert receiver.got == []
     for each in (mute, house):
         each.journal.close()
-
-
-@dataclass
-class Postbox:
-    """A mail server's other end."""
-
-    mails: list[tuple[str, list[str], Message]] = field(default_factory=list)
-
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - as aiosmtpd has it
-        import email
-
-        self.mails.append((envelope.mail_from, envelope.rcpt_tos, email.message_from_bytes(envelope.content)))
-        return "250 OK"
-
-
-def test_an_alert_by_mail(tmp_path: Path) -> None:
-    postbox = Postbox()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    mail = MailSettings(
-        host="127.0.0.1", port=port, security="none", sender="leadgrade@acme.example", to=("ops@acme.example",)
-    )
-    house = house_of(tmp_path, AlertSettings(mail=mail))
-    with capture_logs() as logs:
-        house.end(3, why="hubspot: the token was refused.")
-    assert [line["why"] for line in logs] == ["the mail server failed: ConnectionRefusedError"]
-    server = Controller(postbox, hostname="127.0.0.1", port=port)
-    server.start()
-    try:
-        house.clock.advance(60)
-        house.alerts.deliver()
-    finally:
-        server.stop()
-        house.journal.close()
-    [(sender, to, message)] = postbox.mails
-    assert (sender, to) == ("leadgrade@acme.example", ["ops@acme.example"])
-    assert message["subject"] == "Leadgrade: sync ended with 3. hubspot: the token was refused."
-    assert "runs.failed" in str(message.get_payload())
-
-
-def test_mail_without_encryption_stays_on_this_machine() -> None:
-    with pytest.raises(ValueError, match="plain SMTP would show"):
-        MailSettings(host="mail.acme.example", security="none", sender="a@acme.example", to=("b@acme.example",))
-    with pytest.raises(ValueError, match="plain http"):
-        WebhookSettings(url="http://hooks.acme.example")

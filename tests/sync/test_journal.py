@@ -16,8 +16,9 @@ from sync_rig import EACH_DATABASE, NOW, ago
 from connectors.clock import FakeClock
 from sync import lease
 from sync.errors import Busy, LeaseLost, StateUnusable
-from sync.journal.book import Journal, Reject
+from sync.journal.book import Journal
 from sync.journal.migrations import STEPS, migrate
+from sync.journal.rejects import Reject
 from sync.journal.stages import Given
 from sync.lease import Holder
 from sync.report import Report

@@ -11,7 +11,8 @@ from sync_rig import EACH_DATABASE, NOW
 
 from sync.errors import JournalAway, JournalBusy, StateUnusable
 from sync.journal import database
-from sync.journal.book import Journal, Reject
+from sync.journal.book import Journal
+from sync.journal.rejects import Reject
 
 if TYPE_CHECKING:
     from pathlib import Path

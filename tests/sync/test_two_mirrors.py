@@ -6,16 +6,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from sync_rig import EACH_DATABASE, NOW, ago
+from sync_rig import EACH_DATABASE, NOW, ago, mirror_at
 
 from connectors.clock import FakeClock
 from sync import lease
 from sync.errors import LeaseLost
-from sync.journal.book import Journal, Reject
+from sync.journal.book import Journal
 from sync.journal.cursors import Stored
+from sync.journal.erasures import Person
+from sync.journal.rejects import Reject
 from sync.lease import Holder
+from sync.mirror.store import restart, restarted, set_whole, transaction
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from connectors.base import Change
     from sync.report import Report
     from tests.sync.conftest import World
@@ -94,11 +99,36 @@ def test_87_the_journal_refuses_every_note_of_an_older_holder(journal_url: str) 
                 lambda: held.forget_rejects("hubspot", ["1"]),
                 lambda: held.begin_job("hubspot", "j2", [], NOW),
                 lambda: held.end_jobs("hubspot", ["j1"]),
+                lambda: held.expect_streams("hubspot", ["records"], NOW),
+                lambda: held.begin_run(kind="sync", started_at=NOW, holder="h", model_version="m", model="{}"),
+                lambda: held.begin_rollback("m@1", "m@2", NOW),
+                lambda: held.end_rollback(NOW),
+                lambda: held.retry(lambda row: True),
+                lambda: held.erase(Person({"hubspot": ("1",)}), NOW),
+                lambda: held.lift("ann@acme.example"),
             ):
                 with pytest.raises(LeaseLost, match="process 22 on beta took over"):
                     note()
     assert (journal.cursors(), list(journal.rejects()), journal.jobs("hubspot")) == ([], [], [("j1", [])])
+    assert (journal.last_runs(), journal.rollback(), journal.tombstones().digests) == ([], None, ())
     journal.close()
+
+
+def test_87_the_mirror_gives_an_older_holder_no_turn_once_a_later_one_has_written(tmp_path: Path) -> None:
+    mirror = mirror_at(tmp_path / "mirror.duckdb")
+    sleeper, successor = mirror.under(7), mirror.under(8)
+    with sleeper.open() as connection:
+        set_whole(connection, "hubspot", NOW)
+    with successor.open() as connection:
+        restart(connection, NOW)
+    with sleeper.open():
+        pass  # nothing of the other's is at stake yet
+    with successor.open() as connection, transaction(connection, 8):
+        set_whole(connection, "salesforce", NOW)
+    with pytest.raises(LeaseLost, match="has taken over the mirror"), sleeper.open() as connection:
+        restarted(connection)
+    with successor.open() as connection:
+        assert not restart(connection, NOW), "the successor's backfill is still unfinished"
 
 
 def test_a_journal_that_was_made_anew_is_no_stranger_to_the_mirror(world: World) -> None:
