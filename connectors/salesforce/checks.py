@@ -34,6 +34,7 @@ STANDARD: Final = {
     "CampaignMember": activities.MEMBER_FIELDS,
 }
 """The fields without which a stream cannot be read, by object."""
+PROVISION: Final = "Run `leadgrade provision`"
 MOST_SKEW_S: Final = 60.0
 FEW_CALLS: Final = 0.2
 """Part of the day's calls below which `check` warns."""
@@ -62,13 +63,18 @@ def findings(
     yield from _seeing_all(client)
     if client.engagement is not None:
         yield _visitor_activities(client.engagement)
+    to_provision = False
     for sobject in ("Lead", "Contact", "Account"):
         description = client.describe(sobject)
         if description is None:
             continue
         yield from _mapped_fields(sobject, description["fields"], mapping, types)
         if sobject != "Account":
-            yield from _written_fields(sobject, description, written)
+            fields = list(_written_fields(sobject, description, written))
+            to_provision = to_provision or any(PROVISION in finding.remedy for finding in fields)
+            yield from fields
+    if to_provision:
+        yield from _provisioning(client)
 
 
 def _organisation(client: Client, settings: SalesforceSettings, clock: Clock) -> Iterator[Finding]:
@@ -174,6 +180,19 @@ def _seeing_all(client: Client) -> Iterator[Finding]:
             yield _missing(right, "is not granted")
 
 
+def _provisioning(client: Client) -> Iterator[Finding]:
+    """Whether the running user may make what is missing."""
+    described = client.describe("UserPermissionAccess") or {"fields": {}}
+    flags = [flag for flag in permissions.PROVISIONING if flag in described["fields"]]
+    granted = next(client.rows(soql.select(flags, "UserPermissionAccess")), {}) if flags else {}
+    for flag, right in permissions.PROVISIONING.items():
+        if granted.get(flag):
+            yield Finding("pass", right.name, "granted")
+        else:
+            remedy = f"{permissions.ADMINISTRATOR}, or grant it: {right.where}."
+            yield Finding("fail", right.name, f"is not granted; it is for {right.purpose}", remedy)
+
+
 def _visitor_activities(unit: BusinessUnit) -> Finding:
     try:
         unit.get("visitor-activities", {"fields": ",".join(FIELDS), "limit": 1})
@@ -213,11 +232,11 @@ def _written_fields(sobject: str, description: Mapping[str, Any], written: Seque
         subject = f"{sobject}.{name}"
         described = description["fields"].get(name)
         if described is None:
-            yield Finding("fail", subject, "does not exist or may not be read", "Run `leadgrade provision`.")
+            yield Finding("fail", subject, "does not exist or may not be read", f"{PROVISION}.")
         elif reason := clash(output.name, described):
             yield Finding("fail", subject, f"cannot be written: {reason}", "Delete or rename that field in Setup.")
         elif not described["updateable"] and description.get("updateable", True):
-            remedy = f"Run `leadgrade provision`, or {permissions.field_right(sobject, name, 'Edit')}."
+            remedy = f"{PROVISION}, or {permissions.field_right(sobject, name, 'Edit')}."
             yield Finding("fail", subject, "may not be edited by the running user", remedy)
         else:
             yield Finding("pass", subject, "can be written")

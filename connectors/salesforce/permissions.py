@@ -105,17 +105,28 @@ PERMISSIONS: Final = (
 )
 """All that the integration user is asked for, beside the rights on single fields."""
 
-PROVISIONING: Final = tuple(
-    Permission(name, purpose, SYSTEM)
-    for name, purpose in (
-        ("Customize Application", "creating the score fields"),
-        ("Modify Metadata Through Metadata API Functions", "creating the score fields"),
-        ("View Setup and Configuration", "seeing which of them exist"),
-        ("Manage Profiles and Permission Sets", "making the permission set Leadgrade"),
-        ("Assign Permission Sets", "giving it to the running user"),
+PROVISIONING: Final = {
+    flag: Permission(name, f"`leadgrade provision`: {purpose}", SYSTEM)
+    for flag, name, purpose in (
+        ("PermissionsCustomizeApplication", "Customize Application", "creating the score fields"),
+        (
+            "PermissionsModifyMetadata",
+            "Modify Metadata Through Metadata API Functions",
+            "creating the score fields",
+        ),
+        ("PermissionsViewSetup", "View Setup and Configuration", "seeing which of them exist"),
+        (
+            "PermissionsManageProfilesPermissionsets",
+            "Manage Profiles and Permission Sets",
+            "making the permission set Leadgrade",
+        ),
+        ("PermissionsAssignPermissionSets", "Assign Permission Sets", "giving it to the running user"),
     )
-)
-"""What `leadgrade provision` needs: an administrator's rights, not the integration user's."""
+}
+"""What `leadgrade provision` needs, by the field of UserPermissionAccess that tells of it: an administrator's rights,
+not the integration user's. To read that object no right is needed (Object Reference for the Salesforce Platform)."""
+
+ADMINISTRATOR: Final = "Run `leadgrade provision` once with an administrator's sign-in"
 
 
 def field_right(sobject: str, field: str, right: str) -> str:

@@ -46,7 +46,7 @@ def permissions() -> str:
         _table("right", salesforce.PERMISSIONS),
         FIELDS,
         PROVISIONING,
-        _table("right", salesforce.PROVISIONING),
+        _table("right", salesforce.PROVISIONING.values()),
     )
 
 

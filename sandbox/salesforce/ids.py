@@ -30,6 +30,7 @@ PREFIXES: Final = {
     "ObjectPermissions": "110",
     "PermissionSet": "0PS",
     "PermissionSetAssignment": "0Pa",
+    "UserPermissionAccess": "000",
     "TaskRelation": "0RT",
     "EventRelation": "0RE",
     "EmailMessageRelation": "0Tm",

@@ -22,6 +22,7 @@ from sandbox.salesforce.schema import Field, Row
 from sandbox.salesforce.standard import (
     CONVERTED_STATUS,
     LEAD_STATUSES,
+    SYSTEM_PERMISSIONS,
     relation_objects,
     standard_objects,
     tooling_objects,
@@ -81,7 +82,6 @@ class Org:
         self.validation_rules: list[ValidationRule] = []
         self.duplicate_ids: set[str] = set()  # records an alerting duplicate rule fires for
         self.refusals: dict[str, tuple[str, str]] = {}  # record id -> code and message: approvals, sharing ...
-        self.may_customize = True  # whether the integration user may make custom fields
         self.conversion_fields: dict[str, str] = {}  # custom lead field -> contact field carried over at conversion
         self.hidden_fields: set[tuple[str, str]] = set()
         self.not_in_bulk: set[str] = set()  # objects that the Bulk API refuses beside those it never takes
@@ -113,7 +113,12 @@ class Org:
             {"PermissionSetId": self.permission_set_id, "AssigneeId": self.integration_user_id},
             created=now,
         )
+        self.rights_id = self.insert("UserPermissionAccess", dict.fromkeys(SYSTEM_PERMISSIONS, True), created=now)
         self.access = Access(self)
+
+    def may(self, permission: str) -> bool:
+        """Whether the integration user has a system permission, such as PermissionsCustomizeApplication."""
+        return bool(self.tables["UserPermissionAccess"][self.rights_id][permission])
 
     def _user(self, name: str, first: str, last: str, now: datetime) -> str:
         mail = f"{name}@sandbox.example"

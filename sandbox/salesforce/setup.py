@@ -45,7 +45,7 @@ def resources(call: Call) -> Answer:
 def create_custom_field(call: Call) -> Answer:
     """POST /tooling/sobjects/CustomField. The field is invisible until a permission set grants it."""
     org, body = call.org, call.json()
-    if not org.may_customize:
+    if not (org.may("PermissionsCustomizeApplication") and org.may("PermissionsModifyMetadata")):
         raise ApiError(403, "INSUFFICIENT_ACCESS", "insufficient access rights on entity: CustomField")
     metadata = body.get("Metadata")
     named = _NAME.fullmatch(str(body.get("FullName", "")))

@@ -331,6 +331,20 @@ def _organization() -> list[Field]:
     ]
 
 
+SYSTEM_PERMISSIONS = (
+    "PermissionsCustomizeApplication", "PermissionsModifyMetadata", "PermissionsViewSetup",
+    "PermissionsManageProfilesPermissionsets", "PermissionsAssignPermissionSets",
+)  # fmt: skip
+
+
+def _user_permission_access() -> list[Field]:
+    """What the session's own user may do: one row, which everybody may read."""
+    return [
+        *(field for field in system_fields(owner=False) if field.name == "Id"),
+        *(flag(name) for name in SYSTEM_PERMISSIONS),
+    ]
+
+
 def _permission_set() -> list[Field]:
     system = [field for field in system_fields(owner=False) if field.name != "IsDeleted"]
     return [
@@ -414,6 +428,9 @@ def standard_objects() -> dict[str, SObject]:
         sobject("PermissionSetAssignment", "Permission Set Assignments", _permission_set_assignment(), setup=True),
         sobject("FieldPermissions", "Field Permissions", _field_permissions(), setup=True),
         sobject("ObjectPermissions", "Object Permissions", _object_permissions(), setup=True),
+        sobject(
+            "UserPermissionAccess", "User Permission Access", _user_permission_access(), setup=True, updateable=False
+        ),
     ]
     return {each.name: each for each in objects}
 

@@ -127,6 +127,41 @@ def test_each_object_whose_records_sharing_may_hide_is_named(org: SalesforceRig)
     org.org.update("PermissionSet", base, {"PermissionsViewAllData": True})
 
 
+@pytest.mark.parametrize("flag", salesforce.PROVISIONING)
+def test_each_right_that_provisioning_lacks_is_named_while_there_is_something_to_provision(
+    org: SalesforceRig, flag: str
+) -> None:
+    right = salesforce.PROVISIONING[flag]
+    fields = org.org.hidden_fields
+
+    def told() -> list[Finding]:
+        names = {one.name for one in salesforce.PROVISIONING.values()}
+        return [one for one in org.connector().check() if one.subject in names]
+
+    org.org.update("UserPermissionAccess", org.org.rights_id, {flag: False})
+    assert told() == [], "everything is there"
+    fields.add(("Lead", "Leadgrade_Rating__c"))
+    findings = told()
+    assert [one for one in org.connector().check(()) if one.subject == right.name] == [], "nothing is written"
+    org.org.update("UserPermissionAccess", org.org.rights_id, {flag: True})
+    assert {one.level for one in told()} == {"pass"}
+    fields.clear()
+    [finding] = [one for one in findings if one.level == "fail"]
+    assert finding.subject == right.name
+    assert right.where in finding.remedy
+    assert "administrator" in finding.remedy
+    assert len(findings) == len(salesforce.PROVISIONING)
+
+
+def test_where_no_right_can_be_seen_all_are_named(org: SalesforceRig) -> None:
+    hidden = org.org.schema.pop("UserPermissionAccess")
+    org.org.hidden_fields.add(("Contact", "Leadgrade_Rating__c"))
+    failed = {one.subject for one in org.connector().check() if one.level == "fail"}
+    org.org.hidden_fields.clear()
+    org.org.schema["UserPermissionAccess"] = hidden
+    assert {right.name for right in salesforce.PROVISIONING.values()} < failed
+
+
 def test_what_cannot_be_looked_up_is_said(org: SalesforceRig) -> None:
     hidden = org.org.schema.pop("ObjectPermissions")
     org.org.update("PermissionSet", org.org.permission_set_id, {"PermissionsViewAllData": False})

@@ -315,7 +315,7 @@ def test_provisioning_goes_on_where_it_was_interrupted(sf: SalesforceRig) -> Non
 
 def test_provisioning_needs_the_right_to_customise() -> None:
     with running_rig(SERVER_TIME) as sf:
-        sf.org.may_customize = False
+        sf.org.update("UserPermissionAccess", sf.org.rights_id, {"PermissionsCustomizeApplication": False})
         with pytest.raises(AuthStop):
             sf.connector().provision(dry_run=False)
 

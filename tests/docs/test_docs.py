@@ -131,7 +131,9 @@ def test_the_guide_to_hubspot_names_every_scope() -> None:
 
 def test_the_guide_to_salesforce_names_every_right() -> None:
     text = " ".join((ROOT / "docs" / "how-to" / "salesforce.md").read_text().split())
-    system = [right.name for right in (salesforce.API_ENABLED, salesforce.VIEW_SETUP, *salesforce.PROVISIONING)]
+    system = [
+        right.name for right in (salesforce.API_ENABLED, salesforce.VIEW_SETUP, *salesforce.PROVISIONING.values())
+    ]
     objects = [access.right for access in salesforce.READING if access.right.name.startswith("Read on ")]
     labels = [salesforce.LABELS[right.name.removeprefix("Read on ")] for right in objects]
     assert [name for name in [*system, "Access Activities", *labels] if name not in text] == []

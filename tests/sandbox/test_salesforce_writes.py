@@ -294,6 +294,6 @@ def test_custom_fields_clash_by_name_and_need_the_right(server: Server) -> None:
     assert server.org.schema["Contact"].fields["Tier__c"].values == ("Hot",)
     again = server.call("POST", "/tooling/sobjects/CustomField", json=body)
     assert again.json()[0]["errorCode"] == "DUPLICATE_DEVELOPER_NAME"
-    server.org.may_customize = False
+    server.org.update("UserPermissionAccess", server.org.rights_id, {"PermissionsCustomizeApplication": False})
     refused = server.call("POST", "/tooling/sobjects/CustomField", json=body | {"FullName": "Lead.Tier__c"})
     assert (refused.status_code, refused.json()[0]["errorCode"]) == (403, "INSUFFICIENT_ACCESS")
