@@ -194,7 +194,10 @@ class Usage:
 
 
 OnJob = Callable[[str, Sequence[Change]], None]
-"""Hears a job's id, and the changes that it will hold."""
+"""Hears a job's id, and the changes that it will hold.
+
+Without changes it is the name of a wish: the job is about to be created, and the id that is heard next takes its place.
+"""
 
 
 def no_job(job: str, rows: Sequence[Change]) -> None:
@@ -252,14 +255,16 @@ class Connector(Protocol):
     def push(self, changes: Iterable[Change], on_job: OnJob = no_job) -> Iterator[Outcome]:
         """Send the changes in the batches the CRM likes best; exactly one outcome per change, in any order.
 
-        Where a CRM takes rows as a job that goes on without us, `on_job` hears its id and rows before they are sent.
+        Where a CRM takes rows as a job that goes on without us, `on_job` hears of it before it is created, and its id
+        and rows before they are sent.
         """
         ...
 
     def collect(self, job: str, rows: Sequence[Change]) -> Iterator[Outcome]:
         """What became of the rows of a job that another process began: an outcome for each, once the job has ended.
 
-        A job that was never fully sent is given up. Only kind and id of `rows` are looked at.
+        A job that was never fully sent is given up, and so is one that was wished for and whose id nobody heard. Only
+        kind and id of `rows` are looked at.
         """
         ...
 

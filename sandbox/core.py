@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import random
+import re
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -54,6 +55,8 @@ class Call:
     def is_write(self) -> bool:
         """Whether the call may change a person's record (searches, reads and logins are POSTs too, yet no writes)."""
         reads = ("/search", "/batch/read", "/oauth", "/services/oauth2", "/jobs/query")
+        if self.path.endswith("/composite"):
+            return any(method != b"GET" for method in re.findall(rb'"method"\s*:\s*"(\w+)"', self.body))
         return self.method in {"POST", "PUT", "PATCH", "DELETE"} and not any(part in self.path for part in reads)
 
 

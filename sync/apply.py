@@ -136,21 +136,27 @@ def collect(connector: Connector, session: Session) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Jobs:
-    """The jobs of one slice: in the journal from before they are sent until their rows' outcomes are noted."""
+    """The jobs of one slice: in the journal from before they are sent until their rows' outcomes are noted; before
+    that, the wish for the next one.
+    """
 
     crm: str
     session: Session
     hashes: Mapping[int, str]  # of the values, by tag
     begun: list[str] = field(default_factory=list)
+    wished: list[str] = field(default_factory=list)
 
     def begin(self, job: str, rows: Sequence[Change]) -> None:
         hashed = [(row.kind, row.record_id, self.hashes[row.tag]) for row in rows]
         self.session.journal.begin_job(self.crm, job, hashed, self.session.clock.now())
-        self.begun.append(job)
+        if self.wished:
+            self.session.journal.end_jobs(self.crm, self.wished)
+            self.wished.clear()
+        (self.begun if rows else self.wished).append(job)
 
     def end(self) -> None:
-        if self.begun:
-            self.session.journal.end_jobs(self.crm, self.begun)
+        if jobs := [*self.begun, *self.wished]:
+            self.session.journal.end_jobs(self.crm, jobs)
 
 
 def _send_slice(connector: Connector, rows: Sequence[PlannedChange], tally: Tally, session: Session) -> None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 P = TypeVar("P")
 
+READERS = WORKERS
+"""Threads that read; one of them, and calls follow each other in one order."""
+
 AHEAD = 12
 """Chunks read or being read that nobody has taken yet. Those that wait keep the calls going while rows are stored."""
 
@@ -92,7 +95,7 @@ def overlapped(
         part.result = crew.submit(lambda: _chunk(part, extra, keep, over))
         parts.append(part)
 
-    with Crew(WORKERS, "hubspot-read") as crew:
+    with Crew(READERS, "hubspot-read") as crew:
         try:
             while parts or waiting:
                 while waiting and len(parts) < AHEAD:

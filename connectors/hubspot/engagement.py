@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from connectors.hubspot.fields import instant_us
 from connectors.hubspot.links import read_links
 from connectors.hubspot.rows import batch
-from connectors.hubspot.streams import pages, source_of
+from connectors.hubspot.streams import pages, standard
 from scoring.facts import Kind, Removed, Table
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def engagements(reading: Reading, object_type: str, cursor: str | None) -> Itera
     An object that tells of no deed (called off, reopened, linked to nobody) takes with it what it told before.
     """
     kind = ENGAGEMENTS[object_type]
-    source = source_of(reading, object_type, "hs_lastmodifieddate", kind.properties)
+    source = standard(object_type, kind.properties)
     before = reading.start(cursor)
 
     def deeds(objects: Values) -> tuple[dict[str, list[Deed]], dict[str, list[str]]]:

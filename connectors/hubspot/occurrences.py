@@ -9,8 +9,7 @@ import functools
 from typing import TYPE_CHECKING, Any, Final
 
 from connectors.crew import in_parallel
-from connectors.hubspot import paths
-from connectors.hubspot.client import WORKERS
+from connectors.hubspot import ahead, paths
 from connectors.hubspot.objects import Source
 from connectors.hubspot.paging import follow
 from connectors.hubspot.rows import batch
@@ -55,7 +54,7 @@ def web_events(reading: Reading, cursor: str | None) -> Iterator[Batch]:
         window = Window(min(since, until - AGAIN_MS), until)
         contacts = page.objects.ids
         found: list[dict[str, Any]] = []
-        for events in in_parallel(functools.partial(_of, reading.client, window), contacts, WORKERS):
+        for events in in_parallel(functools.partial(_of, reading.client, window), contacts, ahead.READERS):
             found += events
         yield _batch(reading, found, page.cursor)
 

@@ -14,6 +14,7 @@ from connectors.hubspot.fields import instant_us
 from connectors.hubspot.listing import list_pages
 from connectors.hubspot.objects import Source
 from connectors.hubspot.rows import batch
+from connectors.hubspot.streams import MODIFIED
 from connectors.hubspot.windows import Cursor, Window, due, read_cursor
 from scoring.facts import Kind, Removed, Table
 
@@ -27,18 +28,23 @@ NEEDED = {"companies": Kind.ACCOUNT, "contacts": Kind.CONTACT, "deals": Kind.DEA
 """What must be readable. Line items and engagement objects are walked as well, where they are read and the scopes allow
 it."""
 
+EVERY_MS = 3_600_000
+"""How often the lists are walked: they cost a call each, and one more per hundred objects in the bin."""
+
 KINDS = NEEDED | {"line_items": Kind.LINE_ITEM}
 
 
 def removals(reading: Reading, cursor: str | None) -> Iterator[Batch]:
     """Records archived since `cursor`, each told once; the first time all that are still in the recycle bin.
 
-    The lists have no order in time, so each run walks them whole and keeps what was archived in its window.
+    The lists have no order in time, so they are walked whole, once an hour, for what was archived in the window.
     """
     place = read_cursor(cursor) if cursor is not None else Cursor(since=0)
     window = due(place.since, reading.client.server_now(), reading.settings.settle_s)
     if place.upto is not None:
         window = Window(place.since, place.upto)
+    elif window.end - window.start < EVERY_MS:
+        return
     lines = ["line_items"] if reading.settings.line_items else []
     wanted = sorted([*NEEDED, *lines, *(ENGAGEMENTS if reading.settings.engagements else ())])
     for object_type in wanted:
@@ -50,7 +56,7 @@ def removals(reading: Reading, cursor: str | None) -> Iterator[Batch]:
 
 
 def _archived(reading: Reading, object_type: str, after: str | None, window: Window) -> Iterator[Batch]:
-    source = Source(object_type, "hs_lastmodifieddate", ())
+    source = Source(object_type, MODIFIED, ())
     try:
         for objects, following in list_pages(reading.client, source, after, archived=True):
             gone = [item for item in objects if _archived_in(item, window)]

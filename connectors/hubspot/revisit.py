@@ -7,8 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from connectors.crew import in_parallel
-from connectors.hubspot import paths
-from connectors.hubspot.client import WORKERS
+from connectors.hubspot import ahead, paths
 from connectors.hubspot.errors import Refused
 from connectors.hubspot.objects import read_by_id
 from connectors.hubspot.rows import batch
@@ -49,7 +48,7 @@ def revisit(reading: Reading, record_ids: Sequence[str]) -> Iterator[Batch]:
         return values, _gone(reading.client, people.source, sorted(set(some) - set(values.ids)))
 
     some = (record_ids[start : start + AT_ONCE] for start in range(0, len(record_ids), AT_ONCE))
-    for number, (found, gone) in enumerate(in_parallel(read, some, WORKERS)):
+    for number, (found, gone) in enumerate(in_parallel(read, some, ahead.READERS)):
         here = Cursor(since=number)
         if gone:
             yield _removals(gone, here)

@@ -36,14 +36,17 @@ CONTACT = (
 )  # fmt: skip
 """Properties that fill the fixed columns of a record."""
 
-COMPANY = ("domain", "hs_lastmodifieddate")
+COMPANY = ("domain",)
 
 DEAL = (
     "amount", "deal_currency_code", "dealstage", "hs_is_closed", "hs_is_closed_won", "createdate", "closedate",
-    "hs_salesforceopportunityid", "hs_lastmodifieddate",
+    "hs_salesforceopportunityid",
 )  # fmt: skip
 
-LINE_ITEM = ("name", "hs_sku", "amount", "hs_lastmodifieddate")
+LINE_ITEM = ("name", "hs_sku", "amount")
+
+MODIFIED = "hs_lastmodifieddate"
+"""When an object changed, of all types but contacts."""
 
 CLOSED_STAGES = {"closedwon": True, "closedlost": False}
 """Stages of the standard pipeline, for portals whose deals lack `hs_is_closed`; whether the stage means won."""
@@ -127,7 +130,7 @@ def accounts(reading: Reading, cursor: str | None) -> Iterator[Batch]:
     """Companies."""
     attributes = mapped(reading.types, reading.mapping, company=True)
     names = [*COMPANY, *(item.property for item in attributes)]
-    source = source_of(reading, "companies", "hs_lastmodifieddate", names)
+    source = source_of(reading, "companies", MODIFIED, names)
     for page in pages(reading, source, cursor):
         values = page.objects
         columns: dict[str, list[Any]] = {
@@ -141,7 +144,7 @@ def accounts(reading: Reading, cursor: str | None) -> Iterator[Batch]:
 
 def deals(reading: Reading, cursor: str | None) -> Iterator[Batch]:
     """Deals with the contacts and the company that take part in them."""
-    source = source_of(reading, "deals", "hs_lastmodifieddate", DEAL)
+    source = standard("deals", DEAL)
 
     def linked(objects: Values) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
         people = read_links(reading.client, "deals", "contacts", objects.ids)
@@ -184,7 +187,7 @@ def deals(reading: Reading, cursor: str | None) -> Iterator[Batch]:
 
 def line_items(reading: Reading, cursor: str | None) -> Iterator[Batch]:
     """What deals are about. A line belongs to one deal, or to a quote and then to none."""
-    source = source_of(reading, "line_items", "hs_lastmodifieddate", LINE_ITEM)
+    source = standard("line_items", LINE_ITEM)
 
     def linked(objects: Values) -> dict[str, list[str]]:
         return read_links(reading.client, "line_items", "deals", objects.ids)
@@ -204,6 +207,14 @@ def line_items(reading: Reading, cursor: str | None) -> Iterator[Batch]:
             "modified_at": values.modified(),
         }
         yield batch(Table.LINE_ITEMS, columns, len(values), page.cursor, total=page.total)
+
+
+def standard(object_type: str, names: Iterable[str]) -> Source:
+    """Objects by properties that HubSpot itself defines: nobody maps others of them, so no definitions are asked for.
+
+    One that a portal has not comes back as nothing.
+    """
+    return Source(object_type, MODIFIED, (*names, MODIFIED))
 
 
 def source_of(reading: Reading, object_type: str, modified: str, names: Iterable[str]) -> Source:

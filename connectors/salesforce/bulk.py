@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -34,6 +35,9 @@ FIRST_POLL_S: Final = 0.25
 LONGEST_POLL_S: Final = 30.0
 PATIENCE_S: Final = 6 * 3600.0
 """A job that is not done by then is given up for this run."""
+
+SKEW: Final = timedelta(seconds=5)
+"""By how much the clocks of the server's machines, and what we make of them, may differ."""
 
 ENDED: Final = frozenset({"JobComplete", "Failed", "Aborted"})
 

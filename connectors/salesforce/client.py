@@ -8,6 +8,7 @@ neither timeouts nor streaming.
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +19,8 @@ from requests.adapters import HTTPAdapter
 from connectors.base import Usage
 from connectors.budget import Budget
 from connectors.door import Door, Request, Response
-from connectors.errors import ConnectorBug, SplitBatch, Unreachable
+from connectors.errors import ConnectorBug, ConnectorError, SplitBatch, Unreachable
+from connectors.salesforce import composite
 from connectors.salesforce.auth import STAND_IN, SessionTokens, host_of
 from connectors.salesforce.business_unit import BusinessUnit
 from connectors.salesforce.errors import CRM, NotThere, judge
@@ -26,7 +28,7 @@ from connectors.salesforce.limits import Quota
 from connectors.salesforce.network import LOOPBACK, exchange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -94,6 +96,7 @@ class Client:
         self._describes: dict[str, dict[str, Any] | None] = {}
         self.quota = Quota(settings.daily_share, clock)
         self.headers: Mapping[str, str] = {}  # of the last answer
+        self._seen: tuple[datetime, float] | None = None  # the server's time, and ours when we learned it
         self._door = Door(
             crm=CRM,
             send=self._send,
@@ -144,11 +147,36 @@ class Client:
         )
         response = self._door.call(request)
         self.headers = response.headers
+        if date := server_time(response.headers):
+            self._seen = date, self._clock.monotonic()
         return response.json() if stream_to is None and response.content else None
 
     def get(self, path: str, **params: Any) -> Any:
         """Read `path`."""
         return self.call("GET", path, params=params or None)
+
+    def get_together(self, parts: Sequence[composite.Part]) -> list[Any]:
+        """What each part reads, in their order, in as few calls as it takes: the parsed answer, or the ConnectorError
+        that it would have met by itself.
+        """
+        found: list[Any] = []
+        for some in composite.calls(parts):
+            found += self._composite(some) if len(some) > 1 else [self._alone(part) for part in some]
+        return found
+
+    def _composite(self, parts: Sequence[composite.Part]) -> list[Any]:
+        try:
+            answer = self.call("POST", "/composite", json=composite.body(self._base, parts))
+        except SplitBatch:  # too long all together
+            return [self._alone(part) for part in parts]
+        told = composite.told(answer, parts)
+        return [self._alone(part) if one is composite.AGAIN else one for part, one in zip(parts, told, strict=True)]
+
+    def _alone(self, part: composite.Part) -> Any:
+        try:
+            return self.get(part.path, **part.params)
+        except ConnectorError as error:
+            return error
 
     def _send(self, request: Request, token: str) -> Response:
         self.quota.spend()
@@ -159,9 +187,16 @@ class Client:
     # --- what everything else is made of
 
     def server_now(self) -> datetime:
-        """The server's time, from its Date header; by the list of versions, which costs no call of the quota."""
-        self.call("GET", "/services/data")
-        return server_time(self.headers) or self._clock.now()
+        """The server's time, by the last answer's Date header; never ahead of it, since an answer takes its time.
+
+        When no answer has come yet the list of versions is asked for, which costs no call of the quota.
+        """
+        if self._seen is None:
+            self.call("GET", "/services/data")
+        if self._seen is None:  # an answer without a date: our clock must do
+            return self._clock.now()
+        then, at = self._seen
+        return then + timedelta(seconds=self._clock.monotonic() - at)
 
     def query_pages(self, soql: str, *, all_rows: bool = False) -> Iterator[tuple[list[dict[str, Any]], int]]:
         """Pages of at most 2,000 records, each with the whole query's number of rows.
@@ -188,12 +223,10 @@ class Client:
             remedy = "Run again; if it stays so, the org is overloaded: ask its administrator."
             raise Unreachable(error.message, crm=CRM, remedy=remedy) from None
 
-    def count(self, soql: str, *, all_rows: bool = False) -> int:
-        """The answer to a ``SELECT COUNT()``."""
-        page = self._query(soql, all_rows=all_rows)
-        if not isinstance(page, dict) or "totalSize" not in page:
-            raise ConnectorBug("a count was answered without a total.", crm=CRM)
-        return int(page["totalSize"])
+    def counts(self, asked: Sequence[tuple[str, bool]]) -> list[int | ConnectorError]:
+        """The answers to some ``SELECT COUNT()``, each with whether it goes to queryAll, or the error that one met."""
+        parts = [composite.Part("/queryAll" if all_rows else "/query", {"q": text}) for text, all_rows in asked]
+        return [one if isinstance(one, ConnectorError) else _total(one) for one in self.get_together(parts)]
 
     def describe(self, sobject: str) -> dict[str, Any] | None:
         """The object's description with ``fields`` by name, as the running user sees it; None when unseen.
@@ -202,12 +235,23 @@ class Client:
         """
         if sobject not in self._describes:
             try:
-                answer = self.get(f"/sobjects/{sobject}/describe")
-                answer["fields"] = {field["name"]: field for field in answer["fields"]}
+                self._describes[sobject] = _by_name(self.get(f"/sobjects/{sobject}/describe"))
             except NotThere:
-                answer = None
-            self._describes[sobject] = answer
+                self._describes[sobject] = None
         return self._describes[sobject]
+
+    def describe_together(self, sobjects: Iterable[str]) -> None:
+        """Ask for the descriptions that `describe` does not know yet, in as few calls as it takes.
+
+        What goes wrong with one is left to the `describe` that needs it.
+        """
+        new = [sobject for sobject in sobjects if sobject not in self._describes]
+        answers = self.get_together([composite.Part(f"/sobjects/{sobject}/describe") for sobject in new])
+        for sobject, answer in zip(new, answers, strict=True):
+            if isinstance(answer, NotThere):
+                self._describes[sobject] = None
+            elif not isinstance(answer, ConnectorError):
+                self._describes[sobject] = _by_name(answer)
 
     def forget_describes(self) -> None:
         """Look anew at the next `describe`: fields and permissions change while a daemon runs."""
@@ -235,6 +279,16 @@ def server_time(headers: Mapping[str, str]) -> datetime | None:
         return parsedate_to_datetime(headers["date"])
     except (KeyError, ValueError):
         return None
+
+
+def _by_name(description: dict[str, Any]) -> dict[str, Any]:
+    return description | {"fields": {field["name"]: field for field in description["fields"]}}
+
+
+def _total(page: Any) -> int:
+    if not isinstance(page, dict) or "totalSize" not in page:
+        raise ConnectorBug("a count was answered without a total.", crm=CRM)
+    return int(page["totalSize"])
 
 
 def _paged() -> dict[str, str]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 CRM: Final = "salesforce"
 
 
-class LocatorExpired(ConnectorError):
+class LocatorExpired(Unreachable):
     """A query's cursor is gone (two days old, or of an ended session); the slice must be read again."""
 
 
@@ -37,15 +37,15 @@ class TooManyPeople(SplitBatch):
     """A query of activities met more than 100,000 people, and the running user may not view all data."""
 
 
-class NotThere(ConnectorError):
+class NotThere(ConfigProblem):
     """No such object, job or record, or none that we may see."""
 
 
-class BulkRefused(ConnectorError):
-    """The object or query cannot be read by Bulk API 2.0; REST can."""
+class BulkRefused(ConfigProblem):
+    """The object or query is nothing for Bulk API 2.0; REST does it."""
 
 
-class LogCut(ConnectorError):
+class LogCut(Unreachable):
     """The log of deletions does not reach back as far as was asked."""
 
 
@@ -166,13 +166,17 @@ def _judge_named(request: object, code: str, text: str) -> Verdict | None:
         case "REQUEST_LIMIT_EXCEEDED":
             return _judge_limit(request, text)
         case "INVALID_QUERY_LOCATOR":
-            return LocatorExpired(f"{request}: the query's cursor is gone.", crm=CRM)
+            return LocatorExpired(
+                f"{request}: the query's cursor is gone.", crm=CRM, remedy="Run again: it is asked anew."
+            )
         case "INVALID_FIELD":
             return _missing_field(request, text)
         case "INVALID_REPLICATION_DATE":
-            return LogCut(f"{request}: the log of deletions does not reach back so far.", crm=CRM)
+            return LogCut(
+                f"{request}: the log of deletions does not reach back so far.", crm=CRM, remedy="Run again later."
+            )
         case "NOT_FOUND":
-            return NotThere(f"{request}: not found.", crm=CRM)
+            return _not_there(request)
         case "UNSUPPORTED_API_VERSION":
             return _retired(request)
     return None
@@ -184,7 +188,11 @@ _NO_BULK = re.compile(r"not supported (?:by|in) (?:the )?Bulk", re.IGNORECASE)
 def _judge_job(request: Request, problem: Problem) -> Verdict | None:
     code = problem.code
     if code in {"INVALIDENTITY", "FEATURENOTENABLED"} or _NO_BULK.search(problem.message):
-        return BulkRefused(f"{request}: not readable by Bulk API 2.0 ({code}).", crm=CRM)
+        return BulkRefused(
+            f"{request}: nothing for Bulk API 2.0 ({code}).",
+            crm=CRM,
+            remedy="Grant the running user 'Read' and 'Edit' on the object.",
+        )
     if code in {"LIMIT_EXCEEDED", "EXCEEDED_QUOTA", "API_ERROR"}:
         return LimitReached(
             f"{request}: the organisation's daily Bulk quota is used up ({code}).",
@@ -192,7 +200,11 @@ def _judge_job(request: Request, problem: Problem) -> Verdict | None:
             remedy="State is saved; run again when the rolling 24 hours have moved on.",
         )
     if code in {"INVALIDJOB", "INVALIDJOBSTATE"}:
-        return NotThere(f"{request}: no such job, or not in that state ({code}).", crm=CRM)
+        return NotThere(
+            f"{request}: no such job, or not in that state ({code}).",
+            crm=CRM,
+            remedy="Run again; if it stays so, look at Setup > Bulk Data Load Jobs.",
+        )
     return None
 
 
@@ -207,7 +219,7 @@ def _judge_bare(request: Request, response: Response, code: str = "no code") -> 
             f"{request} was refused ({code}).", crm=CRM, remedy="Run `leadgrade check` to see which right is missing."
         )
     if status == 404:
-        return NotThere(f"{request}: not found.", crm=CRM)
+        return _not_there(request)
     if status == 410:
         return _retired(request)
     return ConnectorBug(f"{request} was answered with status {status} ({code}).", crm=CRM)
@@ -249,6 +261,14 @@ def _missing_field(request: object, text: str) -> ConfigProblem:
     )
 
 
+def _not_there(request: object) -> NotThere:
+    return NotThere(
+        f"{request}: not found.",
+        crm=CRM,
+        remedy="It is gone or hidden from the running user; or correct salesforce.api_version.",
+    )
+
+
 def _retired(request: object) -> ConfigProblem:
     return ConfigProblem(
         f"{request}: this API version is not served.",
@@ -273,7 +293,8 @@ def judge_query_job(job: str, state: str, text: str) -> ConnectorError:
     codes: list[str] = _CODE.findall(text)
     for code in codes:
         verdict = _judge_named(what, code, text)
-        if isinstance(verdict, (AuthStop, ConfigProblem, LimitReached, SplitBatch)):
+        known = isinstance(verdict, (AuthStop, ConfigProblem, LimitReached, SplitBatch))
+        if isinstance(verdict, ConnectorError) and known and not isinstance(verdict, NotThere):
             return verdict
     head = text.partition(":")[0].strip()
     named = next((code for code in codes if "_" in code), head if head.isalpha() else "no code")

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from connectors.errors import SplitBatch
+from connectors.errors import ConnectorError, SplitBatch
 from connectors.salesforce import soql
+from connectors.salesforce.composite import Part
 from connectors.salesforce.errors import CRM, LogCut
 from connectors.salesforce.windows import Position
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from connectors.salesforce.client import Client
 
@@ -51,33 +52,59 @@ def is_due(position: Position, now: datetime) -> bool:
 
 
 def purged(
-    client: Client, sobject: str, position: Position, now: datetime, look_back_s: int
-) -> tuple[list[Purged], Position]:
-    """The rows of `sobject` that are gone for good since `position`, and the position that is true once they are known.
+    client: Client, positions: Mapping[str, Position], now: datetime, look_back_s: int
+) -> Iterator[tuple[str, list[Purged], Position]]:
+    """By object the rows that are gone for good since its position, and the position that is true once they are known.
 
     Rows may be told again. After a pause that is longer than the log, deletions before it stay unknown.
     """
+    since = {sobject: _since(sobject, position, now, look_back_s) for sobject, position in positions.items()}
+    answers = client.get_together([_part(sobject, start, now) for sobject, start in since.items()])
+    for (sobject, start), answer in zip(since.items(), answers, strict=True):
+        entries, covered = _entries(client, sobject, start, now, answer)
+        position = positions[sobject]
+        reached = Position(min(covered, now), refreshed=now if _whole(position, now) else position.refreshed)
+        yield sobject, _gone(client, sobject, entries), reached
+
+
+def _whole(position: Position, now: datetime) -> bool:
+    return position.until is None or position.refreshed is None or now - position.refreshed >= WHOLE_EVERY
+
+
+def _since(sobject: str, position: Position, now: datetime, look_back_s: int) -> datetime:
     oldest = now - KEPT
-    whole = position.until is None or position.refreshed is None or now - position.refreshed >= WHOLE_EVERY
     if position.until is not None and position.until < oldest:
         log.warning("rows deleted for good before the log of deletions begins are not known", crm=CRM, sobject=sobject)
-    since = oldest if whole else (position.until or oldest) - timedelta(seconds=look_back_s)
-    entries, covered = _entries(client, sobject, max(oldest, since), now)
+    if position.until is None or _whole(position, now):
+        return oldest
+    return max(oldest, position.until - timedelta(seconds=look_back_s))
+
+
+def _gone(client: Client, sobject: str, entries: Mapping[str, str]) -> list[Purged]:
     shown = {
         row["Id"] for text in soql.by_ids(["Id"], sobject, sorted(entries)) for row in client.rows(text, all_rows=True)
     }
-    gone = [Purged(record_id, at) for record_id, at in entries.items() if record_id not in shown]
-    return gone, Position(min(covered, now), refreshed=now if whole else position.refreshed)
+    return [Purged(record_id, at) for record_id, at in entries.items() if record_id not in shown]
 
 
-def _entries(client: Client, sobject: str, start: datetime, end: datetime) -> tuple[dict[str, str], datetime]:
-    """Ids in the log with the time of their deletion, and how far the log can be trusted.
+def _part(sobject: str, start: datetime, end: datetime) -> Part:
+    return Part(f"/sobjects/{sobject}/deleted/", {"start": _moment(start), "end": _moment(end)})
+
+
+def _entries(
+    client: Client, sobject: str, start: datetime, end: datetime, answer: Any = None
+) -> tuple[dict[str, str], datetime]:
+    """Ids in the log with the time of their deletion, and how far the log can be trusted; `answer` is what is known of
+    them already, maybe an error.
 
     A span with too many entries is halved. Where the log was cut short, by an administrator or because it grew too
     long, what is left of it is found by coming nearer.
     """
     try:
-        answer = client.get(f"/sobjects/{sobject}/deleted/", start=_moment(start), end=_moment(end))
+        if answer is None:
+            [answer] = client.get_together([_part(sobject, start, end)])
+        if isinstance(answer, ConnectorError):
+            raise answer
     except LogCut:
         log.warning("the log of deletions does not reach back", crm=CRM, sobject=sobject, start=_moment(start))
         half = (end - start) / 2

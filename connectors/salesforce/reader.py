@@ -14,7 +14,7 @@ from connectors.salesforce.values import text_table
 from connectors.salesforce.windows import STAMP, Position, Window, next_window, reached
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime, timedelta
 
     import pyarrow as pa
@@ -83,6 +83,36 @@ class Reader:
         self._now = now
         self._bulk_above = bulk_above
         self._look_back_s = look_back_s
+        self._counted: dict[tuple[str, Window], int | ConnectorError] = {}
+
+    def count(self, positions: Iterable[tuple[Query, Position]]) -> None:
+        """Count what changed of several queries since their positions, in as few calls as it takes; `changed` then
+        need not ask for each.
+        """
+        begun = [(query, self._begun(query, position)) for query, position in positions]
+        asked = [(query, self._next(position)) for query, position in begun if not position.job]
+        found = self._client.counts([(query.count(window), query.all_rows) for query, window in asked])
+        self._counted |= {(query.key, window): rows for (query, window), rows in zip(asked, found, strict=True)}
+
+    def _rows(self, query: Query, window: Window) -> int:
+        """How many rows `window` has. Raises what the count met."""
+        rows = self._counted.pop((query.key, window), None)
+        if rows is None:
+            [rows] = self._client.counts([(query.count(window), query.all_rows)])
+        if isinstance(rows, ConnectorError):
+            raise rows
+        return rows
+
+    def _begun(self, query: Query, position: Position) -> Position:
+        """Where reading goes on; at the beginning when other fields are wanted, or it is time for formula fields."""
+        if position.mark != query.mark:
+            position = Position(mark=query.mark)
+        if query.refresh and (position.refreshed is None or position.refreshed + query.refresh <= self._now):
+            position = Position(mark=query.mark, refreshed=self._now)
+        return position
+
+    def _next(self, position: Position) -> Window:
+        return next_window(position, self._now, self._look_back_s)
 
     def changed(self, query: Query, position: Position) -> Iterator[Slice]:
         """Everything that changed since `position`; the last slice, maybe empty, carries the end of the pull.
@@ -91,22 +121,20 @@ class Reader:
         Unreachable when a single second is still too long, AuthStop when it still has too many.
         """
         total = 0
-        if position.mark != query.mark:
-            if position.until or position.job:
-                log.info("other fields than before, all rows are read anew", crm=CRM, sobject=query.sobject)
-            position = Position(mark=query.mark)
-        if query.refresh and (position.refreshed is None or position.refreshed + query.refresh <= self._now):
-            log.info("all rows are read anew for their formula fields", crm=CRM, sobject=query.sobject)
-            position = Position(mark=query.mark, refreshed=self._now)
+        begun = self._begun(query, position)
+        if begun != position and (position.until or position.job):
+            why = "other fields than before" if begun.mark != position.mark else "formula fields"
+            log.info("all rows are read anew", crm=CRM, sobject=query.sobject, why=why)
+        position = begun
         if position.job and position.end:
             for piece in self._resumed(query, position, position.end):
                 position = piece.position
                 yield piece
-        waiting = [next_window(position, self._now, self._look_back_s)]
+        waiting = [self._next(position)]
         while waiting:
             window = waiting.pop()
             try:
-                rows = self._client.count(query.count(window), all_rows=query.all_rows)
+                rows = self._rows(query, window)
                 total += rows
                 for piece in self._window(query, window, rows, position):
                     position = piece.position

@@ -62,6 +62,12 @@ _MAY_BE_ABSENT: Final = {
 """What each optional stream reads. An object that was never there is no failure; one that was read before and is now
 hidden is."""
 
+DESCRIBED: Final = (
+    "Account", "Lead", "Contact", "Opportunity", "OpportunityLineItem", "Product2", "Task", "TaskRelation", "Event",
+    "EventRelation", "CampaignMember", "EmailMessage", "EmailMessageRelation",
+)  # fmt: skip
+"""Objects that the streams look at before they read."""
+
 SOMETIMES: Final = frozenset({"CurrencyIsoCode"})
 """Fields that only some organisations have (several currencies)."""
 
@@ -111,6 +117,7 @@ def pull(context: Context, stream: str, cursor: str | None) -> Iterator[Batch]:
         yield from visitor_activities(context.client.engagement, cursor, context.now, look_back)
         return
     positions = load(cursor, stream)
+    context.client.describe_together(DESCRIBED)
     if stream == "removals":
         yield from _removals(context, positions)
         return
@@ -134,7 +141,7 @@ def _standard(fields: Mapping[str, Any], sobject: str, wanted: tuple[str, ...]) 
 
 
 def _batches(
-    context: Context,
+    reader: Reader,
     table: Table,
     query: Query,
     positions: dict[str, Position],
@@ -147,7 +154,7 @@ def _batches(
     A row may become several facts or none, so that the total is what has come of the rows so far and the rows to come.
     """
     read = made = 0
-    for piece in context.reader().changed(query, positions.get(query.key, Position())):
+    for piece in reader.changed(query, positions.get(query.key, Position())):
         positions[query.key] = piece.position
         facts = shape(piece.rows)
         read += piece.rows.num_rows
@@ -178,7 +185,7 @@ def _people(sobject: str, kind: str, standard: tuple[str, ...]) -> Callable[...,
         def shape(raw: pa.Table) -> pa.Table:
             return shapes.people(raw, kind, wanted, fields, context.types)
 
-        yield from _batches(context, Table.RECORDS, query, positions, shape)
+        yield from _batches(context.reader(), Table.RECORDS, query, positions, shape)
 
     return read
 
@@ -189,7 +196,7 @@ def _accounts(context: Context, positions: dict[str, Position]) -> Iterator[Batc
     def shape(raw: pa.Table) -> pa.Table:
         return shapes.accounts(raw, wanted, fields, context.types)
 
-    yield from _batches(context, Table.ACCOUNTS, query, positions, shape)
+    yield from _batches(context.reader(), Table.ACCOUNTS, query, positions, shape)
 
 
 def _deals(context: Context, positions: dict[str, Position]) -> Iterator[Batch]:
@@ -207,8 +214,10 @@ def _deals(context: Context, positions: dict[str, Position]) -> Iterator[Batch]:
         found = [row for text in soql.by_ids(names, "Opportunity", deals) for row in context.client.rows(text)]
         return shape(text_table(found, names))
 
-    yield from _batches(context, Table.DEALS, query, positions, shape)
-    yield from _batches(context, Table.DEALS, roles, positions, touched, counted=False)
+    reader = context.reader()
+    reader.count([(each, positions.get(each.key, Position())) for each in (query, roles)])
+    yield from _batches(reader, Table.DEALS, query, positions, shape)
+    yield from _batches(reader, Table.DEALS, roles, positions, touched, counted=False)
 
 
 def _roles(context: Context, deals: list[str]) -> dict[str, dict[str, list[str]]]:
@@ -234,7 +243,7 @@ def _line_items(context: Context, positions: dict[str, Position]) -> Iterator[Ba
     def shape(raw: pa.Table) -> pa.Table:
         return shapes.line_items(raw, products.of(raw["Product2Id"]) if have_names else {})
 
-    yield from _batches(context, Table.LINE_ITEMS, Query("OpportunityLineItem", LINE_FIELDS), positions, shape)
+    yield from _batches(context.reader(), Table.LINE_ITEMS, Query("OpportunityLineItem", LINE_FIELDS), positions, shape)
 
 
 # --- activities ------------------------------------------------------------------------------------------------
@@ -291,7 +300,7 @@ class _Others:
 def _activities(query: Query) -> Callable[..., Iterator[Batch]]:
     def read(context: Context, positions: dict[str, Position]) -> Iterator[Batch]:
         _standard(context.fields(query.sobject), query.sobject, query.fields)
-        yield from _batches(context, Table.ACTIVITIES, query, positions, shape_of(context, query))
+        yield from _batches(context.reader(), Table.ACTIVITIES, query, positions, shape_of(context, query))
 
     return read
 
@@ -316,11 +325,15 @@ def _shareable(plain: Query) -> Callable[..., Iterator[Batch]]:
             found = [row for text in texts for row in context.client.rows(text, all_rows=True)]
             return shape(text_table(found, query.fields))
 
-        yield from _batches(context, Table.ACTIVITIES, query, positions, shape)
+        links = None
         if relation := shared.relation_of(context.client, sobject):
             links = Query(relation, ("Id", f"{sobject}Id", STAMP), all_rows=True)
             positions.setdefault(links.key, Position(context.now))  # a first read gets them with their activities
-            yield from _batches(context, Table.ACTIVITIES, links, positions, touched, counted=False)
+        reader = context.reader()
+        reader.count([(each, positions.get(each.key, Position())) for each in (query, links) if each])
+        yield from _batches(reader, Table.ACTIVITIES, query, positions, shape)
+        if links:
+            yield from _batches(reader, Table.ACTIVITIES, links, positions, touched, counted=False)
 
     return read
 
@@ -343,32 +356,33 @@ _SOURCES: Final[dict[str, Callable[..., Iterator[Batch]]]] = {
 
 def _removals(context: Context, positions: dict[str, Position]) -> Iterator[Batch]:
     """Deleted, merged and converted records, and activities that are activities no more."""
-
-    def read(query: Query, shape: Callable[[pa.Table], pa.Table]) -> Iterator[Batch]:
-        if context.client.describe(query.sobject) is not None:  # an object that is not there loses nothing
-            yield from _batches(context, Table.REMOVALS, query, positions, shape, counted=False)
-
-    for kind, query in removals.RECORDS:
-        yield from read(query, removals.of_records(kind))
-    yield from read(removals.CONVERTED, removals.of_conversions)
-    for query in removals.ACTIVITIES:
-        yield from read(query, removals.of_activities)
+    shapes_of: list[tuple[Query, Callable[[pa.Table], pa.Table]]] = [
+        *((query, removals.of_records(kind)) for kind, query in removals.RECORDS),
+        (removals.CONVERTED, removals.of_conversions),
+        *((query, removals.of_activities) for query in removals.ACTIVITIES),
+    ]
     for query in (removals.UNDONE_TASKS, removals.UNDONE_RESPONSES):
         positions.setdefault(query.key, Position(context.now))  # what was never delivered need not be taken back
-        yield from read(query, removals.of_undone(shape_of(context, query)))
+        shapes_of.append((query, removals.of_undone(shape_of(context, query))))
+    # An object that is not there loses nothing.
+    there = [each for each in shapes_of if context.client.describe(each[0].sobject) is not None]
+    reader = context.reader()
+    reader.count([(query, positions.get(query.key, Position())) for query, _ in there])
+    for query, shape in there:
+        yield from _batches(reader, Table.REMOVALS, query, positions, shape, counted=False)
     yield from _purged(context, positions)
 
 
 def _purged(context: Context, positions: dict[str, Position]) -> Iterator[Batch]:
     """What is gone for good, object by object."""
-    for kind, sobject in removals.LOGGED:
-        key = f"{sobject} purged"
-        position = positions.get(key, Position())
-        description = context.client.describe(sobject)
-        if description is None or not description.get("replicateable", True):
-            continue
-        if purged.is_due(position, context.now):
-            rows, positions[key] = purged.purged(
-                context.client, sobject, position, context.now, context.settings.look_back_s
-            )
-            yield Batch(Table.REMOVALS, removals.of_purged(kind, rows), dump(positions))
+    kinds = {sobject: kind for kind, sobject in removals.LOGGED if _has_a_log(context, sobject)}
+    known = {sobject: positions.get(f"{sobject} purged", Position()) for sobject in kinds}
+    due = {sobject: position for sobject, position in known.items() if purged.is_due(position, context.now)}
+    for sobject, rows, position in purged.purged(context.client, due, context.now, context.settings.look_back_s):
+        positions[f"{sobject} purged"] = position
+        yield Batch(Table.REMOVALS, removals.of_purged(kinds[sobject], rows), dump(positions))
+
+
+def _has_a_log(context: Context, sobject: str) -> bool:
+    description = context.client.describe(sobject)
+    return description is not None and bool(description.get("replicateable", True))

@@ -15,6 +15,7 @@ from connectors.salesforce.bulk_ingest import short
 from connectors.salesforce.cells import Target, bulk_cell, rest_value
 from connectors.salesforce.errors import (
     CRM,
+    BulkRefused,
     NotThere,
     Problem,
     RowFate,
@@ -215,10 +216,16 @@ class Writer:
         outputs = _outputs(rows)
         header = ["Id", *(WRITABLE[output] for output in outputs)]
         lines = (_line(row, outputs) for row in rows)
+
+        def on_job(job: str) -> None:
+            self._on_job(job, () if job.startswith(bulk_ingest.WISH) else rows)
+
         try:
-            found = bulk_ingest.ingest(
-                self._client, sobject, header, lines, self._clock, lambda job: self._on_job(job, rows)
-            )
+            found = bulk_ingest.ingest(self._client, sobject, header, lines, self._clock, on_job)
+        except BulkRefused:
+            log.info("not writable in bulk", crm=CRM, sobject=sobject)
+            yield from self._by_collections(sobject, rows, locked)
+            return
         except (Unreachable, OutcomeUnknown):
             for row in rows:
                 yield _outcome(row, Status.UNKNOWN, code="NO_ANSWER", message="The Bulk job's end was not seen.")

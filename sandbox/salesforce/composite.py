@@ -1,4 +1,4 @@
-"""sObject collections (up to 200 rows a call) and composite batch (up to 25 calls in one)."""
+"""sObject collections (up to 200 rows a call), and several calls in one (up to 25): composite and composite batch."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 MOST_ROWS: Final = 200
 MOST_CHUNKS: Final = 10
 MOST_CALLS: Final = 25
+MOST_QUERIES: Final = 5
+"""Queries and collections among the parts of a composite call."""
+
+_FEW: Final = ("/query", "/queryall", "/composite/sobjects")
 _ROLLED_BACK: Final = RowError(
     "ALL_OR_NONE_OPERATION_ROLLED_BACK",
     "Record rolled back because not all records were valid and the request was using AllOrNone header",
@@ -141,30 +145,59 @@ def _answer(call: Call, results: list[dict[str, Any]]) -> Answer:
 
 
 def batch(call: Call) -> Answer:
-    """POST /composite/batch: each sub-request has its own status and body."""
-    from sandbox.salesforce.app import ROUTES as ALL
+    """POST /composite/batch: each sub-request has its own status and body, and spends of the day's calls."""
+    requests = _parts(call, "batchRequests")
+    for _ in requests[1:]:
+        call.org.limits.spend()
+    answers = [_part(call, request, "richInput") for request in requests]
+    results = [{"statusCode": answer.status, "result": answer.content} for answer in answers]
+    return Answer({"hasErrors": any(each["statusCode"] >= 400 for each in results), "results": results})
 
-    requests = call.json().get("batchRequests")
+
+def composite(call: Call) -> Answer:
+    """POST /composite: sub-requests that count as one call all together. References between them are left out."""
+    requests = _parts(call, "compositeRequest")
+    names = [request.get("referenceId") for request in requests]
+    if len({*names}) < len(names) or not all(isinstance(name, str) and name for name in names):
+        raise ApiError(400, "INVALID_INPUT", "Each sub-request needs a referenceId of its own")
+    few = sum(urlsplit(str(each.get("url"))).path.lower().endswith(_FEW) for each in requests)
+    if few > MOST_QUERIES:
+        raise ApiError(400, "INVALID_INPUT", f"Provided {few} query or collection requests, limit is {MOST_QUERIES}")
+    results = []
+    for request in requests:
+        answer = _part(call, request, "body")
+        results.append({"body": answer.content, "httpHeaders": dict(answer.headers), "httpStatusCode": answer.status,
+                        "referenceId": request["referenceId"]})  # fmt: skip
+    return Answer({"compositeResponse": results})
+
+
+def _parts(call: Call, name: str) -> list[dict[str, Any]]:
+    requests = call.json().get(name)
     if not isinstance(requests, list) or not requests:
-        raise ApiError(400, "JSON_PARSER_ERROR", "batchRequests must be a list at [line:1, column:1]")
+        raise ApiError(400, "JSON_PARSER_ERROR", f"{name} must be a list at [line:1, column:1]")
     if len(requests) > MOST_CALLS:
         raise ApiError(
             400, "INVALID_BATCH_REQUEST", f"The batch request cannot contain more than {MOST_CALLS} requests"
         )
-    results = []
-    for request in requests:
-        address = urlsplit(str(request.get("url", "")))
-        version, _, rest = address.path.lstrip("/").removeprefix("services/data/").partition("/")
-        answer = dispatch(ALL, replace(
-            call, method=str(request.get("method", "GET")).upper(), path="/" + rest, version=version.removeprefix("v"),
-            params=dict(parse_qsl(address.query)), body=orjson.dumps(request.get("richInput")),
-        ))  # fmt: skip
-        results.append({"statusCode": answer.status, "result": answer.content})
-    return Answer({"hasErrors": any(each["statusCode"] >= 400 for each in results), "results": results})
+    return requests
+
+
+def _part(call: Call, request: Mapping[str, Any], body: str) -> Answer:
+    """The answer to a sub-request, refused and troubled as it would be by itself."""
+    from sandbox.salesforce.app import ROUTES as ALL
+
+    address = urlsplit(str(request.get("url", "")))
+    version, _, rest = address.path.lstrip("/").removeprefix("services/data/").partition("/")
+    part = replace(
+        call, method=str(request.get("method", "GET")).upper(), path="/" + rest, version=version.removeprefix("v"),
+        params=dict(parse_qsl(address.query)), body=orjson.dumps(request.get(body)),
+    )  # fmt: skip
+    return dispatch(ALL, part)
 
 
 ROUTES = [
     route("PATCH", "/composite/sobjects", update_collection),
     route("POST", "/composite/sobjects", create_collection),
     route("POST", "/composite/batch", batch),
+    route("POST", "/composite", composite),
 ]

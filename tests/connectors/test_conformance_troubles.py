@@ -121,7 +121,7 @@ def test_every_verb_gets_through_when_the_token_is_refused_at_every_call(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each call is renewed for by itself: none goes out by a way that has no second try, whatever came before it."""
-    monkeypatch.setattr(ahead, "WORKERS", 1)  # of calls side by side one would be refused twice, another not at all
+    monkeypatch.setattr(ahead, "READERS", 1)  # of calls side by side one would be refused twice, another not at all
     ids = people(rig, 3)
     undisturbed = Facts().pull(rig.connector())
     rig.settle()  # what that pull took of the allowances is given back

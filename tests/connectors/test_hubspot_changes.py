@@ -90,6 +90,20 @@ def test_17_a_deleted_engagement_counts_no_more(hub: HubSpotRig) -> None:
     assert facts.pull(hub.connector()).rows_in == before, "a deletion is told once"
 
 
+def test_17_the_bin_is_walked_once_an_hour(hub: HubSpotRig) -> None:
+    person = hub.person(1)
+    hub.settle()
+    facts = Facts().pull(hub.connector())
+    hub.delete(person)
+    hub.clock.advance(1800)
+    hub.journal.clear()
+    facts.pull(hub.connector(), ["removals"])
+    assert [call.path for call in hub.journal if "archived" in call.query] == []
+    assert set(facts.records()) == {person}
+    hub.settle()
+    assert facts.pull(hub.connector(), ["removals"]).records() == {}
+
+
 def test_17_engagements_that_may_not_be_read_do_not_keep_deletions_from_being_told(
     hub: HubSpotRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

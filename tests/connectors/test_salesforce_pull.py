@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 
 from config.settings import AttributeSetting
 from connectors.errors import AuthStop, ConfigProblem, ConnectorError, LimitReached, Unreachable
-from connectors.salesforce import bulk_query
+from connectors.salesforce import bulk_query, composite
 from scoring.facts import OBSERVED_PREFIX, Table
 from tests.connectors.conftest import SERVER_TIME
 from tests.connectors.facts_of import Facts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.connectors.salesforce_rig import SalesforceRig
 
 LEADS = ["records.lead"]
@@ -269,7 +271,46 @@ def test_a_quiet_cycle_costs_one_count_per_query(sf: SalesforceRig) -> None:
     sf.journal.clear()
     facts.pull(sf.connector(), LEADS)
     asked = [call.path.rpartition("/")[2] for call in sf.journal]
-    assert asked == ["token", "data", "describe", "query"]
+    assert asked == ["token", "data", "composite", "query"]
+
+
+def test_what_cannot_be_read_together_is_read_by_itself(sf: SalesforceRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part that met passing trouble is asked again, one that was refused fails its own stream, others go on."""
+    record_id = sf.person(1)
+    sf.settle()
+    facts = Facts().pull(sf.connector())
+    sf.log_activity(record_id, 1)
+    sf.org.delete("Lead", record_id)
+    sf.settle()
+    alone = composite.told
+
+    def troubled(answer: dict[str, Any], parts: Sequence[composite.Part]) -> list[Any]:
+        for one in answer["compositeResponse"][::2]:
+            one["httpStatusCode"], one["body"] = 503, [{"errorCode": "SERVER_UNAVAILABLE", "message": ""}]
+        return alone(answer, parts)
+
+    monkeypatch.setattr(composite, "told", troubled)
+    facts.pull(sf.connector())
+    assert facts.records() == {}
+    monkeypatch.undo()
+    sf.troubles.set("refuse", match="/composite", code="REQUEST_RUNNING_TOO_LONG", status=400, times=None)
+    assert Facts().pull(sf.connector()).records() == {}
+    sf.troubles.clear()
+    sf.org.hidden_fields.add(("Task", "Subject"))
+    with pytest.raises(ConfigProblem, match=r"Task\.Subject"):
+        facts.pull(sf.connector())
+    facts.pull(sf.connector(), ["activities.events"])
+
+
+def test_a_count_among_others_that_takes_too_long_is_halved_by_itself(sf: SalesforceRig) -> None:
+    ids = []
+    for n in range(12):
+        ids.append(sf.person(n))
+        sf.org.delete("Lead", ids[-1])
+        sf.clock.advance(86_400)
+    sf.troubles.set("query_timeout", times=4, over_rows=4)
+    facts = Facts().pull(sf.connector(), ["removals"])
+    assert {row["record_id"] for row in facts.tables[Table.REMOVALS].values()} == set(ids)
 
 
 # --- fields ----------------------------------------------------------------------------------------------------

@@ -19,7 +19,8 @@ DAY = 24 * HOUR
 
 
 def asked(sf: SalesforceRig, sobject: str = "Lead") -> int:
-    return sum(call.path.lower().rstrip("/").endswith(f"/{sobject.lower()}/deleted") for call in sf.journal)
+    name = f"/{sobject}/deleted/"
+    return sum(call.path.endswith(name) + call.body.decode().count(name) for call in sf.journal)
 
 
 def told(facts: Facts) -> dict[str, str]:

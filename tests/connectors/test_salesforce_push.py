@@ -49,6 +49,13 @@ def uploads(sf: SalesforceRig) -> list[bytes]:
     return [call.body for call in sf.journal if call.path.endswith("/batches")]
 
 
+def test_38_an_object_that_bulk_does_not_take_is_written_by_collections(sf: SalesforceRig) -> None:
+    ids = [sf.person(n) for n in range(3)]
+    sf.org.not_in_bulk.add("Lead")
+    assert statuses(push(sf, changes(ids), bulk_above=0)) == {Status.ACCEPTED: 3}
+    assert [len(records) for records in collections_sent(sf)] == [3]
+
+
 @BOTH_WAYS
 def test_64_set_clear_and_leave_reach_the_record(sf: SalesforceRig, bulk_above: int) -> None:
     ids = [sf.person(n) for n in range(3)]
@@ -236,7 +243,8 @@ def test_78_the_jobs_id_is_told_before_the_upload_and_a_failed_upload_leaves_no_
     sf.troubles.set("daily_limit", match="/batches")
     with pytest.raises(LimitReached):
         list(connector.push(changes([lead]), lambda job, rows: told.append((job, len(uploads(sf))))))
-    [(job, uploaded)] = told
+    [(wish, _), (job, uploaded)] = told
+    assert wish.startswith(bulk_ingest.WISH)
     assert uploaded == 0
     assert sf.org.jobs[job].state == "Aborted"
 

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from connectors.clock import FakeClock
 from connectors.door import Again, Good, Renew, Request, Response
-from connectors.errors import AuthStop, ConfigProblem, ConnectorBug, LimitReached, SplitBatch
+from connectors.errors import AuthStop, ConfigProblem, ConnectorBug, ConnectorError, LimitReached, SplitBatch
 from connectors.salesforce import bulk, client, network, soql, values, windows
 from connectors.salesforce.activities import member_type
+from connectors.salesforce.composite import AGAIN, Part, body, calls, told
 from connectors.salesforce.errors import (
     BulkRefused,
     LocatorExpired,
@@ -97,6 +98,45 @@ def coded(status: int, code: str, message: str = "") -> Response:
 )  # fmt: skip
 def test_every_answer_has_its_reaction(request_: Request, response: Response, verdict: type) -> None:
     assert isinstance(judge(request_, response), verdict)
+
+
+@pytest.mark.parametrize(
+    ("response", "exit_code"),
+    [
+        (coded(400, "INVALID_QUERY_LOCATOR"), 5),
+        (coded(400, "INVALID_REPLICATION_DATE"), 5),
+        (coded(400, "INVALIDENTITY"), 2),
+        (coded(404, "NOT_FOUND"), 2),
+        (answer(404), 2),
+    ],
+)
+def test_what_should_never_leave_a_stream_says_what_to_do_when_it_does(response: Response, exit_code: int) -> None:
+    verdict = judge(JOB, response)
+    assert isinstance(verdict, ConnectorError)
+    assert verdict.exit_code == exit_code
+    assert verdict.remedy
+
+
+def test_parts_of_a_call_are_grouped_as_it_takes_them_and_answered_one_by_one() -> None:
+    query, describe = Part("/query", {"q": "SELECT COUNT() FROM Lead"}), Part("/sobjects/Lead/describe")
+    assert [len(group) for group in calls([describe] * 26)] == [25, 1]
+    assert [len(group) for group in calls([query] * 6 + [describe])] == [5, 2]
+    assert list(calls([])) == []
+    sent = body("/services/data/v67.0", [query])["compositeRequest"]
+    assert sent[0]["url"] == "/services/data/v67.0/query?q=SELECT+COUNT%28%29+FROM+Lead"
+    results = [
+        {"httpStatusCode": 200, "body": {"totalSize": 3}},
+        {"httpStatusCode": 404, "body": [{"errorCode": "NOT_FOUND", "message": ""}]},
+        {"httpStatusCode": 503, "body": None},
+        {"httpStatusCode": 401, "body": [{"errorCode": "INVALID_SESSION_ID", "message": ""}]},
+    ]
+    good, missing, *passing = told({"compositeResponse": results}, [query, describe, query, query])
+    assert good == {"totalSize": 3}
+    assert isinstance(missing, NotThere)
+    assert passing == [AGAIN, AGAIN]
+    for whole in ({"compositeResponse": results}, {}, None):
+        with pytest.raises(ConnectorBug):
+            told(whole, [query])
 
 
 def test_a_hidden_field_is_named_and_so_is_the_permission() -> None:

@@ -201,6 +201,23 @@ def test_composite_batch_answers_each_call(server: Server) -> None:
     assert many.status_code == 400
 
 
+def test_a_composite_call_counts_as_one_and_a_batch_as_many(server: Server) -> None:
+    urls = ["/services/data/v67.0/query?q=SELECT+COUNT()+FROM+Lead", "/services/data/v67.0/sobjects/Nothing/describe"]
+    parts = [{"method": "GET", "url": url, "referenceId": f"r{n}"} for n, url in enumerate(urls)]
+    used = server.org.limits.used
+    told = server.call("POST", "/composite", json={"compositeRequest": parts}).json()["compositeResponse"]
+    assert [(one["referenceId"], one["httpStatusCode"]) for one in told] == [("r0", 200), ("r1", 404)]
+    assert (told[0]["body"]["totalSize"], told[1]["body"][0]["errorCode"]) == (0, "NOT_FOUND")
+    assert server.org.limits.used == used + 1
+    batch = [{"method": "GET", "url": url.removeprefix("/services/data/")} for url in urls]
+    assert server.call("POST", "/composite/batch", json={"batchRequests": batch}).status_code == 200
+    assert server.org.limits.used == used + 3
+    six = [parts[0] | {"referenceId": f"r{n}"} for n in range(6)]
+    assert server.call("POST", "/composite", json={"compositeRequest": six[:5]}).status_code == 200
+    assert server.call("POST", "/composite", json={"compositeRequest": six}).status_code == 400
+    assert server.call("POST", "/composite", json={"compositeRequest": [parts[0], parts[0]]}).status_code == 400
+
+
 def test_every_switch_is_explained_and_in_use() -> None:
     from pathlib import Path
 

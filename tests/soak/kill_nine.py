@@ -7,6 +7,9 @@ after a life in peace.
 
 Every process is a fork of one that has everything imported and no threads: both CRMs live in one, each run in
 another. So a life costs seconds, and each begins with the same people.
+
+Beside a few people a kill costs many calls; what it costs beside many tells ``--contacts``: the life of a portal of so
+many, its backfill, in which processes are killed, and the sync that follows.
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ from connectors.registry import connected
 from sync import lease, pipeline, pull
 from tests.sandboxes import NOW
 from tests.soak.kills import KINDS, NEVER, Process, living
-from tests.soak.world import APART, Wishes, World, world
+from tests.soak.world import APART, SEEN, Wishes, World, world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -64,6 +67,19 @@ PROCESSES: Final = 2
 HISTORIES: Final = 2
 """So many different lives; in the odd ones Salesforce is written by Bulk jobs."""
 
+ALLOWED_SHARE: Final = 0.01
+"""Calls that a kill may cost, of those of a whole life of many contacts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """Whose life, and what happens in it."""
+
+    wishes: Wishes
+    phases: Sequence[str] = PHASES
+    commit_rows: int = COMMIT_ROWS
+    deeds: bool = True  # whether people do things between the phases
+
 
 @dataclass(frozen=True, slots=True)
 class Kill:
@@ -76,14 +92,16 @@ class Kill:
 
 @dataclass
 class Ending:
-    """What a life came to: values in both CRMs, calls by phase, moments by phase and kind, rows written by jobs."""
+    """What a life came to: values in both CRMs, calls and deaths by phase, moments by phase and kind, rows written by
+    jobs.
+    """
 
     values: Mapping[Any, Any] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
     moments: dict[str, dict[str, int]] = field(default_factory=dict)
     job_rows: Counter[tuple[str, str]] = field(default_factory=Counter)
-    died: int = 0
+    died: Counter[str] = field(default_factory=Counter)
 
 
 class _Mortal(Process):
@@ -101,26 +119,54 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make kills", description=__doc__)
     parser.add_argument("--kills", type=int, default=200, help=f"so many, up to {len(PHASES) * DEATHS} to a life")
     parser.add_argument("--seed", type=int, default=1, help="of the first life; each has the next one")
+    parser.add_argument("--contacts", type=int, help="instead, kill the backfill of so many HubSpot contacts")
     wanted = parser.parse_args()
+    return _beside_many(wanted.contacts, wanted.kills, wanted.seed) if wanted.contacts else _many_lives(wanted)
+
+
+def _many_lives(wanted: argparse.Namespace) -> int:
     began = time.monotonic()
     count = math.ceil(wanted.kills / LIKELY_DEATHS)
-    calm, rough = Counter[str](), Counter[str]()
-    killed = lives = 0
+    calm, rough, died = Counter[str](), Counter[str](), Counter[str]()
+    lives = 0
     with get_context("spawn").Pool(PROCESSES) as pool:
         for seed, calm_calls, ended, trouble in pool.imap_unordered(_live, range(wanted.seed, wanted.seed + count)):
             if trouble:
                 print(f"{trouble}\nSeed {seed} failed; again: make kills KILLS=1 SEED={seed}")
                 return 1
-            lives, killed = lives + 1, killed + ended.died
-            calm, rough = calm + calm_calls, rough + ended.calls
+            lives += 1
+            calm, rough, died = calm + calm_calls, rough + ended.calls, died + ended.died
             if lives % 10 == 0:
-                print(f"{killed} kills in {lives} lives, {time.monotonic() - began:.0f} s", flush=True)
+                print(f"{died.total()} kills in {lives} lives, {time.monotonic() - began:.0f} s", flush=True)
     for phase in PHASES:
-        extra = (rough[phase] - calm[phase]) / max(1, killed) * len(PHASES)
-        calls = f"{phase}: {calm[phase] / lives:.0f} calls in peace, a kill costs {extra:.0f} more"
-        print(f"{calls}, which is 1 % of a run of {100 * extra:,.0f} calls")
-    print(f"{killed} kills in {lives} lives, {time.monotonic() - began:.0f} s: both CRMs end as they do in peace.")
+        extra = (rough[phase] - calm[phase]) / max(1, died[phase])
+        print(f"{phase}: {calm[phase] / lives:.0f} calls in peace, each of {died[phase]} kills costs {extra:.0f} more")
+    extra = (rough.total() - calm.total()) / max(1, died.total())
+    share = f"which is 1 % of {100 * extra:,.0f} calls (see --contacts)"
+    print(f"all: {calm.total() / lives:.0f} calls in peace, a kill costs {extra:.0f} more, {share}")
+    spent = f"{time.monotonic() - began:.0f} s"
+    print(f"{died.total()} kills in {lives} lives, {spent}: both CRMs end as they do in peace.")
     return 0
+
+
+def _beside_many(contacts: int, kills: int, seed: int) -> int:
+    """A life in peace and one with so many kills at random moments of its backfill; what one of them costs."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    wishes = Wishes(seed=seed, people=0, contacts=contacts)
+    life = Life(wishes, ("backfill", "sync"), pull.COMMIT_ROWS, deeds=False)
+    began = time.monotonic()
+    calm = _life(life, [])
+    print(f"{contacts:,} contacts in peace: {dict(calm.calls)} calls, {time.monotonic() - began:.0f} s", flush=True)
+    chance = random.Random(seed)
+    last = calm.moments["backfill"]["call"] // max(1, kills)  # what is left after a kill is less than before it
+    ended = _life(life, [Kill("backfill", "call", chance.randint(1, last)) for _ in range(kills)])
+    extra = ended.calls.total() - calm.calls.total()
+    share = extra / max(1, ended.died.total()) / calm.calls.total()
+    print(f"{ended.died.total()} kills cost {extra} calls more, {share:.2%} of all for each", flush=True)
+    if trouble := _trouble(calm, ended):
+        print(trouble)
+        return 1
+    return 0 if share <= ALLOWED_SHARE else 1
 
 
 def _live(seed: int) -> tuple[int, Counter[str], Ending, str]:
@@ -131,7 +177,7 @@ def _live(seed: int) -> tuple[int, Counter[str], Ending, str]:
     kills = [Kill(phase, at, chance.randint(1, calm.moments[phase][at])) for phase in PHASES for at in _kinds(chance)]
     said = " ".join(f"{kill.phase}@{kill.at}:{kill.after}" for kill in kills)
     try:
-        ended = _life(seed % HISTORIES, kills)
+        ended = _life(_of_history(seed % HISTORIES), kills)
     except Exception:  # noqa: BLE001 - whatever goes wrong in a life is news
         return seed, calm.calls, Ending(), f"{said}: {traceback.format_exc()}"
     trouble = _trouble(calm, ended)
@@ -144,7 +190,11 @@ def _kinds(chance: random.Random) -> list[str]:
 
 @functools.lru_cache
 def _in_peace(history: int) -> Ending:
-    return _life(history, [])
+    return _life(_of_history(history), [])
+
+
+def _of_history(history: int) -> Life:
+    return Life(Wishes(seed=history, people=PEOPLE, bulk_above=5 if history % 2 else 2000))
 
 
 def _trouble(calm: Ending, ended: Ending) -> str:
@@ -162,24 +212,24 @@ def _trouble(calm: Ending, ended: Ending) -> str:
 # --- a life
 
 
-def _life(history: int, kills: Sequence[Kill]) -> Ending:
-    """From an empty store to a plan that was applied, in processes that die as `kills` say."""
+def _life(life: Life, kills: Sequence[Kill]) -> Ending:
+    """From an empty store to the end of the last phase, in processes that die as `kills` say."""
     ended = Ending()
-    with tempfile.TemporaryDirectory(prefix="kills") as folder, _crms(Path(folder) / "state", history) as ask:
+    with tempfile.TemporaryDirectory(prefix="kills") as folder, _crms(Path(folder) / "state", life.wishes) as ask:
         settings, model = ask("settings"), ask("model")
         file = Path(folder) / "plan.jsonl"
-        for phase in PHASES:
-            if phase != "backfill":
+        for phase in life.phases:
+            if phase != "backfill" and life.deeds:
                 ask("history")
             if phase == "apply":
-                _must(_process(ask, settings, model, "plan", None, ended, file=file), {0})
+                _must(_process(ask, settings, model, "plan", None, ended, life.commit_rows, file=file), {0})
             before = ask("calls")
             options = {"file": file} if phase == "apply" else {}
             for kill in [*(kill for kill in kills if kill.phase == phase), None]:
-                code = _process(ask, settings, model, phase, kill, ended, **options)
+                code = _process(ask, settings, model, phase, kill, ended, life.commit_rows, **options)
                 if code != -signal.SIGKILL:
                     break
-                ended.died += 1
+                ended.died[phase] += 1
             _must(code, {0})
             ended.calls[phase] = ask("calls") - before
         ended.values, ended.left, ended.job_rows = ask("values"), ask("left"), ask("job_rows")
@@ -198,6 +248,7 @@ def _process(
     kind: Any,
     kill: Kill | None,
     ended: Ending,
+    commit_rows: int,
     **options: Any,
 ) -> int:
     """One run in a process of its own; its exit code, negative when a signal ended it. Time passes afterwards."""
@@ -205,7 +256,7 @@ def _process(
     now = ask("now")
     pid = os.fork()
     if pid == 0:
-        _in_child(lambda: theirs.send(_run(settings, model, kind, kill, now, options)))
+        _in_child(lambda: theirs.send(_run(settings, model, kind, kill, now, commit_rows, options)))
     theirs.close()
     try:
         code, moments = ours.recv()
@@ -219,12 +270,18 @@ def _process(
 
 
 def _run(
-    settings: Settings, model: Model, kind: Any, kill: Kill | None, now: datetime, options: dict[str, Any]
+    settings: Settings,
+    model: Model,
+    kind: Any,
+    kill: Kill | None,
+    now: datetime,
+    commit_rows: int,
+    options: dict[str, Any],
 ) -> tuple[int, dict[str, int]]:
     process = _Mortal(kill.at if kill else "", kill.after if kill else NEVER)
     clock = FakeClock(now)
     with (
-        mock.patch.object(pull, "COMMIT_ROWS", COMMIT_ROWS),
+        mock.patch.object(pull, "COMMIT_ROWS", commit_rows),
         mock.patch.object(os, "cpu_count", return_value=1),
         living(process, holder=lease.this_process()),
         connected(settings, clock) as connectors,
@@ -251,13 +308,13 @@ def _in_child(work: Callable[[], object]) -> None:
 
 
 @contextlib.contextmanager
-def _crms(folder: Path, history: int) -> Iterator[Callable[[str], Any]]:
+def _crms(folder: Path, wishes: Wishes) -> Iterator[Callable[[str], Any]]:
     """A process that serves both CRMs, and the way to ask it something."""
     ours, theirs = Pipe()
     pid = os.fork()
     if pid == 0:
         ours.close()
-        _in_child(lambda: _serve(folder, history, theirs))
+        _in_child(lambda: _serve(folder, wishes, theirs))
     theirs.close()
 
     def ask(what: str) -> Any:
@@ -271,8 +328,7 @@ def _crms(folder: Path, history: int) -> Iterator[Callable[[str], Any]]:
         os.waitpid(pid, 0)
 
 
-def _serve(folder: Path, history: int, questions: Connection) -> None:
-    wishes = Wishes(seed=history, people=PEOPLE, bulk_above=5 if history % 2 else 2000)
+def _serve(folder: Path, wishes: Wishes, questions: Connection) -> None:
     with world(folder, wishes, runs_here=False) as house:
         answers: dict[str, Callable[[], Any]] = {
             "settings": lambda: house.settings,
@@ -280,9 +336,9 @@ def _serve(folder: Path, history: int, questions: Connection) -> None:
             "now": house.crms.shared.clock.now,
             "wait": lambda: house.crms.shared.clock.advance(APART.total_seconds()),
             "history": lambda: _go_on(house),
-            "calls": lambda: len(house.crms.shared.journal),
+            "calls": house.crms.shared.journal.counts.total,
             "values": house.values,
-            "left": lambda: _left(house),
+            "left": house.open_jobs,
             "job_rows": lambda: _rows_of_jobs(house),
         }
         with contextlib.suppress(EOFError):
@@ -294,13 +350,7 @@ def _go_on(house: World) -> None:
     """People do things for a day."""
     house.wait_until(NOW + timedelta(days=(house.crms.shared.clock.now() - NOW).days + 1))
     house.history.go_on(DEEDS)
-    house.crms.shared.clock.advance(APART.total_seconds())
-
-
-def _left(house: World) -> list[str]:
-    """Jobs that were left behind. One of which nobody could hear, because the answer never came, is open and empty."""
-    unheard = {job.id for job in house.crms.org.jobs.values() if job.state == "Open" and job.upload is None}
-    return [job for job in house.open_jobs() if job not in unheard]
+    house.crms.shared.clock.advance(SEEN.total_seconds())
 
 
 def _rows_of_jobs(house: World) -> Counter[tuple[str, str]]:

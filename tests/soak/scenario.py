@@ -27,7 +27,7 @@ from tests.sandboxes import NOW
 from tests.soak import disturbances
 from tests.soak.kills import KINDS, Killed, Process
 from tests.soak.real_kills import killed_for_good
-from tests.soak.world import APART, Wishes, World, world
+from tests.soak.world import APART, SEEN, Wishes, World, world
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -104,7 +104,7 @@ def lived_in_peace(wishes: Wishes) -> Ending:
             calm.history.go_on(DEEDS)
             for _ in range(DISTURBED_SYNCS):
                 calm.edit()
-            calm.crms.shared.clock.advance(APART.total_seconds())
+            calm.crms.shared.clock.advance(SEEN.total_seconds())
             report = _in_peace(calm, "sync", story, "day 1, calm")
             if any(part.accepted < part.planned for part in report.written):  # records that turned out to be gone
                 _in_peace(calm, "sync", story, "day 1, calm again")
@@ -126,7 +126,7 @@ def soak(seed: int, folder: Path, tell: Callable[[str], None] = lambda _: None) 
         with world(folder / "rough", wishes) as rough:
             rough.crms.shared.limits = limits
             # One thread reads, so that the same seed meets the same troubles at the same calls.
-            with mock.patch.object(ahead, "WORKERS", 1 if chance.random() < 0.8 else ahead.WORKERS):
+            with mock.patch.object(ahead, "READERS", 1 if chance.random() < 0.8 else ahead.READERS):
                 _first_day(rough, chance, story)
                 _second_day(rough, chance, story)
             compare(calm, Ending.of(rough, "rough"))
@@ -182,6 +182,7 @@ def _second_day(rough: World, chance: random.Random, story: Story) -> None:
         while rough.edits < number:  # nobody edited anything while it ran
             rough.edit()
             rough.crms.shared.clock.advance(APART.total_seconds())
+    rough.crms.shared.clock.advance(SEEN.total_seconds())
     until_quiet(rough, story, "day 1, in peace")
 
 

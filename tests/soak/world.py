@@ -18,6 +18,7 @@ from config.model import load_model
 from config.settings import HubSpotSettings, SalesforceSettings, Settings, StoreSettings
 from connectors.clock import SystemClock
 from connectors.registry import connected
+from sandbox.population.bare import fill_bare
 from scoring.facts import OUTPUT_FIELDS
 from sync import pipeline, stores
 from tests.connectors.rig import SandboxTime
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 APART: Final = timedelta(minutes=11)
 """Between two runs: more than a change takes to show up."""
+
+SEEN: Final = timedelta(minutes=61)
+"""After so long the next run sees all that happened: bins and logs of deletions are looked at once an hour."""
 
 COMPARED: Final = frozenset(f"leadgrade_{field.name}" for field in OUTPUT_FIELDS if not field.rider)
 
@@ -70,6 +74,7 @@ class Wishes:
 
     seed: int
     people: int = 12
+    contacts: int = 0  # of HubSpot, without a story
     events: bool = True  # HubSpot's activities come as events; off: as counters
     visits: bool = False  # page views come as events, too
     bulk_above: int = 2000
@@ -234,6 +239,8 @@ def world(folder: Path, wishes: Wishes, *, runs_here: bool = True) -> Iterator[W
         mock.patch.object(os, "cpu_count", return_value=1),  # for a few rows, several threads of DuckDB's only cost
     ):
         crms.portal.enterprise = wishes.visits
+        if wishes.contacts:
+            fill_bare(crms.portal, crms.org, contacts=wishes.contacts, leads=0, now=wishes.now)
         settings = Settings(
             store=StoreSettings(path=folder),
             hubspot=HubSpotSettings(

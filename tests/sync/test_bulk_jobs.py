@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +14,8 @@ from config.attributes import attribute_types
 from config.model import load_model
 from config.settings import SalesforceSettings, Settings, StoreSettings
 from connectors.registry import connected
-from connectors.salesforce import bulk
+from connectors.salesforce import bulk, bulk_ingest
+from connectors.salesforce.client import Client
 from sync import pipeline, stores
 from tests.connectors.rig import SandboxTime
 
@@ -42,7 +45,7 @@ class Killed(BaseException):
     """The process is gone."""
 
 
-@pytest.mark.parametrize("when", ["before it is closed", "while it runs"])
+@pytest.mark.parametrize("when", ["before its id is heard", "before it is closed", "while it runs"])
 def test_78_a_killed_runs_job_is_collected_and_no_row_is_sent_again(
     sandbox: Callable[..., Sandbox], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
@@ -81,14 +84,31 @@ def test_78_a_killed_runs_job_is_collected_and_no_row_is_sent_again(
                 return whole(client, path, at)
 
             patched.setattr(bulk, "wait", die)
+        elif when == "before its id is heard":
+
+            def unheard(client: Any, method: str, path: str, **more: Any) -> Any:
+                answer = call(client, method, path, **more)
+                if (method, path) == ("POST", bulk_ingest.JOBS):
+                    raise Killed
+                return answer
+
+            call = Client.call
+            patched.setattr(Client, "call", unheard)
         else:  # killed so hard that nothing could be aborted any more
             patched.setattr(bulk, "abort", lambda *_: None)
             crms.shared.troubles.set("daily_limit", match="/batches")
-        with pytest.raises(Killed) if when == "while it runs" else contextlib.nullcontext():
+        with contextlib.nullcontext() if when == "before it is closed" else pytest.raises(Killed):
             run()
     [begun] = ingests()
     journal = stores.open_journal(settings)
-    assert [job for job, _ in journal.jobs("salesforce")] == [begun.id]
+    if when == "before its id is heard":
+        [(wish, rows)] = journal.jobs("salesforce")
+        assert (wish.startswith(f"{bulk_ingest.WISH}{begun.sobject}:"), rows) == (True, [])
+        somebody = replace(begun, id="7500000000000001", created_by="005000000000000AAA")
+        earlier = replace(begun, id="7500000000000002", created=begun.created - timedelta(hours=1))
+        crms.org.jobs |= {job.id: job for job in (somebody, earlier)}
+    else:
+        assert [job for job, _ in journal.jobs("salesforce")] == [begun.id]
 
     crms.shared.clock.advance(60)
     report = run()
@@ -98,6 +118,9 @@ def test_78_a_killed_runs_job_is_collected_and_no_row_is_sent_again(
         assert not sent & {row[0] for row in begun.succeeded}
         assert refused in {row["record_id"] for row in journal.rejects()}
         assert [row["attempts"] for row in journal.rejects()] == [1]
+    if when == "before its id is heard":
+        assert [crms.org.jobs.pop(job.id).state for job in (somebody, earlier)] == ["Open", "Open"]
+        assert begun.state == "Aborted"
     assert {job.state for job in ingests()} <= {"JobComplete", "Aborted"}
     assert report.failure is None
     journal.close()
