@@ -44,7 +44,7 @@ week: $(STAMP) ## live through seven DAYS of the daemon under a clock that leaps
 	$(BIN)/python -m tests.soak --days $(or $(DAYS),7) --seed $(or $(SEED),1)
 
 kills: $(STAMP) ## kill real processes at KILLS=200 random points; both CRMs must end as in peace
-	$(BIN)/python -m tests.soak.kill_nine --kills $(or $(KILLS),200) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.soak.kill_nine --kills $(or $(KILLS),200) $(if $(SEED),--seed $(SEED)) $(if $(CONTACTS),--contacts $(CONTACTS))
 
 check: $(STAMP) ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check --no-cache .
