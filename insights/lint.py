@@ -93,7 +93,7 @@ def _look(settings: Settings, model: Model, clock: Clock) -> Crowd | None:
         with open_mirror(settings, clock).open() as connection:
             gather(connection, settings=settings, model=model, journal=journal, now=now)
             prepared = engine.prepare(connection, model, now, attributes=types, oldest=views.oldest(connection))
-            for span in views.spans(connection):
+            for span in views.spans(connection, prepared.activity_bytes):
                 views.show(connection, span, types=types, facts=prepared.facts)
                 engine.score_people(connection, prepared)
                 _count(connection, model, types, now.date().isoformat(), crowd)
@@ -121,12 +121,13 @@ def _count(
     pairs = f"SELECT a.rule, b.rule, count(*) FROM ({fired}) a JOIN ({fired}) b USING (person) WHERE a.rule < b.rule"
     for one, other, both in connection.execute(f"{pairs} GROUP BY ALL").fetchall():
         crowd.pairs[one, other] += both
-    for number, trait in enumerate(model.fit.traits):
-        row = connection.execute(
-            f"SELECT count(o{number}), count(*) FILTER (o{number} <> {trait.otherwise}) FROM fit_outcomes"
-        ).fetchall()[0]
-        crowd.known[number] += row[0]
-        crowd.matched[number] += row[1]
+    asked = [
+        f"count(o{number}), count(*) FILTER (o{number} <> {trait.otherwise})"
+        for number, trait in enumerate(model.fit.traits)
+    ]
+    found = connection.execute(f"SELECT {', '.join(asked)} FROM fit_points").fetchall()[0] if asked else ()
+    crowd.known.update(dict(enumerate(found[::2])))
+    crowd.matched.update(dict(enumerate(found[1::2])))
     for name in ("fit_grade", "level", "stage"):
         labels = connection.execute(f"SELECT {name}, count(*) FROM scores GROUP BY {name}").fetchall()
         crowd.places.setdefault(name, Counter()).update(dict(labels))

@@ -12,7 +12,7 @@ from scoring import sql
 from scoring.beside import SUFFIX
 from scoring.conditions import Scope
 from scoring.fit import attribute_column, outcome
-from scoring.ledger import NEVER, criterion_line, rule_lines, settling_lines
+from scoring.ledger import NEVER, criteria_lines, rule_lines, settling_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -91,7 +91,8 @@ def _placed(bant: Bant) -> Iterator[tuple[int, tuple[str, Any]]]:
 
 def lines(bant: Bant) -> list[str]:
     """The lines of the ledger."""
-    found = [criterion_line("'bant'", "bant_outcomes", column, trait) for column, trait in _traits(bant)]
+    traits = list(_traits(bant))
+    found = [criteria_lines("'bant'", "bant_outcomes", traits)] if traits else []
     if any(dimension.rules for dimension in bant.dimensions.values()):
         found += rule_lines("t.axis", f"contributions{SUFFIX}", "(SELECT * FROM beside_rules WHERE section = 'bant')")
     for place, (name, _) in _placed(bant):

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 DROPS: Final = ("rating_until", "stage_until")
 ASKED: Final = Tally("_asked", ("ask",), day="{alias}.day", early="{alias}.early", tells=False)
-GUESSES: Final = 5
+GUESSES: Final = 8
 """How often a guess parts the days of a person, before halving does."""
 SCAN_DAYS: Final = 10
 """Days asked at once where days are asked one by one."""
@@ -61,7 +61,7 @@ def find_valid_until(
         _search(con, plan, moment, span, types, name)
         if plan.fit_moves:
             _scan(con, plan, moment, span, types, name)
-    for table in ("candidates", "futures", "asked", "searched", "narrowed", "judged"):
+    for table in ("candidates", "futures", "asked", "searched"):
         con.execute(f"DROP TABLE IF EXISTS {table}")
     for table in ("group_sums", "inactivity", "adjusted", "engagement"):
         con.execute(f"DROP TABLE IF EXISTS {ASKED.table(table)}")
@@ -103,43 +103,45 @@ def _search(con: Any, plan: Plan, moment: Moment, span: int, types: Mapping[str,
 
     `searched` holds for each person the days known to be fine (up to `low`), the first known that may be worse
     (`high`; beyond the horizon while there is none), the micro-points on both (`upper`, `lower`), those below which it
-    is worse (`edge`), up to which day to ask next (`upto`), and the number of the question (`turn`).
+    is worse (`edge`), up to which day to ask next (`upto`), the number of the question (`turn`), and whether `high` is
+    the day (`is_found`).
     """
     today, model = sql.day(moment.day), plan.model
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE searched AS
         SELECT c.person, 0 AS low, {HORIZON_DAYS + 1} AS high, CAST(COALESCE(e.raw, 0) AS DOUBLE) AS upper,
-               CAST(NULL AS DOUBLE) AS lower, {_edge(model, drop)} AS edge, {HORIZON_DAYS} AS upto, 1 AS turn
+               CAST(NULL AS DOUBLE) AS lower, {_edge(model, drop)} AS edge, {HORIZON_DAYS} AS upto, 1 AS turn,
+               FALSE AS is_found
         FROM candidates c JOIN standings s ON s.person = c.person LEFT JOIN engagement e ON e.person = c.person
         WHERE NOT c.fit_moves
         """
     )
     # Where scores only fall, what is worse on the last of some days is so for certain.
-    is_found = "high <= low + 1" if plan.only_falls else "is_worse AND upto = low_before + 1"
-    is_found = f"(high <= {HORIZON_DAYS} AND {is_found})"
-    while _ask(con, today, f"SELECT person, {today} + low + 1 AS early, {today} + upto AS day FROM searched"):
-        _judge(con, plan, span, types, drop)
-        con.execute(
-            f"""
-            CREATE OR REPLACE TEMP TABLE narrowed AS
-            SELECT s.person, s.edge, s.turn + 1 AS turn, s.upto, s.low AS low_before, j.is_worse,
-                   CASE WHEN j.is_worse THEN s.low ELSE s.upto END AS low,
-                   CASE WHEN j.is_worse THEN s.upto
-                        WHEN s.upto < s.high THEN s.high ELSE {HORIZON_DAYS + 1} END AS high,
-                   CASE WHEN j.is_worse THEN s.upper ELSE j.raw END AS upper,
-                   CASE WHEN j.is_worse THEN j.raw ELSE s.lower END AS lower
-            FROM searched s JOIN judged j ON j.person = s.person
-            """
-        )
-        con.execute(f"INSERT INTO {drop} SELECT person, {today} + high FROM narrowed WHERE {is_found}")
+    is_sure = "high <= low + 1" if plan.only_falls else "is_worse AND upto = low_before + 1"
+    still = f"SELECT * FROM searched WHERE NOT is_found AND low < {HORIZON_DAYS}"
+    while _ask(con, today, f"SELECT person, {today} + low + 1 AS early, {today} + upto AS day FROM ({still})"):
         con.execute(
             f"""
             CREATE OR REPLACE TEMP TABLE searched AS
-            SELECT person, low, high, upper, lower, edge, {_upto()} AS upto, turn
-            FROM narrowed WHERE low < {HORIZON_DAYS} AND NOT {is_found}
+            WITH judged AS ({_judge(con, plan, span, types, drop)}),
+            narrowed AS (
+                SELECT s.person, s.edge, s.turn + 1 AS turn, s.upto, s.low AS low_before, j.is_worse,
+                       CASE WHEN j.is_worse THEN s.low ELSE s.upto END AS low,
+                       CASE WHEN j.is_worse THEN s.upto
+                            WHEN s.upto < s.high THEN s.high ELSE {HORIZON_DAYS + 1} END AS high,
+                       CASE WHEN j.is_worse THEN s.upper ELSE j.raw END AS upper,
+                       CASE WHEN j.is_worse THEN j.raw ELSE s.lower END AS lower
+                FROM searched s JOIN judged j ON j.person = s.person
+            )
+            SELECT person, low, high, upper, lower, edge, {_upto()} AS upto, turn,
+                   high <= {HORIZON_DAYS} AND {is_sure} AS is_found
+            FROM narrowed
+            UNION ALL
+            SELECT s.* FROM searched s LEFT JOIN asked k ON k.person = s.person WHERE k.person IS NULL
             """
         )
+    con.execute(f"INSERT INTO {drop} SELECT person, {today} + high FROM searched WHERE is_found")
 
 
 def _edge(model: Model, drop: str) -> str:
@@ -175,8 +177,8 @@ def _scan(con: Any, plan: Plan, moment: Moment, span: int, types: Mapping[str, s
         open_ones = f"candidates c WHERE c.fit_moves AND c.person NOT IN (SELECT person FROM {drop})"
         if not _ask(con, today, f"SELECT c.person, d.day AS early, d.day FROM ({days}) d, {open_ones}"):
             return
-        _judge(con, plan, span, types, drop)
-        con.execute(f"INSERT INTO {drop} SELECT person, MIN(day) FROM judged WHERE is_worse GROUP BY person")
+        judged = _judge(con, plan, span, types, drop)
+        con.execute(f"INSERT INTO {drop} SELECT person, MIN(day) FROM ({judged}) WHERE is_worse GROUP BY person")
 
 
 def _ask(con: Any, today: str, pairs: str) -> bool:
@@ -196,8 +198,8 @@ def _ask(con: Any, today: str, pairs: str) -> bool:
     return bool(con.execute("SELECT COUNT(*) FROM asked").fetchall()[0][0])
 
 
-def _judge(con: Any, plan: Plan, span: int, types: Mapping[str, str], drop: str) -> None:
-    """Create `judged` (person, early, day, raw, is_worse) of what was asked.
+def _judge(con: Any, plan: Plan, span: int, types: Mapping[str, str], drop: str) -> str:
+    """Tally what was asked; a SELECT of (person, early, day, raw, is_worse).
 
     `is_worse` says that it may be worse than today, for certain if it is about one day; `raw` are the micro-points.
     `drop` says what is to be worse: ``rating_until``, ``stage_until``, or either.
@@ -229,9 +231,7 @@ def _judge(con: Any, plan: Plan, span: int, types: Mapping[str, str], drop: str)
             SELECT ask, person, early, day, gate, fit_score, {grade_index(model, "fit_score", "is_known")} AS grade
             FROM (SELECT *, {score} AS fit_score FROM ({outcomes}))"""
     detained = f", {may_leave(model, 'f.day')} AS may_leave" if is_detained(model) else ""
-    con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE judged AS
+    return f"""
         SELECT q.person, q.early, q.day, q.raw, NOT {not_scored(model)} AND ({_worse(model, drop)}) AS is_worse
         FROM (
             SELECT f.*, COALESCE(e.score, 0) AS engagement_score, CAST(COALESCE(e.raw, 0) AS DOUBLE) AS raw,
@@ -241,9 +241,7 @@ def _judge(con: Any, plan: Plan, span: int, types: Mapping[str, str], drop: str)
             JOIN standings s ON s.person = f.person
             LEFT JOIN engagement_asked e ON {ASKED.joined("e", "f")}
         ) q
-        JOIN ratings rt ON rt.grade_place = COALESCE(q.grade, -1) AND rt.level_place = q.level
-        """
-    )
+        JOIN ratings rt ON rt.grade_place = COALESCE(q.grade, -1) AND rt.level_place = q.level"""
 
 
 def _worse(model: Model, drop: str) -> str:

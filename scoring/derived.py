@@ -18,6 +18,8 @@ from scoring.conditions import Scope
 from scoring.events import fact_column, lasting, of_types, signature_test
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from scoring.events import Moment
     from scoring.machines import MachineTest
     from scoring.plan import Plan, Term
@@ -31,7 +33,9 @@ def derive_activities(con: Any, plan: Plan, moment: Moment, machines: MachineTes
     """
     parts = [_chain(plan, term) for term in plan.chains]
     if plan.asks_for(VISIT):
-        _tell_visits(con)
+        _tell_visits(
+            con, {name for term in plan.terms_of(VISIT) if term.rule.when for name in term.rule.when.attributes()}
+        )
         parts.append(_answers(plan, VISIT, "visits"))
     if plan.asks_for(REOPEN):
         _tell_reopens(con, moment, machines)
@@ -70,9 +74,23 @@ def derived_matches(plan: Plan) -> list[str]:
     ]
 
 
-def _tell_visits(con: Any) -> None:
-    """Create `visits`: a row for each visit with a page, with the facts that rules may ask for."""
-    before = "LAG(CAST(t.began AS DATE)) OVER (PARTITION BY t.person ORDER BY t.visit)"
+def _tell_visits(con: Any, asked: Collection[str]) -> None:
+    """Create `visits`: a row for each visit with a page, with those of the facts that are `asked` for.
+
+    What is counted once each is grouped first: a COUNT(DISTINCT) holds all groups in memory.
+    """
+    columns, joins = "", ""
+    if not {"url", "campaign"}.isdisjoint(asked):
+        columns += ", l.url, l.campaign"
+        joins += " JOIN landings l ON l.person = t.person AND l.visit = t.visit"
+    if "different_pages" in asked:
+        columns += ", COALESCE(d.different_pages, 0) AS different_pages"
+        joins += " LEFT JOIN different d ON d.person = t.person AND d.visit = t.visit"
+    if "visit_number" in asked:
+        columns += ", ROW_NUMBER() OVER (PARTITION BY t.person ORDER BY t.visit) AS visit_number"
+    if "days_since_last" in asked:
+        before = "LAG(CAST(t.began AS DATE)) OVER (PARTITION BY t.person ORDER BY t.visit)"
+        columns += f", {sql.days_between(before, 'CAST(t.began AS DATE)')} AS days_since_last"
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE visits AS
@@ -85,24 +103,25 @@ def _tell_visits(con: Any) -> None:
         ), told AS (
             SELECT person, visit, MIN(occurred_at) AS began, MAX(occurred_at) AS ended,
                    SUM(CASE WHEN page THEN count ELSE 0 END) AS pages,
-                   COUNT(DISTINCT CASE WHEN page THEN url END) AS different_pages,
                    SUM(CASE WHEN type = 'form_submission' THEN count ELSE 0 END) AS forms,
                    SUM(CASE WHEN page OR {_is_click("type")} THEN 0 ELSE count END) AS others,
                    MIN(CASE WHEN page AND url IS NOT NULL THEN occurred_at END) AS landed_at,
                    MIN(CASE WHEN campaign IS NOT NULL THEN occurred_at END) AS called_at
             FROM deeds GROUP BY person, visit
+        ), different AS (
+            SELECT person, visit, COUNT(*) AS different_pages
+            FROM (SELECT DISTINCT person, visit, url FROM deeds WHERE page AND url IS NOT NULL)
+            GROUP BY person, visit
         ), landings AS (
             SELECT t.person, t.visit, MIN(CASE WHEN d.page AND d.occurred_at = t.landed_at THEN d.url END) AS url,
                    MIN(CASE WHEN d.occurred_at = t.called_at THEN d.campaign END) AS campaign
             FROM told t JOIN deeds d ON d.person = t.person AND d.visit = t.visit
             GROUP BY t.person, t.visit
         )
-        SELECT t.person, t.visit, t.began AS occurred_at, 1 AS count, l.url, l.campaign,
+        SELECT t.person, t.visit, t.began AS occurred_at, 1 AS count,
                {sql.seconds_between("t.began", "t.ended")} AS duration_s,
-               t.pages, t.different_pages, t.forms, t.pages = 1 AND t.others = 0 AS bounce,
-               ROW_NUMBER() OVER (PARTITION BY t.person ORDER BY t.visit) AS visit_number,
-               {sql.days_between(before, "CAST(t.began AS DATE)")} AS days_since_last
-        FROM told t JOIN landings l ON l.person = t.person AND l.visit = t.visit
+               t.pages, t.forms, t.pages = 1 AND t.others = 0 AS bounce{columns}
+        FROM told t{joins}
         WHERE t.pages > 0
         """
     )
@@ -160,13 +179,15 @@ def _chain(plan: Plan, term: Term) -> str:
     scope = Scope(plan.model, ACTIVITY_ATTRIBUTES, lambda name: fact_column(name, table="s"), "CURRENT_DATE")
     lasts = lasting(plan, term)
     return f"""
-        SELECT '{CHAIN}' AS type, '{term.number}' AS outcome, a.person, a.visit, MIN(a.occurred_at) AS occurred_at,
+        SELECT '{CHAIN}' AS type, '{term.number}' AS outcome, person, visit, MIN(first_at) AS occurred_at,
                1 AS count, CAST(NULL AS DOUBLE) AS duration_s
-        FROM all_activities a JOIN signatures s ON s.signature = a.signature
-        WHERE a.visit IS NOT NULL AND {of_types(term.rule.activity)}{signature_test(term, scope)}
-          {f"AND {lasts}" if lasts else ""}
-        GROUP BY a.person, a.visit
-        HAVING COUNT(DISTINCT COALESCE(s.url, s.asset)) >= {term.rule.chain}"""
+        FROM (SELECT a.person, a.visit, COALESCE(s.url, s.asset) AS page, MIN(a.occurred_at) AS first_at
+              FROM all_activities a JOIN signatures s ON s.signature = a.signature
+              WHERE a.visit IS NOT NULL AND {of_types(term.rule.activity)}{signature_test(term, scope)}
+                {f"AND {lasts}" if lasts else ""}
+              GROUP BY a.person, a.visit, COALESCE(s.url, s.asset))
+        GROUP BY person, visit
+        HAVING COUNT(page) >= {term.rule.chain}"""
 
 
 def _is_click(kind: str) -> str:

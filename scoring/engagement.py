@@ -35,10 +35,10 @@ class Tally:
     is taken on `day` and what rises on `early`, and the score is a lower bound, exact when both are one day.
     Both are templates: ``{alias}`` is the relation that holds the columns.
 
-    Tables: `contributions` (keys, rule, nominal, decayed, capped, occurrences, set_aside, last_at; only where it
-    `tells`), `group_sums` (keys, grp, whole, micro: a group's points before and after its limits), `inactivity` (keys,
-    micro, last_at), `adjusted` (keys, micro, on_day; where a model asks), `engagement` (keys, raw, score), each with
-    the suffix.
+    Tables: `contributions` (keys, rule, nominal, decayed, capped, occurrences, set_aside, last_at) and `group_sums`
+    (keys, grp, whole, micro: a group's points before and after its limits), where it `tells` how a score comes about;
+    `inactivity` (keys, micro, last_at) and `adjusted` (keys, micro, on_day), where the model asks for them;
+    `engagement` (keys, raw, score); each with the suffix.
     """
 
     suffix: str
@@ -162,10 +162,12 @@ def tally(con: Any, plan: Plan, at: Tally, sums: str, *, lives: str = "") -> Non
     if plan.has_rates:
         counted += f" UNION ALL {rates_sql(at, lives)}"
     limited = group_sums_sql(plan.limits, at.keys, _contributions(con, plan, at, counted))
-    con.execute(f"CREATE OR REPLACE TEMP TABLE {at.table('group_sums')} AS {limited}")
-    con.execute(f"CREATE OR REPLACE TEMP TABLE {at.table('inactivity')} AS {_inactivity(plan, at, lives)}")
-    parts = [f"SELECT {keys}, micro FROM {at.table('group_sums')}"]
+    if at.tells or plan.idle_floor is not None:
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {at.table('group_sums')} AS {limited}")
+        limited = f"SELECT * FROM {at.table('group_sums')}"
+    parts = [f"SELECT {keys}, micro FROM ({limited})"]
     if plan.idle_steps:
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {at.table('inactivity')} AS {_inactivity(plan, at, lives)}")
         parts.append(f"SELECT {keys}, micro FROM {at.table('inactivity')}")
     if plan.lowest_score > 0:  # where everybody has some points, those who did nothing have them too
         parts.append(f"SELECT {keys}, 0 AS micro FROM {'people' if at.keys == ('person',) else 'asked'}")
@@ -264,9 +266,9 @@ def _inactivity(plan: Plan, at: Tally, lives: str) -> str:
     idle = sql.days_between(silent_day("l", thawed=bool(plan.silent)), at.day.format(alias="k"))
     cases = " ".join(f"WHEN idle >= {days} THEN {cost}" for days, cost in steps)
     costs = f"""
-        SELECT {at.columns()}, CAST({f"CASE {cases} END" if cases else "0"} AS BIGINT) AS micro, last_at
+        SELECT {at.columns()}, CAST(CASE {cases} END AS BIGINT) AS micro, last_at
         FROM (SELECT {keys}, l.last_at, {idle} AS idle FROM {source})
-        WHERE {f"idle >= {steps[-1][0]}" if steps else "FALSE"}"""
+        WHERE idle >= {steps[-1][0]}"""
     if plan.idle_floor is None:
         return costs
     return f"""

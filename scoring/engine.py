@@ -17,7 +17,8 @@ from scoring.crossing import DROPS, find_valid_until
 from scoring.derived import derive_activities, derived_matches
 from scoring.engagement import Tally, note_lives, now_sums, tabulate_terms, tally
 from scoring.events import Moment, match_signatures, tabulate_ages
-from scoring.fit import outcomes_sql, summary_columns
+from scoring.facts import FURTHER_FACTS
+from scoring.fit import outcomes_sql, points_sql, summary_columns
 from scoring.gates import find_gate_events
 from scoring.handoff import hand_off
 from scoring.ledger import NO_LINE, create_ledger
@@ -25,7 +26,7 @@ from scoring.machines import aside_lines, find_machines, mark_signatures
 from scoring.outages import read_outages, tabulate_frosts, tabulate_frozen_days, thaw_lives
 from scoring.plan import Plan
 from scoring.rates import match_rates, note_mails
-from scoring.reasons import create_reasons
+from scoring.reasons import fit_tops_sql, name_reasons, reasons_sql
 from scoring.restart import note_restarts
 from scoring.stages import (
     disqualified,
@@ -81,6 +82,11 @@ class Prepared:
             found.add("seen_at")
         return frozenset(found)
 
+    @property
+    def activity_bytes(self) -> int:
+        """About as much as is held in memory of one activity while its person is scored; measured."""
+        return 200 if len(self.facts) == len(FURTHER_FACTS) else 40
+
 
 def score(
     con: Any,
@@ -130,13 +136,17 @@ def prepare(
     if beside.beside_rules(model):
         tabulate_frozen_days(con, outages, moment, beside.SUFFIX)
     tabulate_ratings(con, model)
+    name_reasons(con, plan)
     special.prepare(con, model, moment)
     span = _set_up(con, plan, moment, oldest)
     return Prepared(plan, moment, attributes, oldest, span, _is_new(model, moment, model_since))
 
 
-def score_people(con: Any, prepared: Prepared) -> None:
-    """Score the people who are in `people` now; see `score`. `finish` follows once all are scored."""
+def score_people(con: Any, prepared: Prepared, *, more: bool = False) -> None:
+    """Score the people who are in `people` now; see `score`. `finish` follows once all are scored.
+
+    Their rows are all that `scores` has then, or are added to it: `more`.
+    """
     plan, model, moment, span = prepared.plan, prepared.model, prepared.moment, prepared.span
     others = beside.beside_model(model)
     noted = others is not None and _score_beside(con, prepared, Plan(others, plan.silent))
@@ -144,17 +154,15 @@ def score_people(con: Any, prepared: Prepared) -> None:
     machines = _look_at_events(con, plan, moment)
     find_gate_events(con, model, moment)
     note_restarts(con, plan, moment)
-    _fit(con, model, moment, prepared.attributes)
     for suffix, each in _moments(model, moment).items():
         _engagement(con, plan, each, machines, span, suffix)
     if trends.explains(model):
         trends.tell_apart(con)
-    _standings(con, model, moment)
-    create_reasons(con, plan)
+    _standings(con, plan, moment, prepared.attributes)
     find_valid_until(con, plan, moment, machines, span, prepared.attributes)
-    more = special.lines(model, noted=noted)
-    create_ledger(con, plan, [*aside_lines(plan, moment, machines, span), *more])
-    _scores(con, model, is_new_model=prepared.is_new_model)
+    further = special.lines(model, noted=noted)
+    create_ledger(con, plan, [*aside_lines(plan, moment, machines, span), *further])
+    _scores(con, plan, is_new_model=prepared.is_new_model, more=more)
 
 
 def finish(con: Any, model: Model) -> None:
@@ -221,19 +229,6 @@ def _match(con: Any, plan: Plan, derived: Sequence[str] = ()) -> None:
         match_rates(con, plan)
 
 
-def _fit(con: Any, model: Model, moment: Moment, attributes: Mapping[str, str]) -> None:
-    outcomes = outcomes_sql(model, attributes, people="people p", keys="p.person", day=sql.day(moment.day))
-    con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE fit_outcomes AS
-        SELECT *, {sql.whole_points(sql.clamped("micro"))} AS fit_score,
-               {sql.whole_points(sql.clamped("best"))} AS best_score,
-               {sql.whole_points(sql.clamped("worst"))} AS worst_score
-        FROM ({outcomes})
-        """
-    )
-
-
 def _engagement(con: Any, plan: Plan, moment: Moment, machines: MachineTest, span: int, suffix: str) -> None:
     note_lives(con, plan, moment, machines, suffix)
     if plan.silent:
@@ -248,9 +243,20 @@ def _engagement(con: Any, plan: Plan, moment: Moment, machines: MachineTest, spa
     tally(con, plan, at, now_sums(plan, moment, machines, span, suffix), lives=suffix)
 
 
-def _standings(con: Any, model: Model, moment: Moment) -> None:
-    """Create `standings`: grade, level, rating, trend and stage of each person, as places and ranks."""
-    kept = ", ".join(f"f.{column}" for column in summary_columns(model))
+def _standings(con: Any, plan: Plan, moment: Moment, attributes: Mapping[str, str]) -> None:
+    """Create `standings`: fit, grade, level, rating, trend and stage of each person, as points, places and ranks.
+
+    And the view `fit_points`, of `scoring.fit`.
+    """
+    model = plan.model
+    of_people = {"people": "people p", "keys": "p.person", "day": sql.day(moment.day)}
+    con.execute(f"CREATE OR REPLACE TEMP VIEW fit_points AS {points_sql(model, attributes, **of_people)}")
+    scores = ", ".join(
+        f"{sql.whole_points(sql.clamped(micro))} AS {score}"
+        for micro, score in (("micro", "fit_score"), ("best", "best_score"), ("worst", "worst_score"))
+    )
+    fits = f"SELECT *, micro AS fit_micro, {scores} FROM ({outcomes_sql(model, attributes, **of_people)})"
+    kept = ", ".join(f"f.{column}" for column in [*summary_columns(model), "f1", "f2", "f3"])
     then = (
         "LEFT JOIN engagement_then t ON t.person = f.person"
         if model.trend is not None
@@ -273,7 +279,7 @@ def _standings(con: Any, model: Model, moment: Moment) -> None:
             FROM (
                 SELECT {kept}, COALESCE(e.score, 0) AS engagement_score, COALESCE(t.score, 0) AS score_then,
                        ps.stage AS stage_before, ps.since{held}{entries_columns(model)}
-                FROM fit_outcomes f
+                FROM ({fit_tops_sql(plan, fits)}) f
                 LEFT JOIN engagement e ON e.person = f.person
                 {then}
                 LEFT JOIN previous_stages ps ON ps.person = f.person
@@ -302,7 +308,8 @@ def _skip(skip: Skip) -> str:
     return f"CASE WHEN {' AND '.join(tests)} THEN 'yes' ELSE 'no' END"
 
 
-def _scores(con: Any, model: Model, *, is_new_model: bool) -> None:
+def _scores(con: Any, plan: Plan, *, is_new_model: bool, more: bool) -> None:
+    model = plan.model
     grades, levels = list(model.fit.scale), list(model.engagement.levels)
     order = model.stage_order
     gates = [gate.name for gate in model.gates]
@@ -349,10 +356,10 @@ def _scores(con: Any, model: Model, *, is_new_model: bool) -> None:
     gate_name = sql.labels("gate", gates) if gates else "CAST(NULL AS VARCHAR)"
     con.execute(
         f"""
-        CREATE OR REPLACE TEMP TABLE scores AS
+        {"INSERT INTO scores" if more else "CREATE OR REPLACE TEMP TABLE scores AS"}
         SELECT s.person, s.gate_name AS gate, {kept}
         FROM (SELECT *, {gate_name} AS gate_name FROM standings) s
-        LEFT JOIN reasons r ON r.person = s.person
+        LEFT JOIN ({reasons_sql(plan)}) r ON r.person = s.person
         LEFT JOIN valid_until v ON v.person = s.person
         {dates} {parts} {special.joins(model)}
         """

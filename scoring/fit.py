@@ -1,9 +1,9 @@
 """Gates and fit: who they are.
 
-One pass over `people` gives `fit_outcomes`, a row per person: the gate that stops them, their profile, the micro-points
-of every criterion (null where unknown, 0 where it belongs to another profile), their sum, the best and worst sum still
-possible, the fact most worth finding out, and for every transition of the lifecycle whether the attributes that it
-requires are known.
+One pass over `people` gives a row per person: the gate that stops them, their profile, the micro-points of every
+criterion (null where unknown, 0 where it belongs to another profile), their sum, the best and worst sum still possible,
+the fact most worth finding out, and for every transition of the lifecycle whether the attributes that it requires are
+known. The points of the single criteria are not kept: the view `fit_points` tells them again to those who ask.
 """
 
 from __future__ import annotations
@@ -31,47 +31,45 @@ def attribute_column(name: str) -> exp.Expr:
     return exp.column(column, table="p", quoted=True)
 
 
-def outcomes_sql(model: Model, types: Mapping[str, str], *, people: str, keys: str, day: str) -> str:
-    """SELECT of `fit_outcomes`.
+def points_sql(model: Model, types: Mapping[str, str], *, people: str, keys: str, day: str) -> str:
+    """SELECT of (keys, gate, profile, o<n> of each criterion, r<n> of each transition, u<n> of each attribute).
 
-    `people` is the FROM clause, with people as ``p``; `keys` the columns that name a row; `day` the DATE from which
-    ages are counted.
+    That is micro-points, whether what is required is known, and whether the attribute is unknown. `people` is the FROM
+    clause, with people as ``p``; `keys` the columns that name a row; `day` the DATE from which ages are counted.
     """
     scope = Scope(model, {**types, **COMPUTED}, attribute_column, day)
-    traits = model.fit.traits
     profile = _profile(model, scope)
     columns = [keys, f"{_gate(model, scope)} AS gate", f"{profile} AS profile"]
-    columns += [f"{outcome(trait, scope, profile)} AS o{number}" for number, trait in enumerate(traits)]
+    columns += [f"{outcome(trait, scope, profile)} AS o{number}" for number, trait in enumerate(model.fit.traits)]
     columns += [f"{_required(model, number)} AS r{number}" for number in _transitions(model)]
     columns += [
         f"{attribute_column(name).sql(dialect=sql.DIALECT)} IS NULL AS u{number}"
         for number, name in enumerate(attributes_of(model))
     ]
-    kept = [keys.replace("p.", "").replace("k.", ""), "gate", "profile"]
-    kept += [f"o{number}" for number in range(len(traits))]
-    kept += [f"r{number}" for number in _transitions(model)]
+    return f"SELECT {', '.join(columns)} FROM {people}{gates.join(model)}"
+
+
+def outcomes_sql(model: Model, types: Mapping[str, str], *, people: str, keys: str, day: str) -> str:
+    """SELECT of what `points_sql` gives, with micro, best, worst, is_known, next_fact and data_confidence."""
+    traits = model.fit.traits
     known = " OR ".join(f"({_is_known(number, trait)})" for number, trait in enumerate(traits)) or "FALSE"
-    spreads = [f"{spread} AS s{place}" for place, spread in enumerate(_spreads(model))]
+    spreads = [f"{_unknown(model, place, 'spread')} AS s{place}" for place in range(len(attributes_of(model)))]
     widest = "0" if not spreads else "s0" if len(spreads) == 1 else f"GREATEST({', '.join(_numbered('s', spreads))})"
     return f"""
-        SELECT {", ".join(kept)},
-               {_total(model, [0] * len(traits))} AS micro,
-               {_total(model, [max(trait.outcomes) for trait in traits])} AS best,
-               {_total(model, [min(trait.outcomes) for trait in traits])} AS worst,
-               {known} AS is_known,
-               {_next_fact(model)} AS next_fact,
-               {_data_confidence(model)} AS data_confidence
+        SELECT *, micro + {_left_open(model, "best")} AS best, micro + {_left_open(model, "worst")} AS worst,
+               {known} AS is_known, {_next_fact(model)} AS next_fact, {_data_confidence(model)} AS data_confidence
         FROM (SELECT *, {widest} AS widest
-              FROM (SELECT {", ".join(["*", *spreads])}
-                    FROM (SELECT {", ".join(columns)} FROM {people}{gates.join(model)})))"""
+              FROM (SELECT {", ".join(["*", f"{_total(model)} AS micro", *spreads])}
+                    FROM ({points_sql(model, types, people=people, keys=keys, day=day)})))"""
 
 
 def summary_columns(model: Model) -> list[str]:
-    """The columns of `fit_outcomes` beside those of the single criteria: what grade, rating and stage follow from."""
+    """The columns beside those of the single criteria: what grade, rating and stage follow from."""
     scores = [
         "person",
         "gate",
         "profile",
+        "fit_micro",
         "fit_score",
         "best_score",
         "worst_score",
@@ -143,22 +141,46 @@ def _required(model: Model, number: int) -> str:
     return f"({' AND '.join(known)})" if known else "TRUE"
 
 
-def _total(model: Model, for_unknown: list[int]) -> str:
-    terms = [f"COALESCE(o{number}, {instead})" for number, instead in enumerate(for_unknown)]
+def _total(model: Model) -> str:
+    terms = [f"COALESCE(o{number}, 0)" for number in range(len(model.fit.traits))]
     terms += [f"CAST({model.fit.start} AS BIGINT)"] if model.fit.start or not terms else []
     return " + ".join(terms)
 
 
-def _spreads(model: Model) -> list[str]:
-    """For each attribute, the range of points that its being unknown leaves open."""
-    spreads = []
-    for place, attribute in enumerate(attributes_of(model)):
-        terms = []
-        for number, trait in enumerate(model.fit.traits):
-            if attribute in trait.criterion.attributes():
-                terms.append(f"CASE WHEN o{number} IS NULL THEN {trait.spread} ELSE 0 END")
-        spreads.append(f"CASE WHEN u{place} THEN {' + '.join(terms)} ELSE 0 END")
-    return spreads
+def _sole_attribute(trait: Trait) -> str | None:
+    """The attribute without which, and only without which, the answer to a criterion is unknown; None for others."""
+    criterion = trait.criterion
+    tests = criterion.when.walk() if criterion.when is not None else ()
+    asks = any(operator in {"known", "unknown"} for _, _, each in tests for operator, _ in each.written())
+    names = set(criterion.attributes())
+    return names.pop() if len(names) == 1 and trait.profile is None and not asks else None
+
+
+def _open_points(trait: Trait, bound: str) -> int:
+    """What a criterion would give at ``best`` or ``worst``, or the ``spread`` between them."""
+    return {"best": max(trait.outcomes), "worst": min(trait.outcomes), "spread": trait.spread}[bound]
+
+
+def _unknown(model: Model, place: int, bound: str) -> str:
+    """SQL: the points that the attribute at `place` leaves open while it is unknown, else 0; see `_open_points`."""
+    attribute, sure, terms = attributes_of(model)[place], 0, []
+    for number, trait in enumerate(model.fit.traits):
+        if _sole_attribute(trait) == attribute:
+            sure += _open_points(trait, bound)
+        elif bound == "spread" and attribute in trait.criterion.attributes():
+            terms.append(f"CASE WHEN o{number} IS NULL THEN {trait.spread} ELSE 0 END")
+    return f"CASE WHEN u{place} THEN {' + '.join([str(sure), *terms])} ELSE 0 END"
+
+
+def _left_open(model: Model, bound: str) -> str:
+    """SQL: the points that all unknown answers would give; see `_open_points`."""
+    terms = [_unknown(model, place, bound) for place in range(len(attributes_of(model)))]
+    terms += [
+        f"CASE WHEN o{number} IS NULL THEN {_open_points(trait, bound)} ELSE 0 END"
+        for number, trait in enumerate(model.fit.traits)
+        if _sole_attribute(trait) is None
+    ]
+    return " + ".join(terms) or "0"
 
 
 def _next_fact(model: Model) -> str:

@@ -1,10 +1,10 @@
 """The ledger: one line per person, axis, rule and kind, summing to the scores exactly.
 
-The physical tables are wide (a column per criterion, a row per person and activity rule); this view tells them as
-lines. Kinds: ``start`` (what everybody begins with), ``points`` (match, or undecayed points of activities),
-``otherwise`` (mismatch), ``unknown`` (a criterion nobody knows the answer to; 0), ``decay``, ``cap``, ``machine: why``
-(events set aside; 0), ``group_cap``, ``inactivity``, ``adjusted`` (points by hand), ``floor``, ``ceiling``,
-``rounding``, ``folded`` (events that count with another; 0), ``frozen`` (events whose age stood still; 0),
+What it is told from is wide (a column per criterion, a row per person and activity rule), and of the criteria worked
+out anew for those who ask. Kinds: ``start`` (what everybody begins with), ``points`` (match, or undecayed points of
+activities), ``otherwise`` (mismatch), ``unknown`` (a criterion nobody knows the answer to; 0), ``decay``, ``cap``,
+``machine: why`` (events set aside; 0), ``group_cap``, ``inactivity``, ``adjusted`` (points by hand), ``floor``,
+``ceiling``, ``rounding``, ``folded`` (events that count with another; 0), ``frozen`` (events whose age stood still; 0),
 ``restart`` (the day before which nothing counts; 0).
 """
 
@@ -40,8 +40,8 @@ def create_ledger(con: Any, plan: Plan, more: Sequence[str] = ()) -> None:
     `more` are SELECTs of the lines of further axes.
     """
     model = plan.model
-    lines = [NO_LINE, *_fit_lines(model), *settling_lines("'fit'", "fit_outcomes", "micro", "fit_score")]
-    lines += _engagement_lines()
+    lines = [NO_LINE, *_fit_lines(model), *settling_lines("'fit'", "standings", "fit_micro", "fit_score")]
+    lines += _engagement_lines(plan)
     if model.engagement.adjust is not None:
         lines.append(adjusted_line())
     if model.engagement.restart is not None:
@@ -50,7 +50,7 @@ def create_ledger(con: Any, plan: Plan, more: Sequence[str] = ()) -> None:
         lines.append(note_lines("'engagement'", "notes", "rule_terms"))
     lines += settling_lines("'engagement'", "engagement", "raw", "score", plan.lowest_score, plan.highest_score)
     lines += more
-    unscored = f"SELECT person FROM fit_outcomes WHERE {not_scored(model)}"
+    unscored = f"SELECT person FROM standings WHERE {not_scored(model)}"
     con.execute(
         f"""
         CREATE OR REPLACE TEMP VIEW ledger AS
@@ -67,21 +67,26 @@ def _fit_lines(model: Model) -> list[str]:
     if model.fit.start:
         lines.append(
             f"SELECT person, 'fit' AS axis, 'start' AS rule, 'start' AS kind, {model.fit.start} AS micro, "
-            f"1 AS occurrences, {NEVER} AS last_at FROM fit_outcomes"
+            f"1 AS occurrences, {NEVER} AS last_at FROM standings"
         )
-    traits = enumerate(model.fit.traits)
-    return [*lines, *(criterion_line("'fit'", "fit_outcomes", f"o{number}", trait) for number, trait in traits)]
+    traits = [(f"o{number}", trait) for number, trait in enumerate(model.fit.traits)]
+    return [*lines, criteria_lines("'fit'", "fit_points", traits)] if traits else lines
 
 
-def criterion_line(axis: str, table: str, column: str, trait: Trait) -> str:
-    """SELECT of the line of one criterion, whose outcome stands in `column` of `table`; `axis` is SQL."""
-    criterion = trait.criterion
-    mismatch = f"WHEN {column} = {trait.otherwise} THEN 'otherwise'" if criterion.bands is None else ""
+def criteria_lines(axis: str, table: str, traits: Sequence[tuple[str, Trait]]) -> str:
+    """SELECT of the lines of criteria, each with the column of `table` that has its outcome; `axis` is SQL."""
+    named = ", ".join(
+        f"({number}, {sql.text(trait.criterion.name)}, "
+        f"CAST({'NULL' if trait.criterion.bands is not None else trait.otherwise} AS BIGINT))"
+        for number, (_, trait) in enumerate(traits)
+    )
+    outcome = " ".join(f"WHEN {number} THEN o.{column}" for number, (column, _) in enumerate(traits))
     return (
-        f"SELECT person, {axis} AS axis, {sql.text(criterion.name)} AS rule, "
-        f"CASE WHEN {column} IS NULL THEN 'unknown' {mismatch} ELSE 'points' END AS kind, "
-        f"COALESCE({column}, 0) AS micro, CASE WHEN {column} IS NULL THEN 0 ELSE 1 END AS occurrences, "
-        f"{NEVER} AS last_at FROM {table} WHERE {column} IS NULL OR {column} <> 0"
+        f"SELECT person, {axis} AS axis, name AS rule, "
+        "CASE WHEN micro IS NULL THEN 'unknown' WHEN micro = otherwise THEN 'otherwise' ELSE 'points' END AS kind, "
+        f"COALESCE(micro, 0) AS micro, CASE WHEN micro IS NULL THEN 0 ELSE 1 END AS occurrences, {NEVER} AS last_at "
+        f"FROM (SELECT o.person, t.name, t.otherwise, CASE t.number {outcome} END AS micro "
+        f"FROM {table} o CROSS JOIN (VALUES {named}) t (number, name, otherwise)) WHERE micro IS NULL OR micro <> 0"
     )
 
 
@@ -99,12 +104,13 @@ def rule_lines(axis: str, contributions: str, terms: str) -> list[str]:
     ]
 
 
-def _engagement_lines() -> list[str]:
+def _engagement_lines(plan: Plan) -> list[str]:
     lines = rule_lines("'engagement'", "contributions", "rule_terms")
     groups = "group_sums g JOIN group_limits l ON l.grp = g.grp WHERE g.micro <> g.whole"
     taken = "CAST(g.micro - g.whole AS BIGINT)"
     lines.append(f"SELECT g.person, 'engagement', l.name, 'group_cap', {taken}, 0, {NEVER} FROM {groups}")
-    lines.append("SELECT person, 'engagement', 'inactivity', 'inactivity', micro, 1, last_at FROM inactivity")
+    if plan.idle_steps:
+        lines.append("SELECT person, 'engagement', 'inactivity', 'inactivity', micro, 1, last_at FROM inactivity")
     return lines
 
 

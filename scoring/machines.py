@@ -125,16 +125,17 @@ def _bursts(rules: Machine, until: str) -> str:
     """
     slot = f"DATE_DIFF('second', TIMESTAMP '1970-01-01', {{}}) // {rules.at_once + 1}"
     return f"""
-        SELECT q.person, q.occurred_at
-        FROM (SELECT person, occurred_at, {slot.format("occurred_at")} + shift AS slot
-              FROM (SELECT DISTINCT person, occurred_at FROM machine_suspects), (VALUES (-1), (0), (1)) v (shift)) q
-        JOIN (SELECT a.person, a.occurred_at, {slot.format("a.occurred_at")} AS slot, s.url
-              FROM activities a JOIN signatures s ON s.signature = a.signature
-              WHERE s.type = 'email_click' AND {until}) c ON c.person = q.person AND c.slot = q.slot
-        WHERE c.occurred_at BETWEEN q.occurred_at - INTERVAL '{rules.at_once}' SECOND
-                                AND q.occurred_at + INTERVAL '{rules.at_once}' SECOND
-        GROUP BY q.person, q.occurred_at
-        HAVING COUNT(DISTINCT c.url) >= {rules.links}"""
+        SELECT person, occurred_at
+        FROM (SELECT DISTINCT q.person, q.occurred_at, c.url
+              FROM (SELECT DISTINCT person, occurred_at, {slot.format("occurred_at")} + shift AS slot
+                    FROM machine_suspects, (VALUES (-1), (0), (1)) v (shift)) q
+              JOIN (SELECT a.person, a.occurred_at, {slot.format("a.occurred_at")} AS slot, s.url
+                    FROM activities a JOIN signatures s ON s.signature = a.signature
+                    WHERE s.type = 'email_click' AND {until}) c ON c.person = q.person AND c.slot = q.slot
+              WHERE c.occurred_at BETWEEN q.occurred_at - INTERVAL '{rules.at_once}' SECOND
+                                      AND q.occurred_at + INTERVAL '{rules.at_once}' SECOND)
+        GROUP BY person, occurred_at
+        HAVING COUNT(url) >= {rules.links}"""
 
 
 def _opens(until: str) -> str:

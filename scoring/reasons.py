@@ -19,7 +19,6 @@ from scoring.adjust import NAME
 from scoring.events import put
 
 if TYPE_CHECKING:
-    from config.model import Model
     from config.model_fit import Trait
     from scoring.plan import Plan
 
@@ -27,47 +26,52 @@ TOP: Final = 3
 INACTIVITY_NAME: Final = "Inactivity"
 
 
-def create_reasons(con: Any, plan: Plan) -> None:
-    """Create `reasons` (person, reasons) from `fit_outcomes`, `contributions` and `inactivity`.
+def name_reasons(con: Any, plan: Plan) -> None:
+    """Create `reason_names` (place, name): what may be a reason, in the order in which equals are told."""
+    names = _names_of(plan)
+    put(con, "reason_names", pa.table({"place": pa.array(range(len(names)), pa.int64()), "name": pa.array(names)}))
+
+
+def reasons_sql(plan: Plan) -> str:
+    """SELECT of (person, reasons) from `standings`, `contributions` and `inactivity`; those without any are left out.
 
     For a hand-off packet also `two` and `one`: only so many reasons.
     """
-    names = [trait.criterion.name for trait in plan.model.fit.traits]
-    first_rule = len(names)
-    names += [rule.name for rule in plan.model.engagement.rules]
-    idle = len(names)
-    names.append(INACTIVITY_NAME)
-    by_hand = ""
+    count = len(_names_of(plan))
+    first_rule = len(plan.model.fit.traits)
+    idle = first_rule + len(plan.model.engagement.rules)
+    packed = [f"SELECT person, {_packed('capped', f'{first_rule} + rule', count)} AS packed FROM contributions"]
+    if plan.idle_steps:
+        packed.append(f"SELECT person, {_packed('micro', str(idle), count)} FROM inactivity")
     if plan.model.engagement.adjust is not None:
-        names.append(NAME)
-        by_hand = f"UNION ALL SELECT person, {_packed('micro', str(idle + 1), len(names))} FROM adjusted"
-    put(con, "reason_names", pa.table({"place": pa.array(range(len(names)), pa.int64()), "name": pa.array(names)}))
-    columns = f"{_first(TOP, len(names))} AS reasons"
+        packed.append(f"SELECT person, {_packed('micro', str(idle + 1), count)} FROM adjusted")
+    columns = f"{_first(TOP, count)} AS reasons"
     if plan.model.hand_off is not None:
-        columns += f", {_first(2, len(names))} AS two, {_first(1, len(names))} AS one"
-    con.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE reasons AS
+        columns += f", {_first(2, count)} AS two, {_first(1, count)} AS one"
+    return f"""
         WITH engaged AS (
             SELECT person, {sql.largest("packed", TOP)} AS top
-            FROM (SELECT person, {_packed("capped", f"{first_rule} + rule", len(names))} AS packed FROM contributions
-                  UNION ALL
-                  SELECT person, {_packed("micro", str(idle), len(names))} FROM inactivity {by_hand})
+            FROM ({" UNION ALL ".join(packed)})
             GROUP BY person
         ), sides AS (
             SELECT f.person, f1, f2, f3,
                    COALESCE(top[1], 0) AS e1, COALESCE(top[2], 0) AS e2, COALESCE(top[3], 0) AS e3
-            FROM ({_fit_tops(plan.model, len(names))}) f LEFT JOIN engaged e ON e.person = f.person
+            FROM standings f LEFT JOIN engaged e ON e.person = f.person
         ), tops AS (
             SELECT person, GREATEST(f1, e1) AS t1, GREATEST(f2, e2, LEAST(f1, e1)) AS t2,
                    GREATEST(f3, e3, LEAST(f1, e2), LEAST(f2, e1)) AS t3
             FROM sides
         )
         SELECT person, {columns}
-        FROM tops {" ".join(_names(rank, len(names)) for rank in (1, 2, 3))}
-        WHERE t1 > 0
-        """
-    )
+        FROM tops {" ".join(_names(rank, count) for rank in (1, 2, 3))}
+        WHERE t1 > 0"""
+
+
+def _names_of(plan: Plan) -> list[str]:
+    names = [trait.criterion.name for trait in plan.model.fit.traits]
+    names += [rule.name for rule in plan.model.engagement.rules]
+    names.append(INACTIVITY_NAME)
+    return [*names, NAME] if plan.model.engagement.adjust is not None else names
 
 
 def _first(ranks: int, count: int) -> str:
@@ -100,21 +104,21 @@ def _packed(points_sql: str, place: str, count: int) -> str:
     )
 
 
-def _fit_tops(model: Model, count: int) -> str:
-    """SELECT of (person, f1, f2, f3): each person's three largest contributions to fit, packed; 0 for none."""
-    columns = [f"p{number}" for number in range(len(model.fit.traits))]
+def fit_tops_sql(plan: Plan, outcomes: str) -> str:
+    """SELECT of `outcomes` with f1, f2 and f3: a person's three largest contributions to fit, packed; 0 for none."""
+    traits = plan.model.fit.traits
+    columns = [f"p{number}" for number in range(len(traits))]
     if not columns:
-        return "SELECT person, 0 AS f1, 0 AS f2, 0 AS f3 FROM fit_outcomes"
-    packed = ", ".join(
-        f"{_packed_outcome(trait, number, count)} AS p{number}" for number, trait in enumerate(model.fit.traits)
-    )
+        return f"SELECT *, 0 AS f1, 0 AS f2, 0 AS f3 FROM ({outcomes})"
+    count = len(_names_of(plan))
+    packed = ", ".join(f"{_packed_outcome(trait, number, count)} AS p{number}" for number, trait in enumerate(traits))
     second = [f"CASE WHEN {column} >= f1 THEN 0 ELSE {column} END" for column in columns]
     third = [f"CASE WHEN {column} >= f2 THEN 0 ELSE {column} END" for column in columns]
     return f"""
-        SELECT person, f1, f2, {_greatest(third)} AS f3
+        SELECT *, {_greatest(third)} AS f3
         FROM (SELECT *, {_greatest(second)} AS f2
               FROM (SELECT *, {_greatest(columns)} AS f1
-                    FROM (SELECT person, {packed} FROM fit_outcomes)))"""
+                    FROM (SELECT *, {packed} FROM ({outcomes}))))"""
 
 
 def _packed_outcome(trait: Trait, place: int, count: int) -> str:

@@ -64,11 +64,8 @@ def score_all(
     prepared = engine.prepare(
         connection, model, as_of, attributes=types, oldest=views.oldest(connection), model_since=model_since
     )
-    for place, span in enumerate(views.spans(connection)):
+    for place, span in enumerate(views.spans(connection, prepared.activity_bytes)):
         stop.check()
         views.show(connection, span, types=types, facts=prepared.facts)
-        engine.score_people(connection, prepared)
-        into = "INSERT INTO scored FROM scores" if place else "CREATE OR REPLACE TEMP TABLE scored AS FROM scores"
-        connection.execute(into)
-    connection.execute("DROP TABLE scores; ALTER TABLE scored RENAME TO scores")
+        engine.score_people(connection, prepared, more=place > 0)
     engine.finish(connection, model)

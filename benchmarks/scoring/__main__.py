@@ -1,8 +1,10 @@
 """Scoring beside the same work as hand-written SQL, as a plain Python loop, and beside a bare count of the events.
 
 All read the same mirror. The answers of engine and script are compared; the loop scores some people and is scaled.
-Finding out who is who comes before, and is not measured. Growth asks for more people or activities
-(`--people 5000000 --activities 100000000`), which takes some time to make.
+Finding out who is who comes before, and is not measured. Then the engine scores as many people with a twentieth of the
+activities and with three times as many, and by the e-commerce preset (visits, RFM, affinity) in little memory.
+`--alone` measures the engine once and nothing else, for sizes that take long to make
+(`--alone --people 5000000 --activities 100000000 --memory-mb 1500`).
 """
 
 from __future__ import annotations
@@ -18,6 +20,11 @@ from benchmarks.scoring import data
 from benchmarks.shared import measure, table
 
 LOOPED = 10_000
+GROWTH = (0.05, 3)
+"""Times as many activities."""
+
+LITTLE_MB = 112
+Results = dict[str, dict[str, float]]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -27,37 +34,57 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--activities", type=int, default=20_000_000)
     parser.add_argument("--memory-mb", type=int, default=192, help="store.memory_limit_mb of the engine")
     parser.add_argument("--times", type=int, default=3, help="runs of engine, script and count; the median counts")
+    parser.add_argument("--alone", action="store_true", help="the engine once, and nothing else")
     options = parser.parse_args(arguments)
+    limit, people = ("--memory-mb", str(options.memory_mb)), options.people
     with tempfile.TemporaryDirectory(prefix="leadgrade-bench-") as folder:
         mirror = Path(folder) / "mirror.duckdb"
-        data.fill(mirror, options.people, options.activities)
-        limit = ("--memory-mb", str(options.memory_mb))
-        taken("by_engine", mirror, "--yesterday", "--memory-mb", "2000")
-        runs: dict[str, list[dict[str, Any]]] = {"engine": [], "hand-written SQL": [], "bare count": []}
-        for _ in range(options.times):
-            runs["engine"].append(taken("by_engine", mirror, *limit))
-            runs["hand-written SQL"].append(taken("by_hand", mirror))
-            runs["bare count"].append(taken("by_count", mirror))
-        share = options.people // 100
-        part = taken("by_engine", mirror, "--only", str(share), *limit)
-        looped = min(LOOPED, options.people)
-        loop = taken("by_loop", mirror, "--people", str(looped))
-    results = {name: {key: median(run[key] for run in found) for key in ("wall_s", "cpu_s", "peak_mb")}
-               for name, found in runs.items()}  # fmt: skip
-    scale = options.people / looped
-    results[f"Python loop, {looped:,} people scaled"] = {
-        "wall_s": loop["wall_s"] * scale, "cpu_s": loop["cpu_s"] * scale, "peak_mb": loop["peak_mb"],
-    }  # fmt: skip
-    results["engine, 1 % of the people"] = part
+        data.fill(mirror, people, options.activities)
+        if options.alone:
+            show("the engine alone", people, options.activities, {"engine": taken("by_engine", mirror, *limit)})
+            return
+        compare(mirror, people, options.activities, options.times, limit)
+        for times in GROWTH:
+            mirror.unlink()
+            data.fill(mirror, people, int(options.activities * times))
+            grown = {"engine": taken("by_engine", mirror, *limit)}
+            show("the engine alone", people, int(options.activities * times), grown)
+
+
+def compare(mirror: Path, people: int, activities: int, times: int, limit: tuple[str, ...]) -> None:
+    """Measure the engine beside everything else, on one mirror."""
+    taken("by_engine", mirror, "--yesterday", "--memory-mb", "2000")
+    runs: dict[str, list[dict[str, Any]]] = {"engine": [], "hand-written SQL": [], "bare count": []}
+    for _ in range(times):
+        runs["engine"].append(taken("by_engine", mirror, *limit))
+        runs["hand-written SQL"].append(taken("by_hand", mirror))
+        runs["bare count"].append(taken("by_count", mirror))
+    results: Results = {
+        name: {key: median(run[key] for run in found) for key in ("wall_s", "cpu_s", "peak_mb")}
+        for name, found in runs.items()
+    }
+    looped = min(LOOPED, people)
+    loop = taken("by_loop", mirror, "--people", str(looped))
+    results[f"Python loop, {looped:,} people scaled"] = loop | {
+        key: loop[key] * people / looped for key in ("wall_s", "cpu_s")
+    }
+    results["engine, 1 % of the people"] = taken("by_engine", mirror, "--only", str(people // 100), *limit)
+    shop = taken("by_engine", mirror, "--preset", "e-commerce", "--memory-mb", str(LITTLE_MB))
+    results[f"engine, e-commerce preset, {LITTLE_MB} MB"] = shop
+    show("plan included", people, activities, results)
+    same = {tuple(run["digest"]) for name in ("engine", "hand-written SQL") for run in runs[name]}
+    print("engine and script answer alike" if len(same) == 1 else f"ANSWERS DIFFER: {sorted(same)}")
+
+
+def show(what: str, people: int, activities: int, results: Results) -> None:
+    """Print what was taken, and the engine's share of it."""
     whole = results["engine"]["cpu_s"]
     rows = [
         (name, found["wall_s"], found["cpu_s"], found["peak_mb"], whole / found["cpu_s"])
         for name, found in results.items()
     ]
-    title = f"scoring {options.people:,} people with {options.activities:,} activities and 60 rules, plan included"
+    title = f"scoring {people:,} people with {activities:,} activities and 60 rules, {what}"
     table(title, ("", "wall s", "CPU s", "peak MB", "engine's CPU is times"), rows)
-    same = {tuple(run["digest"]) for name in ("engine", "hand-written SQL") for run in runs[name]}
-    print("engine and script answer alike" if len(same) == 1 else f"ANSWERS DIFFER: {sorted(same)}")
 
 
 def taken(part: str, mirror: Path, *arguments: str) -> dict[str, Any]:

@@ -1,19 +1,21 @@
 """What the engine needs to score a mirror, plan included: `python -m benchmarks.scoring.by_engine MIRROR`.
 
 With `--yesterday` it scores as of the day before and lets every record hold the result. With `--only` so many people
-are scored, and nothing is planned.
+are scored, and nothing is planned. `--preset` takes a shipped model instead of the sixty rules.
 """
 
 from __future__ import annotations
 
 import argparse
 from datetime import timedelta
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.scoring import data
 from benchmarks.scoring.account import Account
 from config.attributes import BUILT_IN
+from config.model import load_model
 from scoring import engine
 from scoring.facts import fields_of
 from sync import changes
@@ -25,14 +27,14 @@ if TYPE_CHECKING:
     from config.model import Model
 
 
-def score(con: Any, model: Model, as_of: datetime, spans: list[views.Span]) -> None:
-    """Create ``scores`` of the people in `spans`, as a run does."""
+def score(con: Any, model: Model, as_of: datetime, only: int | None = None) -> None:
+    """Create ``scores`` of everybody, or of so many people, as a run does."""
     prepared = engine.prepare(con, model, as_of, attributes=BUILT_IN, oldest=views.oldest(con))
+    spans = views.spans(con, prepared.activity_bytes) if only is None else [views.Span(1, only)]
     for place, span in enumerate(spans):
         views.show(con, span, types=BUILT_IN, facts=prepared.facts)
-        engine.score_people(con, prepared)
-        con.execute("INSERT INTO scored FROM scores" if place else "CREATE OR REPLACE TEMP TABLE scored AS FROM scores")
-    con.execute("DROP TABLE scores; ALTER TABLE scored RENAME TO scores")
+        engine.score_people(con, prepared, more=place > 0)
+    engine.finish(con, model)
 
 
 def main() -> None:
@@ -41,14 +43,17 @@ def main() -> None:
     parser.add_argument("mirror", type=Path)
     parser.add_argument("--yesterday", action="store_true")
     parser.add_argument("--only", type=int)
+    parser.add_argument("--preset")
     parser.add_argument("--memory-mb", type=int, default=192)
     options = parser.parse_args()
     model = data.model()
+    if options.preset is not None:
+        model = load_model(Path(str(resources.files("config") / "presets" / f"{options.preset}.yaml")), BUILT_IN)
     with data.mirror(options.mirror, memory_limit_mb=options.memory_mb).open() as con:
         data.gather(con)
         account = Account()
         as_of = data.TODAY - timedelta(days=1 if options.yesterday else 0)
-        score(con, model, as_of, views.spans(con) if options.only is None else [views.Span(1, options.only)])
+        score(con, model, as_of, options.only)
         if options.yesterday:
             data.observe(con)
         elif options.only is None:

@@ -18,6 +18,12 @@ MODEL: Final = data.model()
 TODAY: Final = f"DATE '{data.TODAY:%Y-%m-%d}'"
 AGES: Final = data.DAYS + 181
 GROUPS: Final = tuple(MODEL.engagement.groups)
+CALLING: Final = ("fit_score", "fit_grade", "engagement_score", "rating", "next_fact")
+"""Fields for which a record is written when they differ."""
+
+RIDING: Final = ("reasons", "valid_until", "model_version")
+"""Fields that go with the others, or when they are empty, or are a day that has passed."""
+
 NAMES: Final = [criterion.name for criterion in MODEL.fit.criteria] + [rule.name for rule in MODEL.engagement.rules]
 FIRST_RULE: Final = len(MODEL.fit.criteria)
 
@@ -79,6 +85,7 @@ AGE_TABLE: Final = f"""
 CONTRIBUTIONS: Final = f"""
     CREATE TEMP TABLE contributions AS
     SELECT person, rule, n, last_at, grp, CASE WHEN once THEN points ELSE n * points END AS nominal,
+        CASE WHEN once THEN first ELSE total END AS decayed,
         least(greatest(CASE WHEN once THEN first ELSE total END, -cap), cap) AS capped
     FROM (
         SELECT owner, rs.rule, sum(count * micro) AS total, sum(count) AS n, max(occurred_at) AS last_at,
@@ -115,13 +122,41 @@ def ladder(score: str, labels: dict[str, float]) -> str:
     return f"CASE {steps} END"
 
 
+def unknowns() -> dict[str, tuple[float, float]]:
+    """Attribute -> the least and the most points that it could still bring while it is unknown."""
+    found: dict[str, tuple[float, float]] = {}
+    for criterion in MODEL.fit.criteria:
+        (name,) = criterion.attributes()
+        each = [0, criterion.points or 0, *(criterion.bands or {}).values()]
+        least, most = found.get(name, (0, 0))
+        found[name] = (least + min(each), most + max(each))
+    return found
+
+
+def still_possible(place: int) -> str:
+    """What all unknown attributes could bring at worst (0) or at best (1)."""
+    return " + ".join(
+        f'CASE WHEN "attr.{name}" IS NULL THEN {pair[place]:g} ELSE 0 END' for name, pair in unknowns().items()
+    )
+
+
+def next_fact() -> str:
+    """The unknown attribute that leaves most points open."""
+    widest_first = sorted(unknowns().items(), key=lambda found: found[1][0] - found[1][1])
+    cases = [
+        f"""WHEN "attr.{name}" IS NULL THEN '{name.replace(".", " ").replace("_", " ").capitalize()}'"""
+        for name, _ in widest_first
+    ]
+    return f"CASE {' '.join(cases)} END"
+
+
 def wanted() -> list[str]:
     """Statements that make what every record should hold."""
     points = fit_points()
     columns = ", ".join(f"{sql} AS f{place}" for place, sql in enumerate(points))
     total = " + ".join(f"f{place}" for place in range(len(points)))
     tops = ", ".join(packed(f"f{place}", str(place)) for place in range(len(points)))
-    observed = ", ".join(f'"observed.{name}"' for name in ("fit_score", "fit_grade", "engagement_score", "rating"))
+    observed = ", ".join(f'"observed.{name}"' for name in (*CALLING, *RIDING))
     return [
         f"CREATE TEMP TABLE engagement AS {engagement('contributions')}",
         f"""
@@ -130,15 +165,20 @@ def wanted() -> list[str]:
         FROM contributions GROUP BY person""",
         f"""
         CREATE TEMP TABLE fits AS
-        SELECT person, record_id, {observed}, least(greatest({total}, 0), 100)::INTEGER AS fit_score,
+        SELECT person, record_id, {observed}, next_fact, least(greatest(total, 0), 100)::INTEGER AS fit_score,
+            least(greatest(total + least, 0), 100)::INTEGER AS worst,
+            least(greatest(total + most, 0), 100)::INTEGER AS best,
             list_reverse_sort([{tops}])[1:3] AS top
-        FROM (SELECT person, record_id, {observed}, {columns}
-            FROM store.records JOIN members USING (crm, record_id))""",
+        FROM (SELECT *, {total} AS total
+            FROM (SELECT person, record_id, {observed}, {columns}, {next_fact()} AS next_fact,
+                    {still_possible(0)} AS least, {still_possible(1)} AS most
+                FROM store.records JOIN members USING (crm, record_id)))""",
         f"""
         CREATE TEMP TABLE wanted AS
         SELECT *, fit_grade || level AS rating, CAST(NULL AS DATE) AS valid_until
         FROM (SELECT f.*, coalesce(e.score, 0) AS engagement_score,
                 {ladder("fit_score", MODEL.fit.grades)} AS fit_grade,
+                {ladder("best", MODEL.fit.grades)} AS grade_best, {ladder("worst", MODEL.fit.grades)} AS grade_worst,
                 {ladder("coalesce(e.score, 0)", MODEL.engagement.levels)} AS level,
                 list_reverse_sort(list_concat(f.top, coalesce(t.top, [])))[1:3] AS tops
             FROM fits f LEFT JOIN engagement e USING (person) LEFT JOIN rule_tops t USING (person))""",
@@ -178,16 +218,25 @@ def plan() -> str:
     """What is to be written, in the order of sending, with its reasons in words."""
     words = " ".join(f"WHEN {place} THEN '{name}'" for place, name in enumerate(NAMES))
     text = f"CASE 999 - x // 2 % 1000 {words} END || CASE WHEN x % 2 = 1 THEN ' +' ELSE ' -' END || x // 2000"
+    calls = {name: f'"observed.{name}" IS DISTINCT FROM {name}::VARCHAR' for name in CALLING}
+    why = ", ".join(f"CASE WHEN {call} THEN '{name}' END" for name, call in calls.items())
+    healed = [
+        '"observed.model_version" IS NULL',
+        '"observed.reasons" IS NULL AND tops[1] > 0',
+        '"observed.valid_until" IS NULL AND valid_until IS NOT NULL',
+        f'TRY_CAST("observed.valid_until" AS DATE) < {TODAY}',
+    ]
     return f"""
         CREATE TABLE store.plan_by_hand AS
-        SELECT record_id, fit_score, fit_grade, engagement_score, rating, valid_until,
-            list_aggregate([{text} FOR x IN tops IF x > 0], 'string_agg', ' · ') AS reasons,
-            md5(concat_ws('|', fit_score, fit_grade, engagement_score, rating, valid_until)) AS values_hash
-        FROM wanted
-        WHERE "observed.fit_score" IS DISTINCT FROM fit_score::VARCHAR OR "observed.rating" IS DISTINCT FROM rating
-            OR "observed.fit_grade" IS DISTINCT FROM fit_grade
-            OR "observed.engagement_score" IS DISTINCT FROM engagement_score::VARCHAR
-        ORDER BY "observed.rating" IS DISTINCT FROM rating DESC, record_id"""
+        SELECT row_number() OVER (ORDER BY "observed.rating" IS DISTINCT FROM rating DESC, record_id) AS tag, *
+        FROM (
+            SELECT record_id, fit_score, fit_grade, engagement_score, rating, next_fact, valid_until, "observed.rating",
+                '{MODEL.version}' AS model_version, concat_ws(', ', {why}) AS why,
+                list_aggregate([{text} FOR x IN tops IF x > 0], 'string_agg', ' · ') AS reasons,
+                md5(concat_ws('|', {", ".join(CALLING)}, valid_until)) AS values_hash
+            FROM wanted
+            WHERE {" OR ".join([*calls.values(), *healed])}
+        )"""
 
 
 def script() -> list[str]:

@@ -176,7 +176,8 @@ def gather(con: Any) -> None:
 
 DIGEST: Final = """
     SELECT COUNT(*), SUM(fit_score), SUM(engagement_score), SUM(ASCII(rating) * 100 + ASCII(SUBSTR(rating, 2))),
-           COUNT(valid_until), SUM(DATE_DIFF('day', DATE '2026-06-15', valid_until))
+           COUNT(valid_until), SUM(DATE_DIFF('day', DATE '2026-06-15', valid_until)),
+           SUM(ASCII(grade_best) * 100 + ASCII(grade_worst)), COUNT(next_fact), SUM(LENGTH(next_fact))
     FROM {table}
 """
 """By which two answers are seen to be the same."""

@@ -44,6 +44,9 @@ OUTSIDE: Final = "outside the share"
 """Why rows are held back."""
 
 SQL_TYPES: Final = {"integer": "BIGINT", "text": "VARCHAR", "date": "DATE"}
+PART: Final = 100_000
+"""People who are planned for, and rows that are put in order, at a time: so memory does not grow with them."""
+
 _REFUSED: Final = pa.schema([("crm", pa.string()), ("record_id", pa.string()), ("values_hash", pa.string())])
 
 
@@ -70,27 +73,29 @@ class Planned:
 
 def differs(field: OutputField) -> str:
     """SQL: the record does not hold the desired value (as the field's type sees it)."""
-    raw = f"nullif(trim({quoted(OBSERVED_PREFIX + field.name)}), '')"
-    desired = quoted("desired." + field.name)
-    return f"({_typed(raw, field)} IS DISTINCT FROM {desired} OR ({desired} IS NULL AND {raw} IS NOT NULL))"
+    observed, desired = quoted(OBSERVED_PREFIX + field.name), quoted(DESIRED + field.name)
+    raw = _trimmed(observed)
+    other = f"({_typed(raw, field)} IS DISTINCT FROM {desired} OR ({desired} IS NULL AND {raw} IS NOT NULL))"
+    # Most records hold the very text, which is found out sooner than what a text means.
+    return f"({observed} IS DISTINCT FROM {desired}::VARCHAR AND {other})"
 
 
 def moved(field: OutputField, least: int) -> str:
     """SQL: a number was set, cleared, or moved by at least `least`."""
-    raw = f"nullif(trim({quoted(OBSERVED_PREFIX + field.name)}), '')"
+    raw = _trimmed(quoted(OBSERVED_PREFIX + field.name))
     distance = f"abs({_typed(raw, field)} - {quoted(DESIRED + field.name)})"
     return f"({differs(field)} AND coalesce({distance} >= {least}, true))"
 
 
 def healed(field: OutputField) -> str:
     """SQL: the field is empty and should not be."""
-    raw = f"nullif(trim({quoted(OBSERVED_PREFIX + field.name)}), '')"
+    raw = _trimmed(quoted(OBSERVED_PREFIX + field.name))
     return f"({raw} IS NULL AND {quoted(DESIRED + field.name)} IS NOT NULL)"
 
 
 def passed(field: OutputField, today: date) -> str:
     """SQL: the record holds a day before `today`, and not the desired one."""
-    raw = f"nullif(trim({quoted(OBSERVED_PREFIX + field.name)}), '')"
+    raw = _trimmed(quoted(OBSERVED_PREFIX + field.name))
     return f"({differs(field)} AND coalesce({_typed(raw, field)} < DATE '{today}', false))"
 
 
@@ -122,7 +127,9 @@ def make(
     texts = ", ".join(f"coalesce({quoted(DESIRED + field.name)}::VARCHAR, '\x1f')" for field in triggers)
     with transaction(connection, fence):
         connection.execute("DROP TABLE IF EXISTS store.drafts")
-    for place, span in enumerate(views.spans(connection)):
+    highest = connection.execute("SELECT coalesce(max(person), 1) FROM members").fetchall()[0][0]
+    for place, first in enumerate(range(1, highest + 1, PART)):
+        span = views.Span(first, first + PART - 1)
         connection.execute(f"""
             {"INSERT INTO store.drafts" if place else "CREATE TABLE store.drafts AS"}
             WITH compared AS (
@@ -202,14 +209,14 @@ def put_in_order(connection: duckdb.DuckDBPyConnection) -> None:
         CREATE OR REPLACE TABLE store.plan AS SELECT 0::BIGINT AS tag, * FROM store.drafts LIMIT 0;
     """)
     total = connection.execute("SELECT count(*) FROM places").fetchall()[0][0]
-    for first in range(0, total, views.SPAN):
+    for first in range(0, total, PART):
         connection.execute(f"""
             INSERT INTO store.plan
             SELECT place - start + 1, drafts.*
             FROM store.drafts JOIN (
                 SELECT draft, places.rowid AS place, start
                 FROM places JOIN (SELECT crm, min(rowid) AS start FROM places GROUP BY crm) USING (crm)
-                WHERE places.rowid BETWEEN {first} AND {first + views.SPAN - 1}
+                WHERE places.rowid BETWEEN {first} AND {first + PART - 1}
             ) ON drafts.rowid = draft
             ORDER BY place
         """)
@@ -272,9 +279,17 @@ def _desired(field: OutputField) -> str:
     column = f"scores.{field.name}"
     return {
         "integer": f"{column}::BIGINT",
-        "text": f"nullif(trim({column}), '')",
+        "text": _trimmed(column),
         "date": f"{column}::DATE",
     }[field.type]
+
+
+def _trimmed(text: str) -> str:
+    """SQL: a text without spaces around it, null when nothing is left.
+
+    `trim` reads letter by letter; whether there is anything to trim is told by the first and the last.
+    """
+    return f"CASE WHEN {text} < '!' OR suffix({text}, ' ') THEN nullif(trim({text}), '') ELSE {text} END"
 
 
 def _nothing(field: OutputField) -> str:

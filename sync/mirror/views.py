@@ -43,9 +43,16 @@ if TYPE_CHECKING:
 
     from config.attributes import AttributeType
 
-SPAN: Final = 100_000
-"""People who are scored at a time: what the engine holds of them is what a run needs of memory, however many there are.
-Smaller spans cost time, since each goes through all activities once to find its own."""
+SPAN: Final = 300_000
+"""The most people who are scored at a time."""
+
+GRAIN: Final = 1_000
+"""People whose activities are counted together, to tell spans apart."""
+
+PERSON_BYTES: Final = 400
+"""What the engine holds of a person, measured; of an activity see `scoring.engine.Prepared.activity_bytes`."""
+
+_UNITS: Final = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 StageRow = tuple[str, str, str, "datetime"]
 """crm, record id, stage and since when (naive UTC): what the journal knows of the stages we gave."""
@@ -127,10 +134,34 @@ def build(
     note_outages(connection)
 
 
-def spans(connection: duckdb.DuckDBPyConnection) -> list[Span]:
-    """All people, in spans of at most `SPAN`; one span when there is nobody."""
-    highest = connection.execute("SELECT coalesce(max(person), 1) FROM members").fetchall()[0][0]
-    return [Span(first, first + SPAN - 1) for first in range(1, highest + 1, SPAN)]
+def spans(connection: duckdb.DuckDBPyConnection, activity_bytes: int) -> list[Span]:
+    """All people, in spans of as many as there is room for, at most `SPAN`; one span when there is nobody.
+
+    What the engine holds of a span is what a run needs of memory, however many people there are; where some did much
+    more than others, theirs are smaller. More spans than needed cost time, since each goes through all activities once
+    to find its own. `activity_bytes` is what the engine holds of an activity. Needs `build`.
+    """
+    room, grain = _memory_bytes(connection), min(GRAIN, SPAN)
+    deeds = dict(
+        connection.execute(f"""
+            SELECT (person - 1) // {grain}, count(*) FROM store.facts JOIN owners_now USING (owner) GROUP BY ALL
+        """).fetchall()
+    )
+    highest: int = connection.execute("SELECT coalesce(max(person), 1) FROM members").fetchall()[0][0]
+    found, first, held = [], 1, 0
+    for place in range(-(-highest // grain)):
+        needed = grain * PERSON_BYTES + deeds.get(place, 0) * activity_bytes
+        begin = place * grain + 1
+        if begin > first and (held + needed > room or begin + grain - first > SPAN):
+            found.append(Span(first, begin - 1))
+            first, held = begin, 0
+        held += needed
+    return [*found, Span(first, max(highest, first))]
+
+
+def _memory_bytes(connection: duckdb.DuckDBPyConnection) -> float:
+    amount, unit = connection.execute("SELECT current_setting('memory_limit')").fetchall()[0][0].split()
+    return float(amount) * 1024.0 ** _UNITS.index(unit)
 
 
 def oldest(connection: duckdb.DuckDBPyConnection) -> datetime | None:
