@@ -32,9 +32,9 @@ COMMIT_ROWS: Final = 40_000
 """Rows gathered before a commit: opening the mirror and looking for known ids costs much the same for few rows. It is
 memory that bounds them: so many contacts of 36 properties take 40 MB."""
 
-COMMIT_S: Final = 10.0
+COMMIT_S: Final = 3.0
 """Seconds after which rows are committed even if they are few: no more than what was read in them is read once more
-after a kill. At HubSpot's limit of 19 calls a second that is 190 calls, or 19,000 contacts."""
+after a kill. At HubSpot's limit of 19 calls a second that is 57 calls, or 5,700 contacts."""
 
 
 def expect(connection: duckdb.DuckDBPyConnection, connectors: Mapping[str, Connector], session: Session) -> None:

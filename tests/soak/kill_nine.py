@@ -67,6 +67,9 @@ PROCESSES: Final = 2
 HISTORIES: Final = 2
 """So many different lives; in the odd ones Salesforce is written by Bulk jobs."""
 
+CALL_S: Final = 1 / 19
+"""What a call takes of the runs' time, as at HubSpot's limit: what is read is stored by time as well."""
+
 ALLOWED_SHARE: Final = 0.01
 """Calls that a kill may cost, of those of a whole life of many contacts."""
 
@@ -105,9 +108,13 @@ class Ending:
 
 
 class _Mortal(Process):
-    """This very process, which ends itself so that nothing of it can run any more."""
+    """This very process, which ends itself so that nothing of it can run any more. Its time passes with its calls."""
+
+    clock: FakeClock | None = None
 
     def moment(self, kind: str) -> None:
+        if self.clock is not None and kind == "call":
+            self.clock.sleep(CALL_S)
         with self._lock:
             self.moments[kind] = count = self.moments.get(kind, 0) + 1
             if kind == self.at and count >= self.after:
@@ -279,7 +286,7 @@ def _run(
     options: dict[str, Any],
 ) -> tuple[int, dict[str, int]]:
     process = _Mortal(kill.at if kill else "", kill.after if kill else NEVER)
-    clock = FakeClock(now)
+    process.clock = clock = FakeClock(now)
     with (
         mock.patch.object(pull, "COMMIT_ROWS", commit_rows),
         mock.patch.object(os, "cpu_count", return_value=1),
