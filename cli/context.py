@@ -45,11 +45,10 @@ class Context:
     clock: Clock = field(default_factory=SystemClock)
 
     def settings(self, *, credentials: bool = True) -> Settings:
-        """The settings, with logging set up so that none of their secrets can be printed. Raises ConfigErrors."""
+        """The settings; from now on none of their secrets can be printed. Raises ConfigErrors."""
         from cli import logs
         from config.loading import load
 
-        logs.set_up(self.log_format, self.verbosity)
         settings = load(self.config, self.env, credentials=credentials)
         logs.strike_out(settings.secrets())
         return settings
@@ -72,8 +71,11 @@ class Context:
 
 
 def context_of(context: typer.Context) -> Context:
-    """Our context, out of the command line's own."""
+    """Our context, out of the command line's own, with logging set up as it says. Called once, as a command begins."""
+    from cli import logs
+
     found = context.find_object(Context)
     if found is None:
         raise RuntimeError("a command was called without the global options")
+    logs.set_up(found.log_format, found.verbosity)
     return found

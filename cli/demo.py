@@ -77,7 +77,7 @@ def _crms(people: int, seed: int) -> Iterator[_Crms]:
 
 def _pointing_at(urls: "Urls", folder: Path, given: Context) -> Context:
     """A context whose settings and model are those that `init` writes, and whose CRMs are the made-up ones."""
-    from cli.logs import QUIET
+    from cli.logs import QUIET, set_up
     from cli.setup import write_starting_files
 
     list(write_starting_files(folder))
@@ -90,6 +90,7 @@ def _pointing_at(urls: "Urls", folder: Path, given: Context) -> Context:
         "LEADGRADE_SALESFORCE__CLIENT_ID": "sandbox-client",
         "LEADGRADE_SALESFORCE__CLIENT_SECRET": "sandbox-secret",
     }
+    set_up(given.log_format, given.verbosity or QUIET)
     return Context(folder / "leadgrade.yaml", env, given.log_format, given.verbosity or QUIET, given.clock)
 
 

@@ -24,6 +24,7 @@ BEARER: Final = re.compile(r"(?i)(bearer\s+|pat-[a-z]{2,3}\d?-)[\w.!-]+")
 QUIET: Final = -1
 """Verbosity of a command that tells its own story: warnings alone."""
 
+_PROCESS: Final = secrets.token_hex(3)
 _secrets: list[str] = []
 
 
@@ -49,6 +50,7 @@ def set_up(log_format: LogFormat, verbosity: int) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _name_process,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="%H:%M:%S" if as_text else "iso", utc=not as_text),
             structlog.processors.format_exc_info,
@@ -59,7 +61,6 @@ def set_up(log_format: LogFormat, verbosity: int) -> None:
         logger_factory=_Stderr,
         cache_logger_on_first_use=False,
     )
-    structlog.contextvars.bind_contextvars(process=secrets.token_hex(3))
     root = logging.getLogger()
     root.handlers = [_Through()]
     root.setLevel(logging.INFO if verbosity > 1 else logging.WARNING)
@@ -70,6 +71,12 @@ def _level(verbosity: int) -> int:
     if verbosity > 0:
         return logging.DEBUG
     return logging.WARNING if verbosity == QUIET or sys.stderr.isatty() else logging.INFO
+
+
+def _name_process(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    """Lines of several processes may stand in one file. Threads are of the same process."""
+    line["process"] = _PROCESS
+    return line
 
 
 def _last(_logger: WrappedLogger, _method: str, line: EventDict | str | bytes) -> str:

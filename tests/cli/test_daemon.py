@@ -78,6 +78,7 @@ def test_84_a_daemon_tells_that_its_first_run_waits_for_a_person_and_names_nobod
     }  # fmt: skip
     assert 'leadgrade_runs_total{exit_code="4",kind="sync"} 1.0' in answers["/metrics"].text
     lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert len({line["process"] for line in lines}) == 1
     assert {line["run"] for line in lines if str(line.get("step", "")).startswith("pull")} == {1}
 
     everything = "\n".join([log.read_text(), alert, *(answer.text for answer in answers.values())]).lower()

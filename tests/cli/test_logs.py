@@ -3,16 +3,19 @@ import json
 import logging
 import sys
 import tempfile
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import structlog
+from cli_runner import CREDENTIALS
 
 from cli import logs
 from cli.app import tell
-from cli.context import LogFormat
+from cli.context import Context, LogFormat
 from cli.progress import Lines
+from cli.setup import write_starting_files
 from config.errors import ConfigError, ConfigErrors
 from connectors.clock import FakeClock
 from connectors.errors import AuthStop
@@ -53,6 +56,26 @@ def test_lines_are_json_where_there_is_no_terminal(capsys: pytest.CaptureFixture
     assert (line["event"], line["level"], line["rows"]) == ("done", "info", 3)
     assert line["timestamp"].endswith("Z")
     assert line["process"]
+
+
+def test_every_thread_and_every_run_names_the_same_process(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    list(write_starting_files(tmp_path))
+    logs.set_up(LogFormat.JSON, 0)
+    given = Context(tmp_path / "leadgrade.yaml", CREDENTIALS)
+
+    def run() -> None:
+        given.settings(credentials=False)
+        with structlog.contextvars.bound_contextvars(run=7):
+            structlog.get_logger().info("one step")
+
+    run()
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    structlog.get_logger().info("done")
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [(line["event"], line.get("run")) for line in lines] == [("one step", 7), ("one step", 7), ("done", None)]
+    assert len({line["process"] for line in lines}) == 1
 
 
 def test_lines_are_text_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
