@@ -71,6 +71,10 @@ class RetentionSettings(Section):
     """Activities in the mirror; without it, for ever. They go only if nobody's score changes by it."""
     versions_days: int = Field(default=400, ge=1)
     """What facts were before they changed: as far back as the scores of past days are exact."""
+    crossings_days: int = Field(default=1100, ge=30)
+    """Edges crossed into a stage; those into one that people may enter only so often (`max_entries`) stay."""
+    rejects_days: int = Field(default=180, ge=7)
+    """Rows that stand refused, since they were refused last. What they should hold is then sent once more."""
 
 
 HubSpotVersion = Literal["v3", "2026-03", "2026-09"]

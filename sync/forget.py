@@ -10,20 +10,23 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import duckdb
+import structlog
+
 from sync import identity, lease
 from sync.journal.erasures import Person
 from sync.mirror import acknowledged, forgotten, normal
-from sync.mirror.store import meta, set_meta
+from sync.mirror.store import meta, rewrite_is_due, set_meta
 from sync.stores import open_journal, open_mirror
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import duckdb
-
     from config.settings import Settings
     from connectors.clock import Clock
     from sync.session import Session
+
+log = structlog.get_logger()
 
 _PASSED_ON = "erasures_passed_on"
 
@@ -97,7 +100,11 @@ def lift(settings: Settings, clock: Clock, address: str) -> bool:
 
 
 def pass_on(session: Session) -> None:
-    """Erase from the journal whom a CRM has told to be erased; the mirror did so as it heard of it."""
+    """Erase from the journal whom a CRM has told to be erased; the mirror did so as it heard of it.
+
+    Then, at most once a day, the mirror's file is made anew, as after `forget`. Where it cannot be (no room for a
+    second file), the log says so, and it is tried again a day later.
+    """
     with session.mirror.open() as connection:
         told = connection.execute("""
             WITH RECURSIVE same AS (
@@ -108,11 +115,17 @@ def pass_on(session: Session) -> None:
             )
             SELECT crm, record_id FROM same ORDER BY crm, record_id
         """).fetchall()
-        if not told or meta(connection, _PASSED_ON) == str(len(told)):
-            return
-    session.journal.erase(Person(_by_crm(told)), session.clock.now(), tombstones=False)
-    with session.mirror.open() as connection:
-        set_meta(connection, _PASSED_ON, str(len(told)))
+        is_news = bool(told) and meta(connection, _PASSED_ON) != str(len(told))
+        is_due = rewrite_is_due(connection, session.clock.now())
+    if is_news:
+        session.journal.erase(Person(_by_crm(told)), session.clock.now(), tombstones=False)
+        with session.mirror.open() as connection:
+            set_meta(connection, _PASSED_ON, str(len(told)))
+    if is_due:
+        try:
+            session.mirror.rewrite()
+        except (duckdb.Error, OSError) as error:
+            log.warning("erased values stay in free blocks of the mirror for now", why=type(error).__name__)
 
 
 def _person(connection: duckdb.DuckDBPyConnection, address: str) -> Person:

@@ -6,7 +6,7 @@ is old only leaves windows and only fades.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     import duckdb
+    from sqlalchemy import ColumnElement, Table
 
     from config.model import Model
-    from config.settings import Settings
+    from config.settings import RetentionSettings, Settings
     from sync.session import Session
 
 log = structlog.get_logger()
@@ -39,6 +40,8 @@ class Compacted:
 
     activities: int = 0
     runs: int = 0
+    crossings: int = 0
+    rejects: int = 0
     seen: int = 0
 
 
@@ -53,26 +56,40 @@ class _StillSeen(Exception):
 def compact(session: Session, settings: Settings, model: Model) -> Compacted:
     """Let go of what is too old; the lease is held. Raises `LeaseLost`, `Stopped`."""
     kept, now = settings.retention, session.clock.now()
-    runs = _journal(session, now - timedelta(days=kept.runs_days), now - CALLS)
+    gone = _journal(session, kept, model, now)
     with session.mirror.open() as connection, transaction(connection, session.lease.fence):
         past.trim(connection, now - timedelta(days=kept.versions_days))
-    activities = seen = 0
     if kept.activities_days is not None:
         activities, seen = _activities(session, settings, model, now - timedelta(days=kept.activities_days))
+        gone = replace(gone, activities=activities, seen=seen)
         if seen:
             log.warning(
                 "old activities are kept, for the model still sees them", people=seen, days=kept.activities_days
             )
-    if runs or activities:
-        log.info("let go of what was too old", activities=activities, runs=runs)
-    return Compacted(activities=activities, runs=runs, seen=seen)
+    if gone != Compacted(seen=gone.seen):
+        log.info("let go of what was too old", **asdict(gone))
+    return gone
 
 
-def _journal(session: Session, before: datetime, calls_before: datetime) -> int:
+def _journal(session: Session, kept: RetentionSettings, model: Model, now: datetime) -> Compacted:
+    """Runs, refusals and edges. That a record crossed an edge is known by the stage it has, so none comes twice."""
+
+    def before(days: int) -> datetime:
+        return now - timedelta(days=days)
+
+    runs, calls, rejects, edges = tables.runs.c, tables.calls.c, tables.rejects.c, tables.crossings.c
+    counted = edges.to_stage.in_(model.limited_stages) & (edges.direction == "up")
     with session.journal.noting() as connection:
-        connection.execute(delete(tables.calls).where(tables.calls.c.noted_at < calls_before))
-        old = (tables.runs.c.started_at < before) & (tables.runs.c.run_id != session.run_id)
-        return connection.execute(delete(tables.runs).where(old)).rowcount
+
+        def let_go(table: Table, old: ColumnElement[bool]) -> int:
+            return connection.execute(delete(table).where(old)).rowcount
+
+        let_go(tables.calls, calls.noted_at < now - CALLS)
+        return Compacted(
+            runs=let_go(tables.runs, (runs.started_at < before(kept.runs_days)) & (runs.run_id != session.run_id)),
+            rejects=let_go(tables.rejects, rejects.last_seen < before(kept.rejects_days)),
+            crossings=let_go(tables.crossings, (edges.at < before(kept.crossings_days)) & ~counted),
+        )
 
 
 def _activities(session: Session, settings: Settings, model: Model, before: datetime) -> tuple[int, int]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from scoring.facts import Kind, Table
 from sync.mirror import normal
-from sync.mirror.store import meta, set_meta, transaction
+from sync.mirror.store import meta, note_erased, set_meta, transaction
 
 if TYPE_CHECKING:
     import duckdb
@@ -116,6 +116,7 @@ def _erase(connection: duckdb.DuckDBPyConnection) -> None:
         people = f"NOT ({_IDS[Table.REMOVALS]}) AND " if table.endswith(Table.REMOVALS) else ""
         connection.execute(f"DELETE FROM store.{table} WHERE {people} (crm, record_id) IN (FROM meant)")
     connection.execute("DROP TABLE meant; DROP TABLE silent")
+    note_erased(connection)
 
 
 def of_records(connection: duckdb.DuckDBPyConnection) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from scoring.facts import COLUMNS, Table
 from sync.mirror import normal, past
 from sync.mirror.activities import activity_key
+from sync.mirror.store import note_erased
 from sync.mirror.tables import last_of, past_of
 
 if TYPE_CHECKING:
@@ -125,9 +126,12 @@ def _erase(connection: duckdb.DuckDBPyConnection) -> None:
         DELETE FROM store.facts WHERE owner IN (SELECT owner FROM erased);
         DELETE FROM store.owners WHERE owner IN (SELECT owner FROM erased);
         DELETE FROM store.past_facts WHERE owner IN (SELECT owner FROM erased);
+        DELETE FROM store.signatures WHERE signature NOT IN (SELECT signature FROM store.facts)
+            AND signature NOT IN (SELECT signature FROM store.past_facts);
         DELETE FROM store.records WHERE (crm, record_id) IN (FROM erased_records);
         DELETE FROM store.past_records WHERE (crm, record_id) IN (FROM erased_records);
         DELETE FROM store.counters WHERE (crm, record_id) IN (FROM erased_records);
         DROP TABLE erased;
         DROP TABLE erased_records;
     """)
+    note_erased(connection)

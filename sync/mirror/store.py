@@ -6,6 +6,7 @@ import contextlib
 import copy
 import os
 import re
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
@@ -18,7 +19,6 @@ from sync.mirror.tables import SCHEMA_VERSION, create_all, past_of, quoted, type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import datetime
     from pathlib import Path
 
     from config.attributes import AttributeType
@@ -27,7 +27,12 @@ if TYPE_CHECKING:
 LOCK_WAIT_S: Final = 120.0
 """How long another process may keep the file before we give up; scoring a million people takes seconds."""
 
+REWRITE_EVERY: Final = timedelta(days=1)
+"""At most so often a run makes the file anew for people whom a CRM erased."""
+
 _POLL_S: Final = 0.1
+_ERASED: Final = "erased_since_rewrite"
+_REWRITE_BEGUN: Final = "rewrite_begun"
 _DELETE_IT: Final = "It holds only copies of what the CRMs hold: delete it, and the next run pulls everything anew."
 
 
@@ -106,6 +111,7 @@ class Mirror:
             place = str(fresh).replace("'", "''")
             connection.execute(f"ATTACH '{place}' AS fresh")
             connection.execute(f"COPY FROM DATABASE {name} TO fresh")
+            connection.execute("DELETE FROM fresh.store.meta WHERE key = ?", [_ERASED])
             connection.execute("DETACH fresh")
             fresh.chmod(self.path.stat().st_mode & 0o777)
             fresh.replace(self.path)
@@ -213,6 +219,23 @@ def set_meta(connection: duckdb.DuckDBPyConnection, key: str, value: str | None)
     connection.execute("DELETE FROM store.meta WHERE key = ?", [key])
     if value is not None:
         connection.execute("INSERT INTO store.meta VALUES (?, ?)", [key, value])
+
+
+def note_erased(connection: duckdb.DuckDBPyConnection) -> None:
+    """Values of people have been erased: free blocks of the file still hold them."""
+    set_meta(connection, _ERASED, "yes")
+
+
+def rewrite_is_due(connection: duckdb.DuckDBPyConnection, now: datetime) -> bool:
+    """Whether values have been erased since the file was made anew, and that was not begun within the last day.
+
+    If so, it counts as begun now.
+    """
+    begun = meta(connection, _REWRITE_BEGUN)
+    if meta(connection, _ERASED) is None or (begun and now - datetime.fromisoformat(begun) < REWRITE_EVERY):
+        return False
+    set_meta(connection, _REWRITE_BEGUN, now.isoformat())
+    return True
 
 
 def cursors(connection: duckdb.DuckDBPyConnection, crm: str) -> dict[str, str]:

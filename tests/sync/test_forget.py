@@ -16,6 +16,7 @@ from sync.errors import Busy
 from sync.journal.erasures import Person
 from sync.journal.stages import Given
 from sync.journal.tables import outbox
+from sync.mirror.store import Mirror
 from sync.stores import open_journal, open_mirror
 
 if TYPE_CHECKING:
@@ -154,6 +155,36 @@ def test_17_99_who_is_erased_in_a_crm_is_erased_from_the_journal_too(known: Worl
     known.run()
     assert traces(known) == []
     assert known.query("SELECT count(*) FROM store.records WHERE record_id IN ('77', 'C77')") == [(0,)]
+    assert "mirror.duckdb" not in kept(known), "nor in blocks that are free"
+
+
+def test_99_the_mirror_is_made_anew_at_most_once_a_day(known: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    rewrite = Mirror.rewrite
+
+    def counted(mirror: Mirror) -> None:
+        made.append(mirror)
+        if len(made) == 2:
+            raise OSError("no room")
+        rewrite(mirror)
+
+    monkeypatch.setattr(Mirror, "rewrite", counted)
+    known.run()
+    assert made == [], "nobody was erased"
+    known.hubspot.remove("77", "erased")
+    known.run()
+    known.salesforce.remove("C77", "erased")
+    for hours, times in ((1, 1), (22, 1), (1, 2), (1, 2)):
+        known.clock.advance(hours * 3600)
+        assert known.run().exit_code in {0, 1}
+        assert len(made) == times
+    assert "mirror.duckdb" in kept(known), "there was no room"
+    known.clock.advance(86_400)
+    known.run()
+    assert "mirror.duckdb" not in kept(known)
+    known.clock.advance(86_400)
+    known.run()
+    assert len(made) == 3, "nobody was erased since"
 
 
 def test_a_deal_loses_whom_it_names(known: World) -> None:
