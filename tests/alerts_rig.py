@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-from sync_rig import NOW, SETTINGS
-
 from config.settings import HubSpotSettings, StoreSettings
 from connectors.clock import FakeClock
 from sync.alerts.watch import Alerts
 from sync.daemon import Ended
 from sync.journal.book import Journal
 from sync.report import Report
+from tests.sync_rig import NOW, SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,9 +40,10 @@ def signed_by_us(headers: dict[str, str], body: bytes) -> bool:
 
 @dataclass
 class Receiver:
-    """What a webhook got, and what it answers next."""
+    """What a webhook got, what it answered, and what it answers next."""
 
     got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    answered: list[int] = field(default_factory=list)
     answers: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     meanwhile: list[Callable[[], object]] = field(default_factory=list)  # what happens before it answers
     url: str = ""
@@ -69,6 +69,7 @@ def receiving() -> Iterator[Receiver]:
             if made.meanwhile:
                 made.meanwhile.pop(0)()
             status, headers = made.answers.pop(0) if made.answers else (204, {})
+            made.answered.append(status)
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from cli_runner import leadgrade, pointing_at
 
 from connectors.clock import SystemClock
@@ -61,6 +62,7 @@ def scores_of(held: dict[str, dict[str, str]]) -> dict[str, list[str | None]]:
     return {key: [values.get(f"leadgrade_{name}") for name in SCORES] for key, values in held.items()}
 
 
+@pytest.mark.slow
 def test_75_a_share_then_exactly_a_plan_then_a_model_that_is_taken_back(
     sandbox: Callable[..., Sandbox], tmp_path: Path
 ) -> None:

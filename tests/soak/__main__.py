@@ -47,6 +47,8 @@ def _days(days: int, seed: int) -> int:
     memory = " ".join(f"{megabytes:.0f}" for megabytes in week.memory_mb)
     cpu_s = time.process_time() - began
     print(f"{days} days in {cpu_s:.0f} CPU s; runs by kind and exit code: {runs}; died {week.deaths} times")
+    for what, counts in (("asked over HTTP", week.served), ("told by webhook", week.told)):
+        print(f"{what}: {', '.join(f'{name} {times}' for name, times in sorted(counts.items()))}")
     print(f"longest without a success: {week.longest_age}; memory by day in MB: {memory}", flush=True)
     week.judge()
     return 0

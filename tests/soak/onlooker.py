@@ -162,13 +162,12 @@ class Onlooker:
         every = {headers["webhook-id"] for (headers, _), _ in sent}
         must(every == taken.keys(), "news was refused and not sent again", every - taken.keys())
         must(not (twice := [one for one, times in taken.items() if times > 1]), "news was told twice", twice)
-        must(REFUSED == 0 or len(sent) > len(every), "the receiver refused nothing", len(sent))
+        must(len(sent) > len(every), "the receiver refused nothing", len(sent))
         news = [json.loads(body) for (_, body), status in sent if status == TAKEN]
         self.told.update(one["event"] for one in news)
         self._judge_runs([one["event"] for one in sorted(news, key=lambda one: str(one["at"]))], outage)
-        self._judge_rises(
-            [person for one in news if one["event"] == events.CROSSED for person in one["data"]["people"]]
-        )
+        rises = [one["data"]["people"] for one in news if one["event"] == events.CROSSED]
+        self._judge_rises([person for people in rises for person in people])
 
     def _judge_runs(self, told: list[str], outage: tuple[datetime, datetime]) -> None:
         """Each spell is told by its events, once each however many runs it had, and then its end."""
@@ -190,7 +189,6 @@ class Onlooker:
         must(not (more := told - rose), "rises were told that were none, or twice", more)
         lost = {edge: times for edge, times in (rose - told).items() if edge[:2] in known}
         must(not lost, "rises of people who were not erased were not told", lost)
-        must(bool(told), "nobody rose", rose)
 
     def _drain(self) -> None:
         """Let the last news arrive."""
@@ -204,7 +202,8 @@ class Onlooker:
 def onlooker(settings: Settings, clock: Clock, chance: random.Random) -> Iterator[Onlooker]:
     """Somebody who is told by webhook. The settings are those that name it."""
     with receiving() as receiver:
-        receiver.answers = [chance.choice(REFUSALS) if chance.random() < REFUSED else (TAKEN, {}) for _ in range(5000)]
+        drawn = [chance.choice(REFUSALS) if chance.random() < REFUSED else (TAKEN, {}) for _ in range(5000)]
+        receiver.answers = [REFUSALS[0], *drawn]
         webhook = WebhookSettings(url=receiver.url, secret=SecretStr(KEY))
         yield Onlooker(settings.model_copy(update={"alerts": AlertSettings(webhook=webhook)}), clock, receiver)
 

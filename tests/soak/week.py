@@ -3,7 +3,8 @@
 People go on with their deeds, also while a run waits; the CRMs' limits bind; every few runs meet troubles, some end in
 the death of the process, whose successor goes on; tokens expire; one day the credentials are refused for a while; for
 six hours of another nobody can be reached. At the end all that `scenario` asks for must hold, and more: never longer
-than an hour without a success but for the outage, and no more memory than after the first day.
+than an hour without a success but for the outage, and no more memory than after the first day. What the daemon serves
+over HTTP, and whom it tells of what, an `onlooker` holds against what happened.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ from typing import TYPE_CHECKING, Final
 
 from config.daemon_settings import ScheduleSettings
 from sync.daemon import Daemon, Ended
-from sync.pulse import Pulse
+from sync.progress import Silent
+from sync.pulse import Watched
 from sync.stop import Stop
 from tests.connectors.rig import SandboxTime
 from tests.soak import disturbances
 from tests.soak.kills import KINDS, Killed, Process
+from tests.soak.onlooker import onlooker
 from tests.soak.scenario import LIKELY_MOMENTS, Ending, Story, compare, must, until_quiet, words
 from tests.soak.world import NOW, Wishes, World, world
 
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 
     from sandbox.core import SandboxClock
     from sync.report import Report, ScheduledKind
+    from tests.soak.onlooker import Onlooker
 
 DAYS: Final = 7
 SCHEDULE: Final = ScheduleSettings(sync="*/30 * * * *", timezone="Europe/Warsaw")
@@ -50,6 +54,7 @@ REFUSED_FOR: Final = timedelta(minutes=8)
 OUTAGE_ON: Final = 4
 OUTAGE: Final = timedelta(hours=6)
 LONGEST_AGE: Final = timedelta(hours=1)
+LOOK_EVERY_H: Final = 5
 MORE_MEMORY: Final = 0.1
 
 WITHOUT: Final = frozenset({"daily_429", "login_refused", "api_disabled", "refuse", "migration_477"})
@@ -67,6 +72,8 @@ class Week:
     deaths: int = 0
     is_well: bool = True  # whether the last run did its work
     memory_mb: list[float] = field(default_factory=list)  # after each day
+    served: Counter[str] = field(default_factory=Counter)  # "readyz 503" -> how often the daemon answered so
+    told: Counter[str] = field(default_factory=Counter)  # events that the webhook took
 
     def judge(self) -> None:
         """Raises Broken when there was no success for too long, or memory grew."""
@@ -159,6 +166,22 @@ def _ending(house: World, name: str) -> Ending:
 
 def _of_the_daemon(rough: World, seed: int, days: int, tell: Callable[[str], None]) -> Week:
     """The daemon from its first run on, and each of its successors when it has died."""
+    with onlooker(rough.settings, SandboxTime(rough.crms.shared.clock), random.Random(f"receiver {seed}")) as looks:
+        week = _watched(rough, seed, days, tell, looks)
+        looks.judge(week.outage)
+        week.served, week.told = looks.served, looks.told
+    return week
+
+
+def _looking(leaping: Leaping, looks: Onlooker, week: Week, days: int) -> None:
+    """When somebody asks the daemon how it is: before, in and after the outage, and every few hours."""
+    begin, end = week.outage
+    often = [NOW + timedelta(hours=hours) for hours in range(2, 24 * days, LOOK_EVERY_H)]
+    for at in [begin - timedelta(minutes=50), end - timedelta(minutes=35), end + timedelta(minutes=95), *often]:
+        leaping.at(at, looks.look)
+
+
+def _watched(rough: World, seed: int, days: int, tell: Callable[[str], None], looks: Onlooker) -> Week:
     clock, shared = rough.crms.shared.clock, rough.crms.shared
     chance = random.Random(seed)
     leaping, stop, week = Leaping(clock), Stop(), Week(Story(tell), _outage(days))
@@ -169,8 +192,10 @@ def _of_the_daemon(rough: World, seed: int, days: int, tell: Callable[[str], Non
         leaping.at(at, lambda: week.memory_mb.append(_memory_mb(rough)))
         token = chance.choice(("expire_token", "session_expired"))
         leaping.at(at - timedelta(hours=chance.uniform(4, 20)), lambda token=token: shared.troubles.set(token))
+    _looking(leaping, looks, week, days)
     refused = NOW + timedelta(days=min(REFUSED_ON, days - 1), hours=12)
     leaping.at(refused, lambda: shared.troubles.set("login_refused", times=None))
+    leaping.at(refused + REFUSED_FOR / 2, looks.look)
     leaping.at(refused + REFUSED_FOR, lambda: shared.troubles.clear("login_refused"))
     for trouble in ("no_answer", "html_502"):
         leaping.at(outage[0], lambda trouble=trouble: shared.troubles.set(trouble, times=None, every=2))
@@ -185,7 +210,8 @@ def _of_the_daemon(rough: World, seed: int, days: int, tell: Callable[[str], Non
             trouble.turn_on(shared.troubles)
         began = clock.now()
         try:
-            report = rough.run_now(kind, process, approve=False, stop=stop)
+            progress = Watched(Silent(), looks.pulse)
+            report = rough.run_now(kind, process, approve=False, stop=stop, progress=progress)
         except Killed:
             week.deaths += 1
             week.is_well = False
@@ -206,17 +232,24 @@ def _of_the_daemon(rough: World, seed: int, days: int, tell: Callable[[str], Non
         week.is_well = ended.exit_code in {0, 1}
         if week.is_well:
             week.succeeded.append(ended.at)
+        looks.heard(ended)
+
+    def pause(seconds: float) -> None:
+        looks.clock.sleep(seconds)
+        looks.tend()
 
     while not stop.requested:
-        time = SandboxTime(clock)
-        daemon = Daemon(
-            run_once=run_once, schedule=lambda: SCHEDULE, clock=time, stop=stop, pulse=Pulse(time), pause=time.sleep,
-            on_end=on_end,
-        )  # fmt: skip
-        try:
-            daemon.go_on(SCHEDULE)
-        except Killed:
-            time.sleep(10)  # until the service manager starts it again
+        with looks.life():
+            daemon = Daemon(
+                run_once=run_once, schedule=lambda: SCHEDULE, clock=looks.clock, stop=stop, pulse=looks.pulse,
+                pause=pause, on_end=on_end,
+            )  # fmt: skip
+            try:
+                daemon.go_on(SCHEDULE)
+            except Killed:
+                looks.died()
+        if not stop.requested:
+            looks.clock.sleep(10)  # until the service manager starts it again
     return week
 
 

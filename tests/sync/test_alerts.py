@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from alerts_rig import KEY, House, Receiver, house_of, receiving, signed_by_us
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 from sync_rig import NOW, batch, record, store
@@ -20,6 +19,7 @@ from sync.daemon import Ended
 from sync.journal.stages import Given
 from sync.pulse import Pulse
 from sync.stores import open_mirror
+from tests.alerts_rig import KEY, House, Receiver, house_of, receiving, signed_by_us
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

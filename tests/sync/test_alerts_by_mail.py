@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
-from alerts_rig import house_of
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -24,6 +23,7 @@ from structlog.testing import capture_logs
 
 from config.daemon_settings import AlertSettings, MailSettings, WebhookSettings
 from connectors.clock import SystemClock
+from tests.alerts_rig import house_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
