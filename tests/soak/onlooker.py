@@ -51,21 +51,29 @@ TAKEN: Final = 204
 
 
 @dataclass
+class Spell:
+    """A while in which runs went wrong, and the events by which that must be told."""
+
+    began: datetime
+    ended: datetime | None = None
+    events: set[str] = field(default_factory=set)
+
+
+@dataclass
 class Onlooker:
-    """`spells` are how often runs went wrong for a while and how that was told; `rises` the edges that are news."""
+    """`rises` are the edges that are news."""
 
     settings: Settings
     clock: Clock
     receiver: Receiver
     rises: dict[int, tuple[str, str, str]] = field(default_factory=dict)  # number of the edge: crm, record, stage
-    spells: list[set[str]] = field(default_factory=list)  # of each spell, which events it must be told by
+    spells: list[Spell] = field(default_factory=list)
     served: Counter[str] = field(default_factory=Counter)  # "readyz 503" -> how often
     told: Counter[str] = field(default_factory=Counter)  # events that the receiver took
     ages: list[tuple[datetime, float]] = field(default_factory=list)  # when asked, seconds since the last success
     ended: Counter[tuple[str, str]] = field(default_factory=Counter)  # runs of this life of the daemon
     last_exit: int | None = None
     good: datetime | None = None  # when a run last read and wrote
-    is_wrong: bool = False
     pulse: Pulse = field(init=False)
     url: str = ""
     _tended: datetime | None = None
@@ -103,7 +111,8 @@ class Onlooker:
         self.ended[ended.kind, str(ended.exit_code)] += 1
         self.last_exit = ended.exit_code
         if ended.exit_code in {0, 1}:
-            self.is_wrong = False
+            if self.spells and not self.spells[-1].ended:
+                self.spells[-1].ended = ended.at
             if ended.kind in READ_AND_WRITE:
                 self.good = ended.at
         elif ended.exit_code in NEEDS_A_PERSON:
@@ -115,10 +124,9 @@ class Onlooker:
             self.good = journal.last_success() if self.good else None
 
     def _spell(self) -> set[str]:
-        if not self.is_wrong:
-            self.spells.append(set())
-        self.is_wrong = True
-        return self.spells[-1]
+        if not self.spells or self.spells[-1].ended:
+            self.spells.append(Spell(self.clock.now()))
+        return self.spells[-1].events
 
     def tend(self) -> None:
         """What the daemon does between runs, now and then."""
@@ -171,11 +179,14 @@ class Onlooker:
 
     def _judge_runs(self, told: list[str], outage: tuple[datetime, datetime]) -> None:
         """Each spell is told by its events, once each however many runs it had, and then its end."""
-        expected = Counter(event for spell in self.spells for event in spell)
-        expected[events.RECOVERED] = len(self.spells) - self.is_wrong
+        expected = Counter(event for spell in self.spells for event in spell.events)
+        expected[events.RECOVERED] = sum(spell.ended is not None for spell in self.spells)
         found = Counter(event for event in told if event in {events.FAILED, events.STALE, events.RECOVERED})
         must(found == +expected, "spells are told otherwise than they were", (found, self.spells))
-        must(found[events.STALE] == 1, "an outage of hours is not told once", (found, outage))
+        # As runs that stay away, or as the failure that began before it and went on.
+        late = outage[0] + (outage[1] - outage[0]) / 2
+        lasting = [one for one in self.spells if one.began < outage[1] and (one.ended is None or one.ended > late)]
+        must(len(lasting) == 1, "an outage of hours is not told once", (self.spells, outage))
         must(found[events.FAILED] >= 1, "that a person is needed is not told", found)
         must(events.STUCK not in told, "a run that moved is called stuck", told)
         during = [age for at, age in self.ages if outage[0] + timedelta(hours=4) <= at <= outage[1]]
