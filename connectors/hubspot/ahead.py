@@ -28,7 +28,10 @@ AHEAD = 12
 """Chunks read or being read that nobody has taken yet. Those that wait keep the calls going while rows are stored."""
 
 CHUNK = 1_000
-"""Objects handed out at a time: as many as one call for associations takes."""
+"""Objects handed out at a time with what is read along with them: as many as one call for associations takes."""
+
+BARE_CHUNK = 500
+"""Objects handed out at a time where nothing is read along with them: what is read ahead is read again after a kill."""
 
 Objects = list[dict[str, Any]]
 
@@ -75,7 +78,7 @@ class _Part(Generic[P]):
 def overlapped(
     places: Sequence[P],
     read: Read[P],
-    extra: Callable[[Any], Any] = lambda _: None,
+    extra: Callable[[Any], Any] | None = None,
     keep: Callable[[Objects], Kept] = list,
 ) -> Iterator[Chunk[P]]:
     """Read all `places`. `keep` says what goes into a chunk of each page, at the time when the page has just been
@@ -117,13 +120,19 @@ def overlapped(
 
 
 def _chunk(
-    part: _Part[P], extra: Callable[[Any], Any], keep: Callable[[Objects], Kept], over: threading.Event
+    part: _Part[P], extra: Callable[[Any], Any] | None, keep: Callable[[Objects], Kept], over: threading.Event
 ) -> tuple[Any, Any, Sequence[P], bool]:
     """Objects, what came with them, what is left of the part, and whether it has been read to its end."""
     objects = keep([])
     left = part.left
+    size = BARE_CHUNK if extra is None else CHUNK
+    beside = extra or _nothing
     for page, left in part.pages:
         objects += keep(page)
-        if left and (len(objects) >= CHUNK or over.is_set()):
-            return objects, extra(objects), left, False
-    return objects, extra(objects), left, True
+        if left and (len(objects) >= size or over.is_set()):
+            return objects, beside(objects), left, False
+    return objects, beside(objects), left, True
+
+
+def _nothing(_: Any) -> None:
+    return None

@@ -41,7 +41,7 @@ class _OutOfOrderError(Exception):
 
 
 def listed(
-    client: Client, source: Source, cursor: Cursor, extra: Callable[[Values], Any] = lambda _: None
+    client: Client, source: Source, cursor: Cursor, extra: Callable[[Values], Any] | None = None
 ) -> Iterator[Page]:
     """Every live object from where `cursor` stands, by id."""
     fresh = not cursor.ranges and cursor.after is None
@@ -70,7 +70,7 @@ def _walk(
     source: Source,
     cursor: Cursor,
     ranges: Sequence[Range],
-    extra: Callable[[Values], Any],
+    extra: Callable[[Values], Any] | None,
     total: int | None,
 ) -> Iterator[Page]:
     def read(place: Range, hungry: Callable[[], bool]) -> Iterator[tuple[Objects, Sequence[Range]]]:

@@ -33,7 +33,7 @@ MOST_PARTS = 8
 
 
 def changed(
-    client: Client, source: Source, cursor: Cursor, upto: int, extra: Callable[[Values], Any] = lambda _: None
+    client: Client, source: Source, cursor: Cursor, upto: int, extra: Callable[[Values], Any] | None = None
 ) -> Iterator[Page]:
     """Objects modified from `cursor.since` up to, not including, `upto` (both ms), in windows below the cap.
 
@@ -57,7 +57,7 @@ def changed(
 
     if whole.start >= whole.end:
         nothing = source.values([])
-        yield Page(nothing, Cursor(since=cursor.since), extra=extra(nothing))
+        yield Page(nothing, Cursor(since=cursor.since), extra=extra(nothing) if extra else None)
         return
     for chunk in overlapped(cursor.windows or [whole], read, extra, source.values):
         here = Cursor(since=cursor.since, upto=upto, windows=tuple(sorted(chunk.left, key=lambda one: one.start)))

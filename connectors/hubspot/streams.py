@@ -72,7 +72,7 @@ class Reading:
 
 
 def pages(
-    reading: Reading, source: Source, cursor: str | None, extra: Callable[[Values], Any] = lambda _: None
+    reading: Reading, source: Source, cursor: str | None, extra: Callable[[Values], Any] | None = None
 ) -> Iterator[Page]:
     """Objects of one type since `cursor`, with what `extra` reads along with each page of them."""
     place = reading.start(cursor)

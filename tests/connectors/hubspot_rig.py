@@ -186,6 +186,7 @@ def rig(server_time: datetime) -> Iterator[HubSpotRig]:
     with (
         running(portal, org, shared) as urls,
         mock.patch.object(ahead, "CHUNK", 200),
+        mock.patch.object(ahead, "BARE_CHUNK", 200),
         mock.patch.object(listing, "WORTH_SPLITTING", 400),
         mock.patch.object(marketing, "SLICE_MS", 100 * marketing.DAY_MS),
     ):

@@ -72,7 +72,7 @@ def test_27_a_reader_that_takes_its_time_holds_up_the_reading() -> None:
     for _ in range(5):
         next(chunks)
     chunks.close()
-    per_chunk = ahead.CHUNK // 100
+    per_chunk = ahead.BARE_CHUNK // 100
     assert pages <= (5 + ahead.AHEAD) * per_chunk
 
 
