@@ -23,6 +23,8 @@ LOOPED = 10_000
 GROWTH = (0.05, 3)
 """Times as many activities."""
 
+YESTERDAY_MB = "2000"
+DEFAULT_MB = 192
 LITTLE_MB = 112
 Results = dict[str, dict[str, float]]
 
@@ -32,7 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scoring", description=__doc__)
     parser.add_argument("--people", type=int, default=1_000_000)
     parser.add_argument("--activities", type=int, default=20_000_000)
-    parser.add_argument("--memory-mb", type=int, default=192, help="store.memory_limit_mb of the engine")
+    parser.add_argument("--memory-mb", type=int, default=448, help="store.memory_limit_mb of the engine")
     parser.add_argument("--times", type=int, default=3, help="runs of engine, script and count; the median counts")
     parser.add_argument("--alone", action="store_true", help="the engine once, and nothing else")
     options = parser.parse_args(arguments)
@@ -40,6 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory(prefix="leadgrade-bench-") as folder:
         mirror = Path(folder) / "mirror.duckdb"
         data.fill(mirror, people, options.activities)
+        taken("by_engine", mirror, "--yesterday", "--memory-mb", YESTERDAY_MB)
         if options.alone:
             show("the engine alone", people, options.activities, {"engine": taken("by_engine", mirror, *limit)})
             return
@@ -47,13 +50,13 @@ def main(arguments: list[str] | None = None) -> None:
         for times in GROWTH:
             mirror.unlink()
             data.fill(mirror, people, int(options.activities * times))
+            taken("by_engine", mirror, "--yesterday", "--memory-mb", YESTERDAY_MB)
             grown = {"engine": taken("by_engine", mirror, *limit)}
             show("the engine alone", people, int(options.activities * times), grown)
 
 
 def compare(mirror: Path, people: int, activities: int, times: int, limit: tuple[str, ...]) -> None:
     """Measure the engine beside everything else, on one mirror."""
-    taken("by_engine", mirror, "--yesterday", "--memory-mb", "2000")
     runs: dict[str, list[dict[str, Any]]] = {"engine": [], "hand-written SQL": [], "bare count": []}
     for _ in range(times):
         runs["engine"].append(taken("by_engine", mirror, *limit))
@@ -63,12 +66,13 @@ def compare(mirror: Path, people: int, activities: int, times: int, limit: tuple
         name: {key: median(run[key] for run in found) for key in ("wall_s", "cpu_s", "peak_mb")}
         for name, found in runs.items()
     }
-    looped = min(LOOPED, people)
-    loop = taken("by_loop", mirror, "--people", str(looped))
-    results[f"Python loop, {looped:,} people scaled"] = loop | {
-        key: loop[key] * people / looped for key in ("wall_s", "cpu_s")
+    every = max(1, people // LOOPED)
+    loop = taken("by_loop", mirror, "--every", str(every))
+    results[f"Python loop, one of {every} people, scaled"] = loop | {
+        key: loop[key] * every for key in ("wall_s", "cpu_s")
     }
-    results["engine, 1 % of the people"] = taken("by_engine", mirror, "--only", str(people // 100), *limit)
+    results["engine, 1 % of the people"] = taken("by_engine", mirror, "--every", "100", *limit)
+    results[f"engine, {DEFAULT_MB} MB"] = taken("by_engine", mirror, "--memory-mb", str(DEFAULT_MB))
     shop = taken("by_engine", mirror, "--preset", "e-commerce", "--memory-mb", str(LITTLE_MB))
     results[f"engine, e-commerce preset, {LITTLE_MB} MB"] = shop
     show("plan included", people, activities, results)

@@ -1,7 +1,7 @@
 """What the engine needs to score a mirror, plan included: `python -m benchmarks.scoring.by_engine MIRROR`.
 
-With `--yesterday` it scores as of the day before and lets every record hold the result. With `--only` so many people
-are scored, and nothing is planned. `--preset` takes a shipped model instead of the sixty rules.
+With `--yesterday` it scores as of the day before and lets every record hold the result. With `--every` each so-manieth
+person is scored, and nothing is planned. `--preset` takes a shipped model instead of the sixty rules.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from config.model import Model
 
 
-def score(con: Any, model: Model, as_of: datetime, only: int | None = None) -> None:
-    """Create ``scores`` of everybody, or of so many people, as a run does."""
+def score(con: Any, model: Model, as_of: datetime, every: int = 1) -> None:
+    """Create ``scores`` of everybody, or of each so-manieth person, as a run does."""
     prepared = engine.prepare(con, model, as_of, attributes=BUILT_IN, oldest=views.oldest(con))
-    spans = views.spans(con, prepared.activity_bytes) if only is None else [views.Span(1, only)]
+    spans: list[views.Span | views.Chosen] = [*views.spans(con, prepared.activity_bytes)]
+    if every > 1:
+        spans = [views.Chosen(tuple(range(every, views.last_person(con) + 1, every)))]
     for place, span in enumerate(spans):
         views.show(con, span, types=BUILT_IN, facts=prepared.facts)
         engine.score_people(con, prepared, more=place > 0)
@@ -42,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scoring.by_engine", description=__doc__)
     parser.add_argument("mirror", type=Path)
     parser.add_argument("--yesterday", action="store_true")
-    parser.add_argument("--only", type=int)
+    parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--preset")
     parser.add_argument("--memory-mb", type=int, default=192)
     options = parser.parse_args()
@@ -53,10 +55,10 @@ def main() -> None:
         data.gather(con)
         account = Account()
         as_of = data.TODAY - timedelta(days=1 if options.yesterday else 0)
-        score(con, model, as_of, options.only)
+        score(con, model, as_of, options.every)
         if options.yesterday:
             data.observe(con)
-        elif options.only is None:
+        elif options.every == 1:
             changes.make(con, fields=fields_of(model), min_change=1, today=as_of.date(), refused=(), fence=1)
         account.close(con.execute(data.DIGEST.format(table="scores")).fetchall()[0])
 

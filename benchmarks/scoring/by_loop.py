@@ -1,4 +1,4 @@
-"""The same scores by a plain Python loop: `python -m benchmarks.scoring.by_loop MIRROR --people N`.
+"""The same scores by a plain Python loop: `python -m benchmarks.scoring.by_loop MIRROR --every N`.
 
 Facts are taken out of the mirror as dictionaries; one person at a time is scored, rule by rule. Neither the day of the
 next drop nor the plan is made.
@@ -82,21 +82,21 @@ def main() -> None:
     """Score and print what it took."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scoring.by_loop", description=__doc__)
     parser.add_argument("mirror", type=Path)
-    parser.add_argument("--people", type=int, required=True)
+    parser.add_argument("--every", type=int, required=True, help="each so-manieth person")
     options = parser.parse_args()
     with data.mirror(options.mirror, memory_limit_mb=2000).open() as con:
         data.gather(con)
         account = Account()
         totals = [0, 0, 0]
         people = dicts(
-            con, f"SELECT * FROM members JOIN store.records USING (crm, record_id) WHERE person <= {options.people}"
+            con, f"SELECT * FROM members JOIN store.records USING (crm, record_id) WHERE person % {options.every} = 0"
         )
         signatures = {row["signature"]: row for row in dicts(con, "SELECT * FROM store.signatures")}
         events: dict[int, list[dict[str, Any]]] = defaultdict(list)
         for row in dicts(
             con,
             "SELECT person, signature, occurred_at, count FROM store.facts JOIN owners_now USING (owner) "
-            f"WHERE person <= {options.people} AND occurred_at <= TIMESTAMP '{data.TODAY:%Y-%m-%d %H:%M}'",
+            f"WHERE person % {options.every} = 0 AND occurred_at <= TIMESTAMP '{data.TODAY:%Y-%m-%d %H:%M}'",
         ):
             events[row["person"]].append(signatures[row["signature"]] | row)
         for person in people:

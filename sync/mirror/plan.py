@@ -127,8 +127,7 @@ def make(
     texts = ", ".join(f"coalesce({quoted(DESIRED + field.name)}::VARCHAR, '\x1f')" for field in triggers)
     with transaction(connection, fence):
         connection.execute("DROP TABLE IF EXISTS store.drafts")
-    highest = connection.execute("SELECT coalesce(max(person), 1) FROM members").fetchall()[0][0]
-    for place, first in enumerate(range(1, highest + 1, PART)):
+    for place, first in enumerate(range(1, views.last_person(connection) + 1, PART)):
         span = views.Span(first, first + PART - 1)
         connection.execute(f"""
             {"INSERT INTO store.drafts" if place else "CREATE TABLE store.drafts AS"}

@@ -147,7 +147,7 @@ def spans(connection: duckdb.DuckDBPyConnection, activity_bytes: int) -> list[Sp
             SELECT (person - 1) // {grain}, count(*) FROM store.facts JOIN owners_now USING (owner) GROUP BY ALL
         """).fetchall()
     )
-    highest: int = connection.execute("SELECT coalesce(max(person), 1) FROM members").fetchall()[0][0]
+    highest = last_person(connection)
     found, first, held = [], 1, 0
     for place in range(-(-highest // grain)):
         needed = grain * PERSON_BYTES + deeds.get(place, 0) * activity_bytes
@@ -157,6 +157,12 @@ def spans(connection: duckdb.DuckDBPyConnection, activity_bytes: int) -> list[Sp
             first, held = begin, 0
         held += needed
     return [*found, Span(first, max(highest, first))]
+
+
+def last_person(connection: duckdb.DuckDBPyConnection) -> int:
+    """The highest number that a person has; 1 when there is nobody. Needs `build`."""
+    highest: int = connection.execute("SELECT coalesce(max(person), 1) FROM members").fetchall()[0][0]
+    return highest
 
 
 def _memory_bytes(connection: duckdb.DuckDBPyConnection) -> float:
