@@ -287,8 +287,8 @@ class Door:
         token = self._token(self._tokens.current)
         verdict, response = self._attempt(request, token)
         if isinstance(verdict, Renew) and not call.renewed:
-            call.renewed = True
             token = self._token(lambda: self._tokens.renew(token))
+            call.renewed = True  # not before: where no new one could be had, none was refused
             verdict, response = self._attempt(request, token)
         match verdict:
             case Good():

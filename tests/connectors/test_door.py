@@ -219,6 +219,22 @@ def test_a_call_renews_once_however_often_it_is_tried_again(clock: FakeClock) ->
     assert tokens.renewed == ["t1"]
 
 
+def test_12_a_renewal_that_met_trouble_is_tried_again(clock: FakeClock) -> None:
+    class Unreachable(Tokens):
+        def renew(self, refused: str) -> str:
+            if not self.renewed:
+                self.renewed.append(refused)
+                raise TransportError("no connection")
+            return super().renew(refused)
+
+    tokens = Unreachable("old", "new")
+    script = Script(clock, answer(401), answer(401), OK)
+    door_of(script, tokens).call(READ)
+    assert script.tokens == ["old", "old", "new"]
+    assert tokens.renewed == ["old", "old"]
+    assert len(clock.slept) == 1
+
+
 def test_12_calls_that_meet_the_refusal_at_once_share_one_renewal(clock: FakeClock) -> None:
     together, renewals = threading.Barrier(6, timeout=10), []
 
