@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks import shared
 from benchmarks.shared import home, leadgrade, sandbox, table
 
 if TYPE_CHECKING:
@@ -48,10 +49,9 @@ class Steps:
 
 def peak_mb(pid: int) -> float:
     """The most memory that a process had since this was asked last."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    found = shared.peak_mb(pid)
     Path(f"/proc/{pid}/clear_refs").write_text("5")  # begins a new peak
-    return int(peak.split()[1]) / 1024
+    return found
 
 
 def cpu_s(pid: int) -> float:

@@ -189,6 +189,15 @@ def leadgrade(folder: Path, *arguments: str, heard: Callable[[int, str], None] =
     return measure(command, codes=frozenset({0, 1}), heard=heard)
 
 
+def peak_mb(pid: int | str = "self") -> float:
+    """The most memory that a process has had since it began; Linux only.
+
+    What `getrusage` says of a process holds what its parent had when it was started.
+    """
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
+
+
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows under their columns: the first to the left, the others to the right."""
     texts = [[cell(value) for value in row] for row in rows]

@@ -1,7 +1,8 @@
 """Who is who: records of both CRMs grouped into people.
 
 Records are one person when they share an e-mail address, when one names the other (cross-CRM link, conversion), or
-when one was merged into the other. Deleted and erased records unite nobody and belong to nobody.
+when one was merged into the other. Deleted and erased records, and those that they had taken in, unite nobody and
+belong to nobody.
 
 Grouping does not depend on the order of records: a person's number is that of the first of its records by
 (crm, record id), and is good for one connection only.
@@ -62,10 +63,18 @@ def _nodes(connection: duckdb.DuckDBPyConnection) -> None:
             UNION SELECT crm, record_id FROM links UNION SELECT other_crm, other_id FROM links)
     """)
     connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE dead AS SELECT node FROM nodes JOIN (
-            SELECT crm, record_id FROM store.records WHERE NOT {_ALIVE}
-            UNION SELECT crm, record_id FROM store.removals
-                WHERE kind IN ('contact', 'lead') AND removed NOT IN ('merged', 'converted')) USING (crm, record_id)
+        CREATE OR REPLACE TEMP TABLE dead AS
+        WITH RECURSIVE told AS (
+            SELECT crm, record_id, successor_id, removed IN ('merged', 'converted') AS lives_on
+            FROM store.removals WHERE kind IN ('contact', 'lead')
+        ), gone AS (
+            (SELECT crm, record_id FROM store.records WHERE NOT {_ALIVE}
+             UNION SELECT crm, record_id FROM told WHERE NOT lives_on)
+            UNION
+            SELECT told.crm, told.record_id FROM told
+            JOIN gone ON gone.crm = told.crm AND gone.record_id = told.successor_id WHERE lives_on
+        )
+        SELECT node FROM nodes JOIN gone USING (crm, record_id)
     """)
 
 

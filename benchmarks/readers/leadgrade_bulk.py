@@ -6,7 +6,8 @@ import json
 import sys
 import time
 
-from benchmarks.readers.leads import SCORES, ids_of, peak_mb
+from benchmarks.readers.leads import SCORES, ids_of
+from benchmarks.shared import peak_mb
 from config.settings import SalesforceSettings
 from connectors.base import Change, Status
 from connectors.clock import SystemClock

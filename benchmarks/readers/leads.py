@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simple_salesforce.api import Salesforce
@@ -38,9 +37,3 @@ def signed_in(address: str, secret: str) -> Any:
 def ids_of(address: str, secret: str) -> list[str]:
     """The ids of all leads, read page by page."""
     return [row["Id"] for row in signed_in(address, secret).query_all_iter("SELECT Id FROM Lead")]
-
-
-def peak_mb() -> float:
-    """The most memory that this process has had."""
-    status = Path("/proc/self/status").read_text()
-    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024

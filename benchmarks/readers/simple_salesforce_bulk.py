@@ -8,7 +8,8 @@ import json
 import sys
 import time
 
-from benchmarks.readers.leads import FIELDS, SCORES, ids_of, peak_mb, signed_in
+from benchmarks.readers.leads import FIELDS, SCORES, ids_of, signed_in
+from benchmarks.shared import peak_mb
 
 address, secret, way, query = sys.argv[1:]
 leads = signed_in(address, secret).bulk2.Lead

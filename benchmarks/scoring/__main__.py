@@ -18,14 +18,14 @@ from typing import Any
 
 from benchmarks.scoring import data
 from benchmarks.shared import measure, table
+from config.settings import StoreSettings
 
 LOOPED = 10_000
 GROWTH = (0.05, 3)
 """Times as many activities."""
 
 YESTERDAY_MB = "2000"
-DEFAULT_MB = 192
-LITTLE_MB = 112
+DEFAULT_MB = StoreSettings().memory_limit_mb
 Results = dict[str, dict[str, float]]
 
 
@@ -73,9 +73,10 @@ def compare(mirror: Path, people: int, activities: int, times: int, limit: tuple
     }
     some = taken("by_engine", mirror, "--every", str(every), *limit)
     results[f"engine, one of {every} people"] = some
-    results[f"engine, {DEFAULT_MB} MB"] = taken("by_engine", mirror, "--memory-mb", str(DEFAULT_MB))
-    shop = taken("by_engine", mirror, "--preset", "e-commerce", "--memory-mb", str(LITTLE_MB))
-    results[f"engine, e-commerce preset, {LITTLE_MB} MB"] = shop
+    little = ("--memory-mb", str(DEFAULT_MB))
+    results[f"engine, {DEFAULT_MB} MB"] = taken("by_engine", mirror, *little)
+    shop = taken("by_engine", mirror, "--preset", "e-commerce", *little)
+    results[f"engine, e-commerce preset, {DEFAULT_MB} MB"] = shop
     show("plan included", people, activities, results)
     same = {tuple(run["digest"]) for name in ("engine", "hand-written SQL") for run in runs[name]}
     print("engine and script answer alike" if len(same) == 1 else f"ANSWERS DIFFER: {sorted(same)}")

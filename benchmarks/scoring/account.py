@@ -7,6 +7,8 @@ import resource
 import time
 from typing import Any
 
+from benchmarks.shared import peak_mb
+
 
 class Account:
     """Begins when it is made; `close` prints wall and CPU seconds, the process's peak and a digest of the answer."""
@@ -16,8 +18,7 @@ class Account:
 
     def close(self, digest: Any) -> None:
         """Print one line of JSON."""
-        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        used = {"wall_s": time.perf_counter() - self._began, "cpu_s": _cpu_s() - self._cpu_s, "peak_mb": peak_mb}
+        used = {"wall_s": time.perf_counter() - self._began, "cpu_s": _cpu_s() - self._cpu_s, "peak_mb": peak_mb()}
         print(json.dumps(used | {"digest": [str(part) for part in digest]}))
 
 

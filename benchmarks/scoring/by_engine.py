@@ -16,12 +16,14 @@ from benchmarks.scoring import data
 from benchmarks.scoring.account import Account
 from config.attributes import BUILT_IN
 from config.model import load_model
+from config.settings import StoreSettings
 from scoring import engine
 from scoring.facts import fields_of
 from sync import changes
 from sync.mirror import views
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from config.model import Model
@@ -30,9 +32,10 @@ if TYPE_CHECKING:
 def score(con: Any, model: Model, as_of: datetime, every: int = 1) -> None:
     """Create ``scores`` of everybody, or of each so-manieth person, as a run does."""
     prepared = engine.prepare(con, model, as_of, attributes=BUILT_IN, oldest=views.oldest(con))
-    spans: list[views.Span | views.Chosen] = [*views.spans(con, prepared.activity_bytes)]
-    if every > 1:
-        spans = [views.Chosen(tuple(range(every, views.last_person(con) + 1, every)))]
+    chosen = views.Chosen(tuple(range(every, views.last_person(con) + 1, every)))
+    spans: Iterable[views.Span | views.Chosen] = [chosen]
+    if every == 1:
+        spans = views.spans(con, prepared.activity_bytes)
     for place, span in enumerate(spans):
         views.show(con, span, types=BUILT_IN, facts=prepared.facts)
         engine.score_people(con, prepared, more=place > 0)
@@ -46,7 +49,7 @@ def main() -> None:
     parser.add_argument("--yesterday", action="store_true")
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--preset")
-    parser.add_argument("--memory-mb", type=int, default=192)
+    parser.add_argument("--memory-mb", type=int, default=StoreSettings().memory_limit_mb)
     options = parser.parse_args()
     model = data.model()
     if options.preset is not None:

@@ -77,12 +77,12 @@ def find(connection: duckdb.DuckDBPyConnection, ladder: Ladder, given: Iterable[
     views.insert(connection, "rungs", _RUNGS, [astuple(rung) for rung in ladder.rungs])
     for chunk in given if ladder.rungs else ():
         views.insert(connection, "crm_stages_given", _GIVEN, chunk)
-    connection.execute("""
+    connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE stages_held AS
         SELECT crm, record_id, kind, nullif(trim(records.stage), '') AS seen, rungs.value AS wanted, rungs.place, earned
         FROM members JOIN store.records USING (crm, record_id, kind) JOIN scores USING (person)
         JOIN rungs USING (crm, kind)
-        WHERE rungs.stage = scores.stage
+        WHERE {bool(ladder.rungs)} AND rungs.stage = scores.stage
     """)
     connection.execute(
         """

@@ -49,13 +49,20 @@ class UnionFind:
 
 def oracle(records: list[dict[str, Any]], removals: list[dict[str, Any]]) -> set[frozenset[str]]:
     found = UnionFind()
-    dead, by_address, links = set(), {}, []
-    removed = {f"{row['crm']}:{row['record_id']}": row["removed"] for row in removals}
+    by_address, links = {}, []
+    removed = {f"{row['crm']}:{row['record_id']}": row["removed"] for row in [*records, *removals]}
+    dead = {key for key, why in removed.items() if why in {"deleted", "erased"}}
+    taken_in = {
+        f"{row['crm']}:{row['record_id']}": f"{row['crm']}:{row['successor_id']}"
+        for row in removals
+        if row["removed"] in {"merged", "converted"} and row["successor_id"]
+    }
+    while more := {key for key, successor in taken_in.items() if successor in dead} - dead:
+        dead |= more
     for row in records:
         key = f"{row['crm']}:{row['record_id']}"
         found.find(key)
-        if removed.get(key, row["removed"]) in {"deleted", "erased"}:
-            dead.add(key)
+        if key in dead:
             continue
         address = (row["email"] or "").strip().lower()
         if "@" in address and not address.startswith("info@"):
@@ -63,13 +70,7 @@ def oracle(records: list[dict[str, Any]], removals: list[dict[str, Any]]) -> set
         for link in row["links"] or ():
             found.find(link)
             links.append((key, link))
-    for row in removals:
-        key = f"{row['crm']}:{row['record_id']}"
-        if row["removed"] in {"merged", "converted"} and row["successor_id"]:
-            links.append((key, f"{row['crm']}:{row['successor_id']}"))
-        elif row["removed"] == "deleted":
-            dead.add(key)
-    for one, other in links:
+    for one, other in [*links, *taken_in.items()]:
         found.find(one), found.find(other)
         if not dead & {one, other}:
             found.union(one, other)
@@ -216,6 +217,18 @@ def test_activities_follow_the_survivor(merged_people: duckdb.DuckDBPyConnection
         FROM activities JOIN signatures USING (signature) JOIN people USING (person)
         GROUP BY email ORDER BY email""").fetchall()
     assert found == [("ann@acme.example", ["/a", "/b", "/c", "/d", "/e"]), ("zed@acme.example", ["/z"])]
+
+
+def test_18_whom_a_deleted_record_took_in_is_gone_with_it(merged_people: duckdb.DuckDBPyConnection) -> None:
+    """Whether what they did was read before the merge or after it, which names another record, comes to the same."""
+    deletion = {"crm": "hubspot", "kind": "contact", "record_id": "1", "removed": "deleted"}
+    store(merged_people, batch(Table.REMOVALS, [deletion]))
+    identity.resolve(merged_people)
+    views.build(merged_people, precedence=("salesforce", "hubspot"))
+    views.show(merged_people, EVERYBODY, types=TYPES)
+    assert merged_people.execute("""
+        SELECT list(url ORDER BY url) FROM activities JOIN signatures USING (signature) JOIN people USING (person)
+        WHERE email = 'ann@acme.example'""").fetchall() == [(["/d", "/e"],)]
 
 
 def test_the_stage_given_last_counts(merged_people: duckdb.DuckDBPyConnection) -> None:
