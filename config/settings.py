@@ -50,9 +50,8 @@ class StoreSettings(Section):
     `store.path`. With a password in it: environment only."""
     journal_url_file: Path | None = None
     """A file that holds the URL of the journal."""
-    memory_limit_mb: int = Field(default=112, ge=64)
-    """DuckDB's share of memory, in MB. What does not fit is put on disk; with more, millions of people with many
-    activities are scored a little faster."""
+    memory_limit_mb: int = Field(default=192, ge=64)
+    """DuckDB's share of memory, in MB."""
 
     def secrets(self) -> list[str]:
         """The journal's password, as it stands in the URL: alone it may be a word that logs are full of."""
