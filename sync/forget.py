@@ -1,7 +1,8 @@
 """Erases a person from all that Leadgrade keeps, and keeps them from coming back.
 
-The tombstones are set first: should the process die after that, the next run goes on from them. The CRMs are not
-touched; what stands in their records is for their own tools to delete.
+The tombstones are set first: should the process die after that, the next run goes on from them. The mirror knows that
+something was erased until its file has been made anew, which comes last: so long, journal and mirror are cleaned up by
+the runs to come. The CRMs are not touched; what stands in their records is for their own tools to delete.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import duckdb
 import structlog
 
 from sync import identity, lease
+from sync.errors import JournalBusy, StateUnusable
 from sync.journal.erasures import Person
 from sync.mirror import acknowledged, forgotten, normal
 from sync.mirror.store import meta, rewrite_is_due, set_meta
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
     from config.settings import Settings
     from connectors.clock import Clock
+    from sync.journal.book import Journal
+    from sync.mirror.store import Mirror
     from sync.session import Session
 
 log = structlog.get_logger()
@@ -58,8 +62,8 @@ class NoAddress(Exception):
 def forget(settings: Settings, clock: Clock, address: str, *, dry_run: bool = False) -> Forgotten:
     """Erase the person with this address, with all their records; with `dry_run` only count.
 
-    Raises `NoAddress`, `Busy` while a run is under way, `StateUnusable`. Repeatable: a second time cleans up what a
-    first one that was killed left behind.
+    Raises `NoAddress`, `Busy` while a run is under way, `JournalBusy`, `StateUnusable`. Repeatable: a second time does
+    what a first one that was killed left to do; so does the next run, but it makes the files anew at most once a day.
     """
     journal, mirror = open_journal(settings), open_mirror(settings, clock)
     try:
@@ -79,8 +83,7 @@ def forget(settings: Settings, clock: Clock, address: str, *, dry_run: bool = Fa
                 book.erase(person, clock.now())
                 with mirror.open() as connection:
                     forgotten.heed(connection, journal.tombstones(), held.fence)
-                journal.sweep()
-                mirror.rewrite()
+                _clean_up(journal, mirror)
             return counted
     finally:
         journal.close()
@@ -102,8 +105,8 @@ def lift(settings: Settings, clock: Clock, address: str) -> bool:
 def pass_on(session: Session) -> None:
     """Erase from the journal whom a CRM has told to be erased; the mirror did so as it heard of it.
 
-    Then, at most once a day, the mirror's file is made anew, as after `forget`. Where it cannot be (no room for a
-    second file), the log says so, and it is tried again a day later.
+    Then, at most once a day, the files of both are made anew, as after `forget`, whoever erased somebody since. Where
+    they cannot be (no room for a second file), the log says so, and it is tried again a day later.
     """
     with session.mirror.open() as connection:
         told = connection.execute("""
@@ -123,9 +126,15 @@ def pass_on(session: Session) -> None:
             set_meta(connection, _PASSED_ON, str(len(told)))
     if is_due:
         try:
-            session.mirror.rewrite()
-        except (duckdb.Error, OSError) as error:
-            log.warning("erased values stay in free blocks of the mirror for now", why=type(error).__name__)
+            _clean_up(session.journal, session.mirror)
+        except (duckdb.Error, OSError, JournalBusy, StateUnusable) as error:
+            log.warning("erased values stay in free blocks of journal and mirror for now", why=type(error).__name__)
+
+
+def _clean_up(journal: Journal, mirror: Mirror) -> None:
+    """Have both files give up what was erased; the mirror last, since it knows that there is something to do."""
+    journal.sweep()
+    mirror.rewrite()
 
 
 def _person(connection: duckdb.DuckDBPyConnection, address: str) -> Person:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import create_engine, event, make_url
@@ -74,11 +75,19 @@ def name_of(engine: Engine) -> str:
 
 
 def sweep(engine: Engine) -> None:
-    """Have the database give up what was deleted, for it keeps that in pages that are free."""
+    """Have the database give up what was deleted, for it keeps that in pages that are free.
+
+    Raises `JournalBusy` when somebody reads for so long that SQLite's log cannot be emptied.
+    """
     if engine.dialect.name == "sqlite":
         with contextlib.closing(engine.raw_connection()) as connection:
-            for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
-                connection.execute(statement)
+            try:
+                connection.execute("VACUUM")
+                is_busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.Error as error:
+                raise _meaning(error, name_of(engine), engine.dialect.name) or error from error
+        if is_busy:
+            raise _busy(name_of(engine))
     else:
         alone = engine.execution_options(isolation_level="AUTOCOMMIT", reading=True)
         with alone.connect() as connection:
@@ -139,15 +148,19 @@ def _meaning(error: BaseException, where: str, dialect: str) -> SyncError | None
     state = getattr(error, "sqlstate", None) or ""
     away = dialect != "sqlite" and type(error).__name__ == "OperationalError" and not state
     if state.startswith(_LOCKED) or "database is locked" in reason:
-        return JournalBusy(
-            f"Another process has kept the journal {where} locked for {LOCK_WAIT_S:.0f} s.",
-            remedy="Wait for it or end it, then run again.",
-        )
+        return _busy(where)
     if away or state.startswith(_PASSING):
         return JournalAway(f"The journal {where} does not answer: {reason}.", remedy=_ANSWER)
     if state.startswith(("28", "3D", "3F", "42501")) or (dialect == "sqlite" and _is_file_trouble(error)):
         return StateUnusable(f"The journal {where} cannot be used: {reason}.", remedy=_CHECK)
     return None
+
+
+def _busy(where: str) -> JournalBusy:
+    return JournalBusy(
+        f"Another process has kept the journal {where} locked for {LOCK_WAIT_S:.0f} s.",
+        remedy="Wait for it or end it, then run again.",
+    )
 
 
 def _is_file_trouble(error: BaseException) -> bool:

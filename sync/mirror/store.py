@@ -6,6 +6,7 @@ import contextlib
 import copy
 import os
 import re
+import shutil
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -98,7 +99,8 @@ class Mirror:
             connection.close()
 
     def rewrite(self) -> None:
-        """Make the file anew: DuckDB keeps what was deleted in blocks that are free.
+        """Make the file anew: DuckDB keeps what was deleted in blocks that are free, and a process that was killed
+        leaves what it had moved to disk for want of memory.
 
         Needs room for a second file. Nobody gets in meanwhile; who dies half-way leaves the old file as it was.
         """
@@ -106,6 +108,7 @@ class Mirror:
         for rest in (fresh, fresh.with_name(fresh.name + ".wal")):
             rest.unlink(missing_ok=True)
         with self.open() as connection:
+            shutil.rmtree(self.path.with_name(self.path.name + ".tmp"), ignore_errors=True)
             name = quoted(connection.execute("SELECT current_database()").fetchall()[0][0])
             connection.execute("CHECKPOINT")
             place = str(fresh).replace("'", "''")

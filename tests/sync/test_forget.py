@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, make_url, select
 from sync_rig import EACH_DATABASE, NOW, ago, batch, store
 
 from scoring.facts import Table
 from sync import forget, lease
-from sync.errors import Busy
+from sync.errors import Busy, JournalBusy
+from sync.journal import book, database
+from sync.journal.book import Journal
 from sync.journal.erasures import Person
 from sync.journal.stages import Given
-from sync.journal.tables import outbox
+from sync.journal.tables import outbox, rejects
 from sync.mirror.store import Mirror
 from sync.stores import open_journal, open_mirror
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.sync.conftest import World
 
 CANARY = "canary@personal.example"
@@ -60,6 +61,16 @@ def traces(world: World) -> list[object]:
     reports = [report for _, report in journal.reports() if "hubspot:77" in str(report)]
     journal.close()
     return [*found, *jobs, *reports]
+
+
+def leave_copies(world: World) -> None:
+    """Beside the stores: what a migration keeps, and what a killed process had moved to disk."""
+    url = make_url(world.settings.store.journal_url)
+    if url.get_backend_name() == "sqlite":
+        Path(str(url.database)).with_name("journal.v9.db").write_text(CANARY)
+    spilled = world.settings.store.path / "mirror.duckdb.tmp"
+    spilled.mkdir()
+    (spilled / "duckdb_temp_1_0_storage_DEFAULT-0.tmp").write_text(CANARY)
 
 
 @EACH_DATABASE
@@ -119,23 +130,62 @@ def test_99_the_mirror_of_another_machine_erases_at_its_next_run(known: World) -
     assert other.query("SELECT count(*) FROM store.owners WHERE email IS NOT NULL") == [(0,)]
 
 
-def test_99_a_death_half_way_is_made_good_by_the_next_run(known: World, monkeypatch: pytest.MonkeyPatch) -> None:
+DEATHS = {
+    "with tombstones set": (forget.forgotten, "heed"),
+    "erased from both": (Journal, "sweep"),
+    "without copies of the journal": (book, "sweep"),
+    "with the journal made anew": (Mirror, "rewrite"),
+    "with a new mirror beside the old one": (Path, "replace"),
+}
+"""Where a `forget` may die: how far it has come by then, and what it does next."""
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["next run", "once more"])
+@pytest.mark.parametrize("next_step", DEATHS.values(), ids=DEATHS)
+def test_99_a_death_half_way_is_made_good(
+    known: World, monkeypatch: pytest.MonkeyPatch, next_step: tuple[object, str], *, again: bool
+) -> None:
     class Killed(BaseException):
         pass
 
     def die(*_: object) -> None:
         raise Killed
 
+    leave_copies(known)
     with monkeypatch.context() as patched:
-        patched.setattr(forget.forgotten, "heed", die)
+        patched.setattr(*next_step, die)
         with pytest.raises(Killed):
             forget.forget(known.settings, known.clock, CANARY)
-    written = known.writes
-    known.hubspot.put("77", email=CANARY, attr={"job_title": "CTO"})
-    assert known.run().exit_code == 0
+    assert "mirror.duckdb" in kept(known)
+    if again:
+        forget.forget(known.settings, known.clock, CANARY)
+    else:
+        written = known.writes
+        known.hubspot.put("77", email=CANARY, attr={"job_title": "CTO"})
+        assert known.run().exit_code == 0
+        assert known.writes == written
+    assert kept(known) == []
+    assert traces(known) == []
     assert known.query("SELECT count(*) FROM store.records WHERE record_id IN ('77', 'C77')") == [(0,)]
-    assert known.writes == written
-    forget.forget(known.settings, known.clock, CANARY)
+
+
+@pytest.mark.parametrize("journal_url", ["sqlite"], indirect=True)
+def test_99_a_journal_that_is_read_all_the_time_is_cleaned_up_a_day_later(
+    known: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "LOCK_WAIT_S", 0.01)
+    known.hubspot.remove("77", "erased")
+    known.salesforce.remove("C77", "erased")
+    reader = open_journal(known.settings)
+    with reader.reading() as connection:
+        connection.execute(select(rejects)).all()
+        assert known.run().exit_code == 0
+        assert "mirror.duckdb" in kept(known), "it knows that there is something to do"
+        with pytest.raises(JournalBusy, match="locked"):
+            reader.sweep()
+    reader.close()
+    known.clock.advance(86_400)
+    known.run()
     assert kept(known) == []
 
 
