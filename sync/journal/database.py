@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
+from tenacity import Retrying, retry_if_exception_message, stop_after_delay, wait_random
 
 from sync.errors import JournalAway, JournalBusy, StateUnusable, SyncError
 from sync.journal import tables
@@ -32,6 +33,7 @@ _CHECK: Final = "Check store.path and store.journal_url, and what the database s
 _ANSWER: Final = "Nothing is lost: see to it that the database answers (store.journal_url), and run again."
 
 _LOCKED: Final = ("55P03",)  # lock_not_available
+_SQLITE_LOCKED: Final = "database is locked"
 _PASSING: Final = ("08", "25006", "25P03", "40", "53", "57")
 """SQLSTATEs, or how they begin, that a later run need not meet: connections lost or too many, a server that shuts down
 or has just become a copy, deadlocks. PostgreSQL's manual, appendix A."""
@@ -108,13 +110,16 @@ def _options(url: URL) -> dict[str, Any]:
 def _set_up_sqlite(connection: Any, _record: object) -> None:
     # Transactions are begun by `_begin_sqlite`; the driver's own would start too late to keep two writers apart.
     connection.isolation_level = None
-    for pragma in (
-        f"busy_timeout = {LOCK_WAIT_S * 1000:.0f}",
-        "journal_mode = WAL",
-        "foreign_keys = ON",
-        "secure_delete = ON",
-    ):
+    for pragma in (f"busy_timeout = {LOCK_WAIT_S * 1000:.0f}", "foreign_keys = ON", "secure_delete = ON"):
         connection.execute(f"PRAGMA {pragma}")
+    # Of several that change a new file's mode at once, all but one are told at once that it is locked.
+    again = Retrying(
+        retry=retry_if_exception_message(match=_SQLITE_LOCKED),
+        stop=stop_after_delay(LOCK_WAIT_S),
+        wait=wait_random(0.01, 0.05),
+        reraise=True,
+    )
+    again(connection.execute, "PRAGMA journal_mode = WAL")
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -147,7 +152,7 @@ def _meaning(error: BaseException, where: str, dialect: str) -> SyncError | None
     reason = (str(error).splitlines() or [""])[0].strip().rstrip(".")
     state = getattr(error, "sqlstate", None) or ""
     away = dialect != "sqlite" and type(error).__name__ == "OperationalError" and not state
-    if state.startswith(_LOCKED) or "database is locked" in reason:
+    if state.startswith(_LOCKED) or _SQLITE_LOCKED in reason:
         return _busy(where)
     if away or state.startswith(_PASSING):
         return JournalAway(f"The journal {where} does not answer: {reason}.", remedy=_ANSWER)
