@@ -100,14 +100,13 @@ def _main_job(given: Context, crms: _Crms) -> int:
     from cli.report import show_conversions, show_people, show_pulled, show_top, show_written
     from cli.run import run_once
     from connectors.registry import connected
-    from scoring.facts import fields_of
+    from sync.provision import provision
     from sync.stop import Stop
 
     settings = given.settings()
-    written = fields_of(given.model(settings))
     with connected(settings, given.clock) as connectors:
-        made = [thing for each in connectors.values() for thing in each.provision(written, dry_run=False)]
-        created = sum(thing.status == "created" for thing in made)
+        made = provision(settings, given.model(settings), connectors, given.clock)
+    created = sum(thing.status == "created" for things in made.values() for thing in things)
     console().print(f"Fields, groups and permissions created in the CRMs: {created}\n")
     stop = Stop()
     first = run_once(given, "backfill", stop=stop, approve=True)

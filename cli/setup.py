@@ -151,25 +151,21 @@ def provision(
 ) -> None:
     """Create the fields that the model writes, where missing.
 
-    In both CRMs, with the permission to read them in Salesforce. Can be repeated at will.
+    In both CRMs, with the permission to read them in Salesforce. Can be repeated at will, but not while a run is under
+    way, unless with --dry-run.
 
     Example: leadgrade provision --dry-run
     """
     from cli.output import listing
-    from connectors.registry import confirm_account, connected
-    from scoring.facts import fields_of
+    from connectors.registry import connected
+    from sync.provision import provision as provision_all
 
     given = context_of(context)
     loaded = given.settings()
-    written = fields_of(given.model(loaded))
-    rows = []
+    model = given.model(loaded)
     with connected(loaded, given.clock) as connectors:
-        # All accounts are confirmed before anything is created in one of them.
-        for connector in connectors.values():
-            confirm_account(loaded, connector.identify())
-        for crm, connector in connectors.items():
-            things = connector.provision(written, dry_run=dry_run)
-            rows += [{"crm": crm, "what": thing.what, "status": thing.status} for thing in things]
+        made = provision_all(loaded, model, connectors, given.clock, dry_run=dry_run)
+    rows = [{"crm": crm, "what": one.what, "status": one.status} for crm, things in made.items() for one in things]
     listing(rows, output, title="Fields", empty="Nothing to create.")
 
 

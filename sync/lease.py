@@ -22,10 +22,11 @@ from sync.errors import Busy, LeaseLost
 from sync.journal.tables import leases
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from sqlalchemy import Connection, Row
 
+    from connectors.base import Connector
     from connectors.clock import Clock
     from sync.journal.book import Journal
 
@@ -116,6 +117,18 @@ def held(
         yield lease
     finally:
         lease.release()
+
+
+@contextlib.contextmanager
+def before_each_call(lease: Lease, connectors: Mapping[str, Connector]) -> Iterator[None]:
+    """Look at the lease before each call that one of the connectors makes inside the block (see `Lease.keep`)."""
+    for connector in connectors.values():
+        connector.ask_before_calls(lease.keep)
+    try:
+        yield
+    finally:
+        for connector in connectors.values():
+            connector.ask_before_calls(None)
 
 
 def _acquire(journal: Journal, clock: Clock, holder: Holder, alive: Callable[[Holder], bool]) -> Lease:

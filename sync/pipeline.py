@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Unpack
@@ -31,7 +30,7 @@ from sync.stop import Stop
 from sync.stores import open_journal, open_mirror
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Mapping
 
     from config.model import Model
     from config.settings import Settings
@@ -88,21 +87,10 @@ def run(
             used = _model(order, settings, model, session)
             if used is not model:
                 order = replace(order, source=journal.model_file(used.version), rolled_back_from=model.version)
-            with _asked_before_calls(connectors, held.keep):
+            with lease.before_each_call(held, connectors):
                 return _run(order, settings, used, connectors, session)
     finally:
         journal.close()
-
-
-@contextlib.contextmanager
-def _asked_before_calls(connectors: Mapping[str, Connector], ask: Callable[[], object]) -> Iterator[None]:
-    for connector in connectors.values():
-        connector.ask_before_calls(ask)
-    try:
-        yield
-    finally:
-        for connector in connectors.values():
-            connector.ask_before_calls(None)
 
 
 def _model(order: Order, settings: Settings, model: Model, session: Session) -> Model:

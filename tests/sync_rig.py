@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from connectors.base import Change, Finding, OnJob
+    from scoring.facts import OutputField
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 SETTINGS = Settings(
@@ -194,8 +195,9 @@ class MemoryCrm:
     def check(self) -> list[Finding]:
         return []
 
-    def provision(self, *, dry_run: bool) -> list[Provisioned]:
-        return []
+    def provision(self, fields: Sequence[OutputField], *, dry_run: bool) -> list[Provisioned]:
+        self.ask()
+        return [Provisioned(field.name, "would create" if dry_run else "created") for field in fields]
 
     def crm_stages(self) -> CrmStages:
         return CrmStages("contact", f"{self.crm}.stage", self.own_stages, never=("converted",))
