@@ -5,6 +5,7 @@ The folder holds the package `hubspot` of dlt's verified sources. Its address is
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import resource
@@ -17,6 +18,9 @@ sys.path.insert(0, folder)
 
 import dlt  # noqa: E402 - telemetry is turned off before
 from hubspot import helpers, hubspot  # noqa: E402 - found in the folder
+
+for module in ("duckdb", "pyarrow.compute", "pyarrow.parquet"):
+    importlib.import_module(module)  # else the first use does it
 
 
 def cpu() -> float:

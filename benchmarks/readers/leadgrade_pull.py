@@ -24,7 +24,8 @@ from sync.stores import open_journal, open_mirror
 if TYPE_CHECKING:
     from sync.report import Pulled
 
-importlib.import_module("connectors.hubspot.connector")  # else `connected` does it
+for module in ("connectors.hubspot.connector", "sqlalchemy.dialects.sqlite"):
+    importlib.import_module(module)  # else the first use does it
 settings = load(Path(sys.argv[1]) / "leadgrade.yaml", os.environ)
 clock = SystemClock()
 start = time.process_time()

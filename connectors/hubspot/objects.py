@@ -50,7 +50,7 @@ class Values:
             values = list(map(itemgetter("hs_object_id", *source.properties), rows))
         except KeyError:
             values = [tuple(map(row.get, ("hs_object_id", *source.properties))) for row in rows]
-        columns = list(map(list, zip(*values, strict=True)))[1:] if values else [[] for _ in source.properties]
+        columns = list(map(_filled, zip(*values, strict=True)))[1:] if values else [[] for _ in source.properties]
         self._source = source
         self._columns: dict[str, list[Any]] = dict(zip(source.properties, columns, strict=True))
         self._created: list[Any] = [item.get("createdAt") for item in objects]
@@ -68,12 +68,15 @@ class Values:
         self.ids += more.ids
         return self
 
+    def has(self, name: str) -> bool:
+        """Whether any object has something in a property."""
+        found = self._columns.get(name)
+        return found is not None and found.count(None) < len(found)
+
     def of(self, name: str) -> list[Any]:
         """One property of all objects; absent and empty are null."""
         found = self._columns.get(name)
-        if found is None:
-            return [None] * len(self)
-        return [value or None for value in found] if "" in found else found
+        return [None] * len(self) if found is None else found
 
     def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Object by object: its id and properties."""
@@ -87,6 +90,10 @@ class Values:
     def modified(self) -> list[Any]:
         """When each object last changed."""
         return [known or beside for known, beside in zip(self.of(self._source.modified), self._updated, strict=True)]
+
+
+def _filled(values: Sequence[Any]) -> list[Any]:
+    return [None if value == "" else value for value in values] if "" in values else list(values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from connectors.base import Batch
 from connectors.hubspot.errors import CRM
@@ -50,6 +51,6 @@ def batch(
 def times(values: Sequence[Any]) -> pa.Array:
     """Times as they came -> timestamp[us], UTC. What is no time becomes null."""
     try:  # the usual case, ISO text throughout, is parsed by Arrow
-        return pa.array([value or None for value in values], pa.string()).cast(_ZONED).cast(_TIME)
+        return pc.cast(pc.cast(pa.array(values, pa.string()), _ZONED), _TIME)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         return pa.array([instant_us(value) for value in values], pa.int64()).cast(_TIME)

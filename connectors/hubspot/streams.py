@@ -250,13 +250,19 @@ def _record_columns(values: Values, attributes: list[Mapped]) -> dict[str, list[
         ],
         **_attribute_columns(values, attributes),
         **{
-            OBSERVED_PREFIX + field.name: observed(values.of(property_of(field.name)), field) for field in OUTPUT_FIELDS
+            OBSERVED_PREFIX + field.name: observed(values.of(name), field)
+            for field in OUTPUT_FIELDS
+            if values.has(name := property_of(field.name))
         },
     }
 
 
 def _attribute_columns(values: Values, attributes: list[Mapped]) -> dict[str, list[Any]]:
-    return {ATTRIBUTE_PREFIX + item.attribute: canonical(values.of(item.property), item.type) for item in attributes}
+    return {
+        ATTRIBUTE_PREFIX + item.attribute: canonical(values.of(item.property), item.type)
+        for item in attributes
+        if values.has(item.property)
+    }
 
 
 def _merged(values: Values) -> dict[str, list[Any]]:

@@ -245,7 +245,8 @@ def _holds(properties: Mapping[str, Any], change: Change) -> bool:
 
 
 def _held(value: Any, name: str) -> str | None:
-    return (value or None) if name == CRM_STAGE else observed([value], OUTPUT_BY_NAME[name])[0]
+    held = None if value == "" else value
+    return held if name == CRM_STAGE else observed([held], OUTPUT_BY_NAME[name])[0]
 
 
 def _whereabouts(client: Client, change: Change) -> Outcome:

@@ -17,6 +17,7 @@ from connectors.errors import ConnectorBug
 from connectors.hubspot.errors import Refused, judge, parse, safe
 from connectors.hubspot.fields import canonical, definition, encode, field_of, instant_us, observed
 from connectors.hubspot.links import read_links
+from connectors.hubspot.objects import Source
 from connectors.hubspot.rows import times
 from connectors.hubspot.windows import Cursor, Range, Window, due, from_ms, read_cursor, slices, to_ms
 from scoring.facts import OUTPUT_BY_NAME, OUTPUT_FIELDS
@@ -79,9 +80,9 @@ def test_92_cursors_of_the_first_version_are_still_read(text: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "raw", "expected"),
     [
-        ("text", "", None), ("text", None, None), ("text", "x", "x"), ("text", "false", "false"),
+        ("text", None, None), ("text", "x", "x"), ("text", "false", "false"),
         ("text", True, "true"),
-        ("number", "12", "12"), ("number", "1;2", "1;2"), ("number", "", None), ("number", 3.5, "3.5"),
+        ("number", "12", "12"), ("number", "1;2", "1;2"), ("number", 3.5, "3.5"),
         ("boolean", "TRUE", "true"), ("boolean", False, "false"), ("boolean", " false ", "false"),
         ("boolean", "", None),
         ("date", "2026-01-02", "2026-01-02"), ("date", "2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z"),
@@ -92,6 +93,15 @@ def test_92_cursors_of_the_first_version_are_still_read(text: str) -> None:
 )  # fmt: skip
 def test_14_values_in_canonical_text(kind: str, raw: Any, expected: str | None) -> None:
     assert canonical([raw], kind) == [expected]
+
+
+def test_14_what_is_empty_or_absent_is_null_from_the_start() -> None:
+    pages = [{"id": "1", "properties": {"city": "", "zip": "0"}}], [{"id": "2", "properties": {"city": None}}]
+    source = Source("contacts", "lastmodifieddate", ("city", "zip"))
+    values = source.values(pages[0])
+    values += source.values(pages[1])
+    assert (values.of("city"), values.of("zip"), values.of("country")) == ([None, None], ["0", None], [None, None])
+    assert [values.has(name) for name in ("city", "zip", "country")] == [False, True, False]
 
 
 @pytest.mark.parametrize(
