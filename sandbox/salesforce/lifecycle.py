@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.salesforce.ids import object_of
-from sandbox.salesforce.standard import CONVERTED_STATUS
+from sandbox.salesforce.standard.people import CONVERTED_STATUS
 from sandbox.salesforce.values import moment_of as moment
 from sandbox.salesforce.values import stamp
 

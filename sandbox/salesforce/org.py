@@ -19,14 +19,10 @@ from sandbox.salesforce.account_engagement import AccountEngagement
 from sandbox.salesforce.ids import PREFIXES, make_id, object_of
 from sandbox.salesforce.limits import Limits
 from sandbox.salesforce.schema import Field, Row
-from sandbox.salesforce.standard import (
-    CONVERTED_STATUS,
-    LEAD_STATUSES,
-    SYSTEM_PERMISSIONS,
-    relation_objects,
-    standard_objects,
-    tooling_objects,
-)
+from sandbox.salesforce.standard import standard_objects
+from sandbox.salesforce.standard.activities import relation_objects
+from sandbox.salesforce.standard.administration import SYSTEM_PERMISSIONS, tooling_objects
+from sandbox.salesforce.standard.people import CONVERTED_STATUS, LEAD_STATUSES
 from sandbox.salesforce.table import Table
 from sandbox.salesforce.values import coerce, stamp
 
