@@ -1,4 +1,5 @@
-"""dlt's HubSpot source into DuckDB by Parquet, its fastest way. Arguments: address, token, properties, its folder.
+"""dlt's HubSpot source into DuckDB. Arguments: address, token, properties, its folder, the format of what is loaded
+(empty: dlt's own choice).
 
 The folder holds the package `hubspot` of dlt's verified sources. Its address is a constant, which is replaced here.
 """
@@ -12,7 +13,7 @@ import resource
 import sys
 import tempfile
 
-address, token, properties, folder = sys.argv[1:]
+address, token, properties, folder, loaded_as = sys.argv[1:]
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
 sys.path.insert(0, folder)
 
@@ -39,7 +40,7 @@ with tempfile.TemporaryDirectory() as state:
         pipelines_dir=state,
     )
     source = hubspot(api_key=token, properties={"contact": properties.split(",")}, include_custom_props=False)
-    pipeline.run(source.with_resources("contacts"), loader_file_format="parquet")
+    pipeline.run(source.with_resources("contacts"), loader_file_format=loaded_as or None)
     cpu_s = cpu() - start
     with pipeline.sql_client() as client, client.execute_query("SELECT count(*) FROM contacts") as found:
         rows = found.fetchall()[0][0]
