@@ -143,12 +143,10 @@ def now_sums(plan: Plan, moment: Moment, machines: MachineTest, span: int, suffi
     def kept(value: str, instead: str = "NULL") -> str:
         return f"CASE WHEN set_aside THEN {instead} ELSE {value} END" if plan.spares else value
 
-    worth = plan.of_single("rule", kept("micro"))
     return f"""
         SELECT person, rule, {bucket}, SUM({kept("n * micro", "0")}) AS micro, SUM({kept("n", "0")}) AS n,
                {"SUM(CASE WHEN set_aside THEN n ELSE 0 END)" if plan.spares else "CAST(0 AS DOUBLE)"} AS set_aside,
-               MIN({worth}) AS lowest, MAX({worth}) AS highest,
-               MAX({kept("occurred_at")}) AS last_at
+               {plan.extremes("rule", kept("micro"))}, MAX({kept("occurred_at")}) AS last_at
         FROM ({events}) GROUP BY person, rule{", bucket" if plan.limits.has_windows else ""}"""
 
 

@@ -26,7 +26,7 @@ from scoring.machines import aside_lines, find_machines, mark_signatures
 from scoring.outages import read_outages, tabulate_frosts, tabulate_frozen_days, thaw_lives
 from scoring.plan import Plan
 from scoring.rates import match_rates, note_mails
-from scoring.reasons import fit_tops_sql, name_reasons, reasons_sql
+from scoring.reasons import fit_tops_sql, name_reasons, reasoned_sql
 from scoring.restart import note_restarts
 from scoring.stages import (
     disqualified,
@@ -327,7 +327,7 @@ def _scores(con: Any, plan: Plan, *, is_new_model: bool, more: bool) -> None:
         "stage": sql.labels("s.stage_rank", order) if order else "CAST(NULL AS VARCHAR)",
         "stage_rank": "CAST(s.stage_rank AS INTEGER)",
         "stage_before": "s.stage_before",
-        "reasons": f"CASE WHEN {disqualified(model)} THEN 'Disqualified: ' || s.gate_name ELSE r.reasons END",
+        "reasons": f"CASE WHEN {disqualified(model)} THEN 'Disqualified: ' || s.gate_name ELSE s.reasons END",
         "next_fact": "s.next_fact",
         "valid_until": "v.valid_until",
         "model_version": sql.text(model.version),
@@ -358,8 +358,7 @@ def _scores(con: Any, plan: Plan, *, is_new_model: bool, more: bool) -> None:
         f"""
         {"INSERT INTO scores" if more else "CREATE OR REPLACE TEMP TABLE scores AS"}
         SELECT s.person, s.gate_name AS gate, {kept}
-        FROM (SELECT *, {gate_name} AS gate_name FROM standings) s
-        LEFT JOIN ({reasons_sql(plan)}) r ON r.person = s.person
+        FROM (SELECT *, {gate_name} AS gate_name FROM ({reasoned_sql(plan)})) s
         LEFT JOIN valid_until v ON v.person = s.person
         {dates} {parts} {special.joins(model)}
         """

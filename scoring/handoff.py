@@ -25,7 +25,7 @@ ARROWS: Final = {"rising": "↗", "steady": "→", "cooling": "↘"}
 
 
 def hand_off(model: Model, language: Language, trend: str, change: str, interest: tuple[str, str] | None = None) -> str:
-    """SQL: the packet, over standings and the gate's name (``s``), `reasons` (``r``) and `valid_until` (``v``).
+    """SQL: the packet, over standings, the gate's name and the reasons (``s``), and `valid_until` (``v``).
 
     `trend` is the SQL of the trend's word, `change` of the points by which engagement moved, `interest` of the product
     and of what to send next.
@@ -33,7 +33,7 @@ def hand_off(model: Model, language: Language, trend: str, change: str, interest
     words = WORDS[language]
     tail = _joined([_trend(model, language, words, trend, change), _until(words)])
     product = filled(words.interest, product=interest[0]) if interest else NOTHING
-    parts = [(reasons, product) for reasons in ("r.reasons", "r.two", "r.one")]
+    parts = [(reasons, product) for reasons in ("s.reasons", "s.two", "s.one")]
     if interest:
         sending = f"({product} || COALESCE({filled(words.send, content=interest[1])}, ''))"
         parts = [(reasons, sending) for reasons, _ in parts] + parts[-1:]

@@ -125,14 +125,17 @@ class Plan:
             or (self.terms[place].ages and not self.silent.isdisjoint((CHAIN,) if rule.chain else rule.activity))
         )
 
-    def of_single(self, rule: str, value: str) -> str:
-        """SQL: `value` for terms that count one event alone, else null.
+    def extremes(self, rule: str, value: str) -> str:
+        """SQL of an aggregate: the least and the greatest `value` as `lowest` and `highest`, of single terms alone.
 
-        Only they ask what the least or the most is worth; the others' millions of events need not be compared. Nor
-        those of terms whose events are worth the same for ever.
+        Those are the terms that count one event: only they ask what the least or the most is worth; the others'
+        millions of events need not be compared. Nor those of terms whose events are worth the same for ever.
         """
         single = ", ".join(str(term.number) for term in self.terms if term.mode != "every" and term.settled_at > 0)
-        return f"CASE WHEN {rule} IN ({single}) THEN {value} END" if single else "CAST(NULL AS DOUBLE)"
+        if not single:
+            return "CAST(NULL AS DOUBLE) AS lowest, CAST(NULL AS DOUBLE) AS highest"
+        worth = f"CASE WHEN {rule} IN ({single}) THEN {value} END"
+        return f"MIN({worth}) AS lowest, MAX({worth}) AS highest"
 
     @cached_property
     def settled_at(self) -> int:

@@ -27,13 +27,16 @@ INACTIVITY_NAME: Final = "Inactivity"
 
 
 def name_reasons(con: Any, plan: Plan) -> None:
-    """Create `reason_names` (place, name): what may be a reason, in the order in which equals are told."""
+    """Create `reason_names` (mark, words): what may be a reason, with the sign of its points, by `_mark`."""
     names = _names_of(plan)
-    put(con, "reason_names", pa.table({"place": pa.array(range(len(names)), pa.int64()), "name": pa.array(names)}))
+    marks = {
+        _mark(place, sign, len(names)): f"{name} {'-+'[sign]}" for place, name in enumerate(names) for sign in (0, 1)
+    }
+    put(con, "reason_names", pa.table({"mark": pa.array([*marks], pa.int64()), "words": pa.array([*marks.values()])}))
 
 
-def reasons_sql(plan: Plan) -> str:
-    """SELECT of (person, reasons) from `standings`, `contributions` and `inactivity`; those without any are left out.
+def reasoned_sql(plan: Plan) -> str:
+    """SELECT of `standings` with the `reasons` of each person, null for none; `contributions` and the like are read.
 
     For a hand-off packet also `two` and `one`: only so many reasons.
     """
@@ -54,17 +57,15 @@ def reasons_sql(plan: Plan) -> str:
             FROM ({" UNION ALL ".join(packed)})
             GROUP BY person
         ), sides AS (
-            SELECT f.person, f1, f2, f3,
-                   COALESCE(top[1], 0) AS e1, COALESCE(top[2], 0) AS e2, COALESCE(top[3], 0) AS e3
+            SELECT f.*, COALESCE(top[1], 0) AS e1, COALESCE(top[2], 0) AS e2, COALESCE(top[3], 0) AS e3
             FROM standings f LEFT JOIN engaged e ON e.person = f.person
         ), tops AS (
-            SELECT person, GREATEST(f1, e1) AS t1, GREATEST(f2, e2, LEAST(f1, e1)) AS t2,
-                   GREATEST(f3, e3, LEAST(f1, e2), LEAST(f2, e1)) AS t3
+            SELECT *, NULLIF(GREATEST(f1, e1), 0) AS t1, NULLIF(GREATEST(f2, e2, LEAST(f1, e1)), 0) AS t2,
+                   NULLIF(GREATEST(f3, e3, LEAST(f1, e2), LEAST(f2, e1)), 0) AS t3
             FROM sides
         )
-        SELECT person, {columns}
-        FROM tops {" ".join(_names(rank, count) for rank in (1, 2, 3))}
-        WHERE t1 > 0"""
+        SELECT t.*, {columns}
+        FROM tops t {" ".join(_names(rank, count) for rank in (1, 2, 3))}"""
 
 
 def _names_of(plan: Plan) -> list[str]:
@@ -76,22 +77,17 @@ def _names_of(plan: Plan) -> list[str]:
 
 def _first(ranks: int, count: int) -> str:
     """SQL: the contributions of the first so many ranks in one text."""
-    first, *others = (_words(rank, count) for rank in range(1, ranks + 1))
+    first, *others = (f"n{rank}.words || CAST(t.t{rank} // {2 * count} AS VARCHAR)" for rank in range(1, ranks + 1))
     return " || ".join([first, *(f"COALESCE(' · ' || {words}, '')" for words in others)])
 
 
-def _words(rank: int, count: int) -> str:
-    """SQL: the words of the contribution at `rank`; null where there is none."""
-    packed = f"t{rank}"
-    return (
-        f"(n{rank}.name || CASE WHEN {packed} % 2 = 1 THEN ' +' ELSE ' -' END "
-        f"|| CAST({packed} // {2 * count} AS VARCHAR))"
-    )
-
-
 def _names(rank: int, count: int) -> str:
-    place = f"{count - 1} - (t{rank} % {2 * count}) // 2"
-    return f"LEFT JOIN reason_names n{rank} ON t{rank} > 0 AND n{rank}.place = {place}"
+    return f"LEFT JOIN reason_names n{rank} ON n{rank}.mark = t.t{rank} % {2 * count}"
+
+
+def _mark(place: int, sign: int, count: int) -> int:
+    """What is left of a packed contribution without its points: its place among `count` names, and its sign."""
+    return (count - 1 - place) * 2 + sign
 
 
 def _packed(points_sql: str, place: str, count: int) -> str:
@@ -127,7 +123,7 @@ def _packed_outcome(trait: Trait, place: int, count: int) -> str:
     for outcome in sorted(set(trait.outcomes)):
         points = (abs(outcome) + MICRO // 2) // MICRO
         if points:
-            packed = (points * count + (count - 1 - place)) * 2 + (outcome > 0)
+            packed = points * count * 2 + _mark(place, outcome > 0, count)
             cases.append(f"WHEN {outcome} THEN {packed}")
     return f"CASE o{place} {' '.join(cases)} ELSE 0 END" if cases else "0"
 

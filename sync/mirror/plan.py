@@ -47,6 +47,9 @@ SQL_TYPES: Final = {"integer": "BIGINT", "text": "VARCHAR", "date": "DATE"}
 PART: Final = 100_000
 """People who are planned for, and rows that are put in order, at a time: so memory does not grow with them."""
 
+PERSON_BYTES: Final = 1_700
+"""Where memory allows so much for each, more people are planned for at a time: every time goes through all records."""
+
 _REFUSED: Final = pa.schema([("crm", pa.string()), ("record_id", pa.string()), ("values_hash", pa.string())])
 
 
@@ -127,8 +130,9 @@ def make(
     texts = ", ".join(f"coalesce({quoted(DESIRED + field.name)}::VARCHAR, '\x1f')" for field in triggers)
     with transaction(connection, fence):
         connection.execute("DROP TABLE IF EXISTS store.drafts")
-    for place, first in enumerate(range(1, views.last_person(connection) + 1, PART)):
-        span = views.Span(first, first + PART - 1)
+    part = max(PART, int(views.memory_bytes(connection)) // PERSON_BYTES)
+    for place, first in enumerate(range(1, views.last_person(connection) + 1, part)):
+        span = views.Span(first, first + part - 1)
         connection.execute(f"""
             {"INSERT INTO store.drafts" if place else "CREATE TABLE store.drafts AS"}
             WITH compared AS (

@@ -142,7 +142,7 @@ def spans(connection: duckdb.DuckDBPyConnection, activity_bytes: int) -> list[Sp
     more than others, theirs are smaller. More spans than needed cost time, since each goes through all activities once
     to find its own. `activity_bytes` is what the engine holds of an activity. Needs `build`.
     """
-    room, grain = _memory_bytes(connection), min(GRAIN, SPAN)
+    room, grain = memory_bytes(connection), min(GRAIN, SPAN)
     deeds = dict(
         connection.execute(f"""
             SELECT (person - 1) // {grain}, count(*) FROM store.facts JOIN owners_now USING (owner) GROUP BY ALL
@@ -166,7 +166,8 @@ def last_person(connection: duckdb.DuckDBPyConnection) -> int:
     return highest
 
 
-def _memory_bytes(connection: duckdb.DuckDBPyConnection) -> float:
+def memory_bytes(connection: duckdb.DuckDBPyConnection) -> float:
+    """How much memory the connection may use."""
     amount, unit = connection.execute("SELECT current_setting('memory_limit')").fetchall()[0][0].split()
     return float(amount) * 1024.0 ** _UNITS.index(unit)
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from config.model import Model
 from config.yaml_file import Document, validate
+from scoring import crossing
 from scoring.engine import score
 from tests.scoring import oracle
 from tests.scoring.mirror import fill, ledger_of, scores_of
@@ -60,10 +61,15 @@ def run(
 
 
 @COMPARED
-@given(data=models(), crowd=crowd, lost=outages(TYPES, NOW.date()))
-def test_engine_and_oracle_agree(con: Any, data: dict[str, Any], crowd: list[Person], lost: list[Outage]) -> None:
+@given(data=models(), crowd=crowd, lost=outages(TYPES, NOW.date()), questions=st.sampled_from([1, 40, crossing.FEW]))
+def test_engine_and_oracle_agree(
+    con: Any, data: dict[str, Any], crowd: list[Person], lost: list[Outage], questions: int
+) -> None:
+    """However many days are asked about at once to find that of the next drop."""
     model = model_of(data)
-    scores, ledger = run(con, model, crowd, outages=lost)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(crossing, "FEW", questions)
+        scores, ledger = run(con, model, crowd, outages=lost)
     for number, person in enumerate(crowd):
         row, lines = oracle.score(model, person, NOW, lost)
         assert ledger[number] == sorted(lines, key=repr)
