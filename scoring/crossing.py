@@ -142,8 +142,13 @@ def _questions(today: str, days: int) -> str:
                {today} + begin + step AS day
         FROM (SELECT person, low, last, {begin} AS begin
               FROM (SELECT person, low, guess, {last} AS last FROM searched WHERE {STILL_OPEN})),
-             (SELECT CAST(step AS INTEGER) AS step FROM range(0, {days}) r (step))
+             {_numbers("step", range(days))}
         WHERE begin + step <= last"""
+
+
+def _numbers(name: str, numbers: range) -> str:
+    """SQL: a relation of whole numbers in one column."""
+    return f"(VALUES {', '.join(f'({number})' for number in numbers)}) numbers ({name})"
 
 
 def _narrow(con: Any, plan: Plan, judged: str, *, by_halves: bool) -> None:
@@ -201,8 +206,8 @@ def _scan(con: Any, plan: Plan, moment: Moment, span: int, types: Mapping[str, s
     """Ask day after day, some days at a time, about those whose fit moves."""
     today = sql.day(moment.day)
     for start in range(1, HORIZON_DAYS + 1, SCAN_DAYS):
-        stop = min(start + SCAN_DAYS, HORIZON_DAYS + 1)
-        days = f"SELECT {today} + CAST(ahead AS INTEGER) AS day FROM range({start}, {stop}) r (ahead)"
+        ahead = _numbers("ahead", range(start, min(start + SCAN_DAYS, HORIZON_DAYS + 1)))
+        days = f"SELECT {today} + ahead AS day FROM {ahead}"
         open_ones = f"candidates c WHERE c.fit_moves AND c.person NOT IN (SELECT person FROM {drop})"
         if not _count(con, open_ones):
             return
