@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -37,22 +38,22 @@ def changed(
 ) -> Iterator[Page]:
     """Objects modified from `cursor.since` up to, not including, `upto` (both ms), in windows below the cap.
 
-    A cursor from the middle of such a run goes on with the windows that it names. A window leaves the cursor when it
-    is done, never before: one that turns out to be short of the server's count is read again.
+    A cursor from the middle of such a run goes on with the windows that it names, each where it stands. A window leaves
+    the cursor when it is done, never before: one that turns out to be short of the server's count is read again.
     """
     whole = Window(cursor.since, upto)
     total: int | None = None
 
     def read(window: Window, _: Callable[[], bool]) -> Iterator[tuple[Objects, Sequence[Window]]]:
         nonlocal total
-        first = _search(client, source, window)
+        first = _search(client, source, window, window.after)
         if window == whole:
             total = _total(first)
-        if window.splittable and _total(first) >= CAP:
+        if window.splittable and window.after is None and _total(first) >= CAP:
             yield [], window.split(min(MOST_PARTS, 2 * _total(first) // CAP))
             return
-        for objects in _whole_window(client, source, window, first):
-            yield objects, [window]
+        for objects, left in _whole_window(client, source, window, first):
+            yield objects, [left]
         yield [], []
 
     if whole.start >= whole.end:
@@ -64,8 +65,12 @@ def changed(
         yield Page(chunk.objects, here if chunk.left else Cursor(since=upto), total, chunk.extra)
 
 
-def _whole_window(client: Client, source: Source, window: Window, first: dict[str, Any]) -> Iterator[Objects]:
-    """All objects of a window, each once; read in up to three ways until the server's count is met."""
+def _whole_window(
+    client: Client, source: Source, window: Window, first: dict[str, Any]
+) -> Iterator[tuple[Objects, Window]]:
+    """All objects of a window, each once, and what is left of it; read in up to three ways until the server's count is
+    met.
+    """
     seen: set[str] = set()
 
     def fresh(results: Objects) -> Objects:
@@ -76,33 +81,40 @@ def _whole_window(client: Client, source: Source, window: Window, first: dict[st
             return read_by_id(client, source, [item["id"] for item in inside])
         return inside
 
-    for results in _by_id(client, source, window, first):
-        yield fresh(results)
+    for results, last in _by_id(client, source, window, first):
+        objects = fresh(results)
+        yield objects, replace(window, after=last, seen=window.seen + len(seen))
     # Rows may have left the window while it was read (changed again); what counts is what is there now.
-    if len(seen) >= _total(first) or len(seen) >= (total := _total(_search(client, source, window, limit=1))):
+    if window.after is None and len(seen) >= _total(first):
+        return
+    anew = Window(window.start, window.end)
+    total = _total(_search(client, source, anew, limit=1))
+    if window.seen + len(seen) >= total:
         return
     by = "offset" if total < CAP else "list"
     log.info("window is read again", crm=CRM, object_type=source.object_type, by=by)
     if by == "offset":
         for results in _by_offset(client, source, window):
-            yield fresh(results)
+            yield fresh(results), anew
         if len(seen) >= total:
             return
     for objects, _ in list_pages(client, source, None):
-        yield fresh([item for item in objects if window.holds(modified_ms(item, source) or window.start - 1)])
+        yield fresh([item for item in objects if window.holds(modified_ms(item, source) or window.start - 1)]), anew
 
 
-def _by_id(client: Client, source: Source, window: Window, first: dict[str, Any]) -> Iterator[Objects]:
-    """Each page asks for ids greater than the last one given, so no page is ever beyond the cap."""
-    body, last, empty = first, None, 0
+def _by_id(
+    client: Client, source: Source, window: Window, first: dict[str, Any]
+) -> Iterator[tuple[Objects, str | None]]:
+    """Each page asks for ids greater than the last one given, so no page is ever beyond the cap; with that last one."""
+    body, last, empty = first, window.after, 0
     while True:
         results = body.get("results") or []
         token = next_token(body)
-        yield results
+        following = _last_id(results) if results else last
+        yield results, following
         if token is None:
             return
         empty = 0 if results else empty + 1
-        following = _last_id(results) if results else last
         if empty > IDLE_PAGES or (results and following == last):
             return  # no progress this way; the caller counts
         last = following

@@ -29,10 +29,15 @@ def from_ms(ms: int) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The milliseconds from `start` up to, not including, `end`."""
+    """The milliseconds from `start` up to, not including, `end`.
+
+    One that is read in order of ids goes on behind the id `after`; `seen` objects were read up to there.
+    """
 
     start: int
     end: int
+    after: str | None = None
+    seen: int = 0
 
     @property
     def splittable(self) -> bool:
