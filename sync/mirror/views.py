@@ -64,6 +64,7 @@ HoldRow = tuple[str, str, str, "datetime", "datetime"]
 EntryRow = tuple[str, str, str, int]
 """crm, record id, stage and how often the record has entered it."""
 
+_CHOSEN: Final = pa.schema([("person", pa.int64())])
 _ENTRIES: Final = pa.schema(
     [("crm", pa.string()), ("record_id", pa.string()), ("stage", pa.string()), ("entries", pa.int64())]
 )
@@ -105,8 +106,8 @@ class Chosen:
     people: tuple[int, ...]
 
     def holds(self, person: str) -> str:
-        """SQL: whether the number in column `person` is one of them."""
-        return f"{person} IN ({', '.join(map(str, self.people))})"
+        """SQL: whether the number in column `person` is one of them; reads the table ``chosen`` that `show` makes."""
+        return f"{person} IN (SELECT person FROM chosen)"
 
 
 def build(
@@ -204,6 +205,9 @@ def show(
 
     `facts` are those of the FURTHER_FACTS that the engine will read (`scoring.engine.Prepared.facts`).
     """
+    if isinstance(span, Chosen):  # a table: in the statements, thousands of numbers would be read over and over
+        connection.execute("CREATE OR REPLACE TEMP TABLE chosen (person BIGINT)")
+        insert(connection, "chosen", _CHOSEN, [(person,) for person in span.people])
     _people(connection, types, span)
     _activities(connection, span, facts)
     connection.execute(f"""
