@@ -1,5 +1,7 @@
 """Peak memory of a backfill at several sizes, and in which step it is reached: it should not grow with the contacts.
 
+Then of the sync that reads back what the backfill has written, when everybody has a stage from before.
+
 Contacts hold what those of a portal in use hold, every third has visited the site; limits off. The peak of each step
 (resident memory, VmHWM) and its CPU time are read from /proc when the step says that it is done, so this runs on Linux
 only.
@@ -19,14 +21,18 @@ from benchmarks import shared
 from benchmarks.shared import home, leadgrade, sandbox, table
 
 if TYPE_CHECKING:
-    from benchmarks.shared import Measured
+    from collections.abc import Sequence
+
+    from benchmarks.shared import Measured, Sandbox
 
 SIZES = (50_000, 1_000_000)
+SETTLED_S = 3600
+"""After so long a search finds all that was written, and a run does not take the time for its own."""
 
 
 @dataclass
 class Steps:
-    """Listens to a running backfill: what each step used."""
+    """Listens to a running command: what each step used."""
 
     peaks_mb: dict[str, float] = field(default_factory=dict)
     cpu_s: dict[str, float] = field(default_factory=dict)
@@ -62,7 +68,7 @@ def cpu_s(pid: int) -> float:
 
 @dataclass(frozen=True)
 class Run:
-    """One backfill: its contacts, what its steps used, and the whole."""
+    """One command beside so many contacts: what its steps used, and the whole."""
 
     contacts: int
     steps: Steps
@@ -79,20 +85,28 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
     parser.add_argument("--contacts", type=int, nargs="+", default=SIZES, help="HubSpot contacts of each backfill")
     options = parser.parse_args(arguments)
-    runs = [backfill(contacts) for contacts in options.contacts]
-    show(runs)
+    pairs = [backfill_and_sync(contacts) for contacts in options.contacts]
+    for name, runs in zip(("backfill", "sync afterwards"), zip(*pairs, strict=True), strict=True):
+        show(name, runs)
 
 
-def backfill(contacts: int) -> Run:
-    """Backfill a portal of so many contacts."""
+def backfill_and_sync(contacts: int) -> tuple[Run, Run]:
+    """Backfill a portal of so many contacts, then read back what was written."""
     with sandbox(contacts=contacts) as place, home(place, salesforce=False) as folder:
         leadgrade(folder, "provision")
-        steps = Steps()
-        whole = leadgrade(folder, "backfill", "--approve", "--output", "json", heard=steps.hear)
-        return Run(place.size("hubspot", "contacts"), steps, whole)
+        first = listened(place, folder, "backfill", "--approve")
+        place.advance(SETTLED_S)
+        return first, listened(place, folder, "sync")
 
 
-def show(runs: list[Run]) -> None:
+def listened(place: Sandbox, folder: Path, *command: str) -> Run:
+    """Run a command and account for its steps."""
+    steps = Steps()
+    whole = leadgrade(folder, *command, "--output", "json", heard=steps.hear)
+    return Run(place.size("hubspot", "contacts"), steps, whole)
+
+
+def show(title: str, runs: Sequence[Run]) -> None:
     """Print two columns per run: memory and CPU time."""
     names = list(dict.fromkeys(name for run in runs for name in run.steps.peaks_mb))
     columns = [f"{word} {run.contacts:,}" for run in runs for word in ("MB at", "CPU s at")]
@@ -100,8 +114,8 @@ def show(runs: list[Run]) -> None:
         (name, *(found for run in runs for found in (run.steps.peaks_mb.get(name), run.steps.cpu_s.get(name))))
         for name in names
     ]
-    rows.append(("backfill", *(found for run in runs for found in (run.peak_mb, run.whole.cpu_s))))
-    table("peak memory and CPU time of a backfill by step and contacts", ("step", *columns), rows)
+    rows.append(("all", *(found for run in runs for found in (run.peak_mb, run.whole.cpu_s))))
+    table(f"{title}: peak memory and CPU time by step and contacts", ("step", *columns), rows)
     print("wall seconds: " + ", ".join(f"{run.whole.wall_s:,.0f} for {run.contacts:,} contacts" for run in runs))
 
 

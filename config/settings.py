@@ -50,7 +50,7 @@ class StoreSettings(Section):
     `store.path`. With a password in it: environment only."""
     journal_url_file: Path | None = None
     """A file that holds the URL of the journal."""
-    memory_limit_mb: int = Field(default=192, ge=64)
+    memory_limit_mb: int = Field(default=112, ge=64)
     """DuckDB's share of memory, in MB."""
 
     def secrets(self) -> list[str]:

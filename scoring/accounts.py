@@ -66,7 +66,7 @@ def tell_roles(con: Any, model: Model, account: Account, moment: Moment, types: 
 def columns(account: Account) -> dict[str, str]:
     """The columns of `scores` that are known of each person alone, from `buying_roles` as ``br``."""
     names = [role.name for role in account.roles]
-    return {"buying_role": sql.labels("br.role", names) if names else "CAST(NULL AS VARCHAR)"}
+    return {"buying_role": sql.labels("br.role", names)}
 
 
 JOIN: Final = "LEFT JOIN buying_roles br ON br.person = s.person"

@@ -18,7 +18,7 @@ from scoring.derived import derive_activities, derived_matches
 from scoring.engagement import Tally, note_lives, now_sums, tabulate_terms, tally
 from scoring.events import Moment, match_signatures, tabulate_ages
 from scoring.facts import FURTHER_FACTS
-from scoring.fit import outcomes_sql, points_sql, summary_columns
+from scoring.fit import attributes_of, outcomes_sql, points_sql, readable, summary_columns
 from scoring.gates import find_gate_events
 from scoring.handoff import hand_off
 from scoring.ledger import NO_LINE, create_ledger
@@ -256,7 +256,9 @@ def _standings(con: Any, plan: Plan, moment: Moment, attributes: Mapping[str, st
         for micro, score in (("micro", "fit_score"), ("best", "best_score"), ("worst", "worst_score"))
     )
     fits = f"SELECT *, micro AS fit_micro, {scores} FROM ({outcomes_sql(model, attributes, **of_people)})"
-    kept = ", ".join(f"f.{column}" for column in [*summary_columns(model), "f1", "f2", "f3"])
+    kept = ", ".join([*summary_columns(model), "f1", "f2", "f3"])
+    # A table of its own: joined at once, the plan would take these wide rows for few, and hold them once per join.
+    con.execute(f"CREATE OR REPLACE TEMP TABLE fits AS SELECT {kept} FROM ({fit_tops_sql(plan, fits)})")
     then = (
         "LEFT JOIN engagement_then t ON t.person = f.person"
         if model.trend is not None
@@ -277,9 +279,9 @@ def _standings(con: Any, plan: Plan, moment: Moment, attributes: Mapping[str, st
                    {grade_index(model, "fit_score", "is_known")} AS grade,
                    {stage_before_index(model)} AS before
             FROM (
-                SELECT {kept}, COALESCE(e.score, 0) AS engagement_score, COALESCE(t.score, 0) AS score_then,
+                SELECT f.*, COALESCE(e.score, 0) AS engagement_score, COALESCE(t.score, 0) AS score_then,
                        ps.stage AS stage_before, ps.since{held}{entries_columns(model)}
-                FROM ({fit_tops_sql(plan, fits)}) f
+                FROM fits f
                 LEFT JOIN engagement e ON e.person = f.person
                 {then}
                 LEFT JOIN previous_stages ps ON ps.person = f.person
@@ -290,6 +292,7 @@ def _standings(con: Any, plan: Plan, moment: Moment, attributes: Mapping[str, st
         {")" if detained else ""}
         """
     )
+    con.execute("DROP TABLE fits")
 
 
 def _trend(model: Model) -> str:
@@ -311,8 +314,8 @@ def _skip(skip: Skip) -> str:
 def _scores(con: Any, plan: Plan, *, is_new_model: bool, more: bool) -> None:
     model = plan.model
     grades, levels = list(model.fit.scale), list(model.engagement.levels)
-    order = model.stage_order
     gates = [gate.name for gate in model.gates]
+    facts = [readable(attribute) for attribute in attributes_of(model)]
     # An unknown fit still has a range: what any value could make of it.
     columns = {
         "fit_score": "s.fit_score",
@@ -324,11 +327,11 @@ def _scores(con: Any, plan: Plan, *, is_new_model: bool, more: bool) -> None:
         "rating": "s.rating",
         "rating_rank": "CAST(s.rating_rank AS INTEGER)",
         "trend": _trend(model),
-        "stage": sql.labels("s.stage_rank", order) if order else "CAST(NULL AS VARCHAR)",
+        "stage": sql.labels("s.stage_rank", model.stage_order),
         "stage_rank": "CAST(s.stage_rank AS INTEGER)",
         "stage_before": "s.stage_before",
         "reasons": f"CASE WHEN {disqualified(model)} THEN 'Disqualified: ' || s.gate_name ELSE s.reasons END",
-        "next_fact": "s.next_fact",
+        "next_fact": sql.labels("s.next_fact", facts),
         "valid_until": "v.valid_until",
         "model_version": sql.text(model.version),
     }
@@ -353,12 +356,11 @@ def _scores(con: Any, plan: Plan, *, is_new_model: bool, more: bool) -> None:
     kept = ", ".join(
         f"CASE WHEN {not_scored(model)} THEN NULL ELSE {value} END AS {name}" for name, value in columns.items()
     )
-    gate_name = sql.labels("gate", gates) if gates else "CAST(NULL AS VARCHAR)"
     con.execute(
         f"""
         {"INSERT INTO scores" if more else "CREATE OR REPLACE TEMP TABLE scores AS"}
         SELECT s.person, s.gate_name AS gate, {kept}
-        FROM (SELECT *, {gate_name} AS gate_name FROM ({reasoned_sql(plan)})) s
+        FROM (SELECT *, {sql.labels("gate", gates)} AS gate_name FROM ({reasoned_sql(plan)})) s
         LEFT JOIN valid_until v ON v.person = s.person
         {dates} {parts} {special.joins(model)}
         """

@@ -184,10 +184,9 @@ def _left_open(model: Model, bound: str) -> str:
 
 
 def _next_fact(model: Model) -> str:
-    """The unknown attribute that leaves the widest range open; the first in the file among equals."""
-    names = attributes_of(model)
-    cases = " ".join(f"WHEN widest = s{place} THEN {sql.text(readable(name))}" for place, name in enumerate(names))
-    return f"CASE WHEN widest = 0 THEN NULL {cases} END" if names else "CAST(NULL AS VARCHAR)"
+    """The place of the unknown attribute that leaves the widest range open; the first in the file among equals."""
+    cases = " ".join(f"WHEN widest = s{place} THEN {place}" for place in range(len(attributes_of(model))))
+    return f"CASE WHEN widest = 0 THEN NULL {cases} END" if cases else "CAST(NULL AS INTEGER)"
 
 
 def _data_confidence(model: Model) -> str:

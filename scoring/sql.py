@@ -67,7 +67,7 @@ def ladder(column: str, thresholds: Iterable[float]) -> str:
 def labels(index: str, names: Iterable[str]) -> str:
     """The label at `index`, or null."""
     cases = " ".join(f"WHEN {number} THEN {text(label)}" for number, label in enumerate(names))
-    return f"CASE {index} {cases} END"
+    return f"CASE {index} {cases} END" if cases else "CAST(NULL AS VARCHAR)"
 
 
 def clamped(micro: str, lowest: int = 0, highest: int = 100 * MICRO) -> str:

@@ -133,19 +133,26 @@ def make(
     part = max(PART, int(views.memory_bytes(connection)) // PERSON_BYTES)
     for place, first in enumerate(range(1, views.last_person(connection) + 1, part)):
         span = views.Span(first, first + part - 1)
+        # A table of its own: joined at once, the plan would take the wide rows for few, and hold them once per join.
+        connection.execute(f"""
+            CREATE OR REPLACE TEMP TABLE targets AS
+            SELECT crm, record_id, kind, account_id, person, last_stages.stage AS last_stage, since AS last_since,
+                wanted AS crm_stage, seen AS crm_stage_seen, backward AS crm_stage_back,
+                coalesce(is_new, false) AS quiet
+            FROM (FROM members WHERE {span.holds("person")}) members
+            LEFT JOIN (FROM last_stages WHERE {span.holds("person")}) last_stages USING (person)
+            LEFT JOIN stage_moves USING (crm, record_id)
+            LEFT JOIN not_handed_over USING (crm, record_id)
+        """)
         connection.execute(f"""
             {"INSERT INTO store.drafts" if place else "CREATE TABLE store.drafts AS"}
             WITH compared AS (
-                SELECT crm, kind, record_id, members.account_id, person, modified_at, {desired}, {observed},
-                    CASE WHEN scores.stage = last_stages.stage THEN last_stages.since END AS stage_since,
-                    wanted AS crm_stage, seen AS crm_stage_seen, backward AS crm_stage_back,
-                    coalesce(is_new, false) AS quiet
-                FROM (FROM members WHERE {span.holds("person")}) members
+                SELECT crm, kind, record_id, targets.account_id, person, modified_at, {desired}, {observed},
+                    CASE WHEN scores.stage = last_stage THEN last_since END AS stage_since,
+                    crm_stage, crm_stage_seen, crm_stage_back, quiet
+                FROM targets
                 JOIN store.records USING (crm, record_id, kind)
                 JOIN (FROM scores WHERE {span.holds("person")}) scores USING (person)
-                LEFT JOIN (FROM last_stages WHERE {span.holds("person")}) last_stages USING (person)
-                LEFT JOIN stage_moves USING (crm, record_id)
-                LEFT JOIN not_handed_over USING (crm, record_id)
             ), reasoned AS (
                 SELECT * EXCLUDE ({observed}, modified_at), {writes}, concat_ws(', ', {why}) AS why,
                     md5(concat_ws('\x1e', modified_at, {texts}, crm_stage)) AS values_hash
@@ -156,6 +163,7 @@ def make(
                     WHEN refusals.record_id IS NOT NULL THEN '{REFUSED_BEFORE}' END AS held, reasoned.* EXCLUDE (crm)
             FROM reasoned LEFT JOIN refusals USING (crm, record_id, values_hash) LEFT JOIN outsiders USING (person)
         """)
+    connection.execute("DROP TABLE targets")
     put_in_order(connection)
     return counts(connection, "members JOIN scores USING (person)")
 

@@ -49,9 +49,9 @@ SPAN: Final = 300_000
 GRAIN: Final = 1_000
 """People whose activities are counted together, to tell spans apart."""
 
-PERSON_BYTES: Final = 2_000
-"""What the engine needs for a person, with room to spare: 590 were too few where people have a stage from before. Of an
-activity see `scoring.engine.Prepared.activity_bytes`."""
+PERSON_BYTES: Final = 1_500
+"""What the engine needs for a person, with room to spare: 50,000 who all did something and have a stage from before
+need less than 60 MB. Of an activity see `scoring.engine.Prepared.activity_bytes`."""
 
 _UNITS: Final = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
