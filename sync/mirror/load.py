@@ -84,7 +84,7 @@ def load(
     `now` is aware UTC; `fence` is the lease's number. Raises `LeaseLost` when a later holder of the lease has written.
     """
     not_castable: Counter[str] = Counter()
-    # Batches are smaller than what DuckDB gives a thread at a time: others would only wait, at an eighth more CPU.
+    # A batch is rarely larger than what DuckDB gives a thread at a time: others would wait, at an eighth more CPU.
     connection.execute("SET threads = 1")
     with transaction(connection, fence):
         for batches in _in_turn(parts):

@@ -77,6 +77,7 @@ def find(connection: duckdb.DuckDBPyConnection, ladder: Ladder, given: Iterable[
     views.insert(connection, "rungs", _RUNGS, [astuple(rung) for rung in ladder.rungs])
     for chunk in given if ladder.rungs else ():
         views.insert(connection, "crm_stages_given", _GIVEN, chunk)
+    # Without rungs nobody's stage is written, and it is known beforehand: all records need not be joined.
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE stages_held AS
         SELECT crm, record_id, kind, nullif(trim(records.stage), '') AS seen, rungs.value AS wanted, rungs.place, earned
