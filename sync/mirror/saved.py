@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sync.mirror.plan import Planned, RefusedRow
 
 MOVED: Final = "moved since the plan"
+GONE: Final = "gone since the plan"
 HELD_ALREADY: Final = "holds it already"
 
 _COLUMNS: Final = {
@@ -67,7 +68,8 @@ def take(
     """Make ``store.plan`` of the file's rows. Raises `LeaseLost`.
 
     Held back are rows that were refused before, those whose record holds the values already (an earlier attempt sent
-    them), and those whose record is not what it was: gone, another version, or other values in our fields.
+    them), those whose record is gone (an earlier attempt may have found that out), and those whose record has moved:
+    another version, or other values in our fields.
     """
     plan.load_refused(connection, refused)
     types = {name: plan.SQL_TYPES[OUTPUT_BY_NAME[name].type] for name in fields}
@@ -95,8 +97,9 @@ def take(
             FROM saved LEFT JOIN (FROM store.records WHERE removed IS NULL) live USING (crm, record_id, kind)
         )
         SELECT compared.* EXCLUDE (tag, {beside}, {observed}), CASE
-            WHEN found AND NOT ({lacks}) AND (crm_stage IS NULL OR crm_stage = standing) THEN '{HELD_ALREADY}'
-            WHEN found AND {same} AND (crm_stage IS NULL OR standing IS NOT DISTINCT FROM crm_stage_seen)
+            WHEN NOT found THEN '{GONE}'
+            WHEN NOT ({lacks}) AND (crm_stage IS NULL OR crm_stage = standing) THEN '{HELD_ALREADY}'
+            WHEN {same} AND (crm_stage IS NULL OR standing IS NOT DISTINCT FROM crm_stage_seen)
                 AND (modified_at = version OR version <> date_trunc('millisecond', version))
                 THEN CASE WHEN refusals.record_id IS NOT NULL THEN '{plan.REFUSED_BEFORE}' END
             ELSE '{MOVED}' END AS held

@@ -79,7 +79,7 @@ def test_an_apply_that_was_killed_sends_what_is_left(world: World, saved: Path) 
 
 def test_a_plan_whose_records_moved_is_refused_or_sent_without_them(world: World, saved: Path) -> None:
     world.hubspot.put("2", attr={"job_title": "CTO"})
-    world.salesforce.remove("D")
+    world.salesforce.put("D", attr={"job_title": "CTO"})
     report = applied(world, saved)
     assert (report.exit_code, world.writes) == (4, 0)
     assert "2 of 6 records are not what they were" in report.failure.message
@@ -88,7 +88,15 @@ def test_a_plan_whose_records_moved_is_refused_or_sent_without_them(world: World
     report = applied(world, saved, skip_moved=True)
     assert (report.exit_code, [row.accepted for row in report.written]) == (0, [2, 2])
     assert skipped(report)["salesforce"] == {"moved since the plan": 1}
-    assert [row.accepted for row in world.run().written] == [1, 1], "both of Bob's records"
+    assert [row.accepted for row in world.run().written] == [1, 2], "both of Bob's records, and D"
+
+
+def test_a_record_that_is_gone_since_a_plan_is_left_out_of_it(world: World, saved: Path) -> None:
+    """Nothing can be sent to it; and an apply that met one and was killed could not go on."""
+    world.salesforce.remove("D")
+    report = applied(world, saved)
+    assert (report.exit_code, [row.accepted for row in report.written]) == (0, [3, 2])
+    assert skipped(report)["salesforce"] == {"gone since the plan": 1}
 
 
 def _swap(world: World, file: Path, tmp_path: Path) -> dict[str, Any]:
