@@ -23,7 +23,7 @@ from sync.mirror.store import last_fence, restart, restarted, set_whole
 from sync.order import Options, Order
 from sync.planning import score_and_plan
 from sync.progress import Progress, Silent
-from sync.pull import expect, pull
+from sync.pull import expect, just_read, pull
 from sync.report import Failure, Pulled, Report, RunKind
 from sync.session import Session
 from sync.stop import Stop
@@ -178,7 +178,7 @@ def _work(
         saved_plan.same_accounts(saved, draft.accounts)
     _collect_jobs(order, connectors, session)
     if order.kind != "rescore" or not is_latest:
-        _pull(order, settings, connectors, session, draft)
+        _pull(order, settings, connectors, session, draft, goes_on=is_latest and order.kind != "reconcile")
         pass_on(session)
     session.checkpoint()
     if saved:
@@ -208,7 +208,13 @@ def _end(order: Order, settings: Settings, model: Model, session: Session) -> No
 
 
 def _pull(
-    order: Order, settings: Settings, connectors: Mapping[str, Connector], session: Session, draft: Draft
+    order: Order,
+    settings: Settings,
+    connectors: Mapping[str, Connector],
+    session: Session,
+    draft: Draft,
+    *,
+    goes_on: bool,
 ) -> None:
     may_lose = 1.0 if order.approve else settings.writes.guard.max_lost_share
     for crm, connector in connectors.items():
@@ -220,6 +226,7 @@ def _pull(
                     session,
                     pulled,
                     draft.not_castable,
+                    just_read=just_read(connector, session) if goes_on else frozenset(),
                     may_lose=may_lose if order.kind == "reconcile" else None,
                 )
             finally:

@@ -7,6 +7,7 @@ rows, and most streams of a usual sync bring a few or none.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from connectors.base import Stream
@@ -32,9 +33,14 @@ COMMIT_ROWS: Final = 40_000
 """Rows gathered before a commit: opening the mirror and looking for known ids costs much the same for few rows. It is
 memory that bounds them: so many contacts of 36 properties take 40 MB."""
 
-COMMIT_S: Final = 3.0
+COMMIT_S: Final = 1.0
 """Seconds after which rows are committed even if they are few: no more than what was read in them is read once more
-after a kill. At HubSpot's limit of 19 calls a second that is 57 calls, or 5,700 contacts."""
+after a kill. At HubSpot's limit that is 19 calls, or 1,900 contacts; a commit of so few takes a tenth of a second."""
+
+
+GOES_ON: Final = timedelta(minutes=15)
+"""A run that follows one that was cut short asks no stream again that was read to its end less than this ago, but for
+those of people: they tell what was written."""
 
 
 def expect(connection: duckdb.DuckDBPyConnection, connectors: Mapping[str, Connector], session: Session) -> None:
@@ -42,6 +48,13 @@ def expect(connection: duckdb.DuckDBPyConnection, connectors: Mapping[str, Conne
     for crm, connector in connectors.items():
         if unread := _unread(connector, cursors(connection, crm)):
             session.journal.expect_streams(crm, unread, session.clock.now())
+
+
+def just_read(connector: Connector, session: Session) -> frozenset[str]:
+    """Streams that this run need not ask again (`GOES_ON`), where it goes on with the mirror of those before it."""
+    lately = session.clock.now() - GOES_ON
+    people = {stream.name for stream in connector.streams() if stream.table is Table.RECORDS}
+    return session.journal.read_by_cut_short(session.run_id, connector.crm, lately) - people
 
 
 def _unread(connector: Connector, known: Mapping[str, str]) -> list[str]:
@@ -54,11 +67,13 @@ def pull(
     pulled: list[Pulled],
     not_castable: Counter[str],
     *,
+    just_read: frozenset[str] = frozenset(),
     may_lose: float | None = None,
 ) -> None:
-    """Pull every stream of a CRM; adds to `pulled` what came, however it ends, and to `not_castable` per attribute
-    the values that were not of its type. With `may_lose`, all people are read anew and compared with the mirror;
-    should a greater share than that be gone without a word, nothing of them is noted (`GuardTripped`).
+    """Pull every stream of a CRM, but for those that were `just_read`; adds to `pulled` what came, however it ends, and
+    to `not_castable` per attribute the values that were not of its type. With `may_lose`, all people are read anew and
+    compared with the mirror; should a greater share than that be gone without a word, nothing of them is noted
+    (`GuardTripped`).
 
     A failing optional stream is told as skipped and the others go on. A failing required stream ends the pull with
     its error, so does a used-up quota; rows read until then are kept with their cursor.
@@ -71,16 +86,8 @@ def pull(
         if may_lose is not None:
             # Before the streams: who is edited while everybody is read comes with those.
             _read_everybody(known, came, gathered, pulled)
-        for stream in connector.streams():
-            cursor = known.get(stream.name)
-            batches = connector.pull(stream.name, cursor)
-            try:
-                _read(stream, batches if may_lose is None else came.noting(batches), cursor, gathered, pulled)
-            except LimitReached:
-                raise
-            except ConnectorError:
-                if not stream.optional:
-                    raise
+        streams = [stream for stream in connector.streams() if stream.name not in just_read & known.keys()]
+        _read_streams(streams, known, came if may_lose is not None else None, gathered, pulled)
         gathered.store()
         if revisit.is_due(known.get(revisit.STREAM), session.clock.now()):
             _revisit(known.get(revisit.STREAM), gathered, pulled)
@@ -91,6 +98,26 @@ def pull(
         raise
     if _unread(connector, known):
         session.journal.expect_streams(connector.crm, (), session.clock.now())
+
+
+def _read_streams(
+    streams: Iterable[Stream],
+    known: Mapping[str, str],
+    came: reconcile.Came | None,
+    gathered: _Gathered,
+    pulled: list[Pulled],
+) -> None:
+    """What streams bring beyond their cursors; `came` is told of it."""
+    for stream in streams:
+        cursor = known.get(stream.name)
+        batches = gathered.connector.pull(stream.name, cursor)
+        try:
+            _read(stream, batches if came is None else came.noting(batches), cursor, gathered, pulled)
+        except LimitReached:
+            raise
+        except ConnectorError:
+            if not stream.optional:
+                raise
 
 
 def _read_everybody(known: Mapping[str, str], came: reconcile.Came, gathered: _Gathered, pulled: list[Pulled]) -> None:

@@ -30,7 +30,7 @@ AHEAD = 12
 CHUNK = 1_000
 """Objects handed out at a time with what is read along with them: as many as one call for associations takes."""
 
-BARE_CHUNK = 300
+BARE_CHUNK = 200
 """Objects handed out at a time where nothing is read along with them: what is read ahead is read again after a kill."""
 
 Objects = list[dict[str, Any]]

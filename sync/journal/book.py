@@ -194,6 +194,14 @@ class Journal:
         with self.noting() as connection:
             cursors.note(connection, crm, stored, ended, stored_at)
 
+    def read_by_cut_short(self, run_id: int, crm: str, since: datetime) -> frozenset[str]:
+        """Streams that the runs right before this one, all of them cut short, read to their end, no longer ago than
+        `since`.
+        """
+        with self.reading() as connection:
+            began = runs.cut_short_since(connection, run_id)
+            return cursors.ended_since(connection, crm, max(began, since)) if began else frozenset()
+
     def forget_cursors(self) -> None:
         """Streams are read anew."""
         with self.noting() as connection:

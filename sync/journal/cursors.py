@@ -53,6 +53,12 @@ def note(connection: Connection, crm: str, stored: Iterable[Stored], ended: Iter
     connection.execute(update(cursors).where(through).values(slices_left=0))
 
 
+def ended_since(connection: Connection, crm: str, since: datetime) -> frozenset[str]:
+    """Streams that were read to their end at `since` or later."""
+    ended = (cursors.c.crm == crm) & (cursors.c.slices_left == 0) & (cursors.c.stored_at >= since)
+    return frozenset(connection.execute(select(cursors.c.stream).where(ended)).scalars())
+
+
 def forget_all(connection: Connection) -> None:
     """Streams are read anew."""
     connection.execute(delete(cursors))

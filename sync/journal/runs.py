@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
     from sync.report import Report
 
+_CUT_SHORT: Final = 5
+"""The exit code of a run that a limit ended, or the want of an answer."""
+
+_SIGNAL: Final = 128
+"""The least exit code of a run that a signal ended."""
+
 _LOOKED_AT: Final = 10_000
 """Runs among which the last good one is looked for: two months of one every ten minutes."""
 
@@ -60,6 +66,17 @@ def last_success(connection: Connection) -> datetime | None:
 def last_end(connection: Connection) -> datetime | None:
     """When a run last ended, on whatever machine."""
     return connection.execute(select(func.max(runs.c.ended_at))).scalar()
+
+
+def cut_short_since(connection: Connection, run_id: int) -> datetime | None:
+    """When the first of the runs began that were all cut short, one after the other, right before this one: killed,
+    stopped by a signal, by a limit, or for want of an answer. None when the one before it came to its end.
+    """
+    codes = runs.c.exit_code
+    ended = codes.is_not(None) & (codes != _CUT_SHORT) & (codes < _SIGNAL)
+    last_whole = select(func.coalesce(func.max(runs.c.run_id), 0)).where(ended & (runs.c.run_id < run_id))
+    between = (runs.c.run_id > last_whole.scalar_subquery()) & (runs.c.run_id < run_id)
+    return connection.execute(select(func.min(runs.c.started_at)).where(between)).scalar()
 
 
 def first(connection: Connection) -> datetime | None:
