@@ -139,7 +139,7 @@ def _search(
     after: str | None = None,
     *,
     offset: str | None = None,
-    limit: int = SEARCH_PAGE,
+    limit: int | None = None,
 ) -> dict[str, Any]:
     filters = [
         {"propertyName": source.modified, "operator": "GTE", "value": str(window.start)},
@@ -152,7 +152,7 @@ def _search(
         "filterGroups": [{"filters": filters}],
         "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
         "properties": [source.modified] if source.longer_than(LONGEST_SEARCH) else list(source.properties),
-        "limit": limit,
+        "limit": limit or SEARCH_PAGE,
     }
     if offset is not None:
         body["after"] = offset

@@ -98,6 +98,12 @@ class World:
     repeated: list[tuple[str, str, Any]] = field(default_factory=list)
     edits: int = 0  # since the history went on
 
+    def new_model(self) -> Model:
+        """Another model, by which most people have another score."""
+        file = self.settings.store.path / "scoring.yaml"
+        file.write_text(MODEL.replace("{50: 20, 500: 40}", "{1: 10, 50: 25, 500: 45}"))
+        return load_model(file, attribute_types(self.settings))
+
     # --- runs
 
     def run(self, kind: RunKind = "sync", process: Process | None = None, **options: Any) -> Report:
