@@ -15,8 +15,12 @@ def main() -> None:
     parser.add_argument("mirror", type=Path)
     options = parser.parse_args()
     with data.mirror(options.mirror, memory_limit_mb=2000).open() as con:
+        data.gather(con)
         account = Account()
-        con.execute("CREATE TEMP TABLE counted AS SELECT owner, COUNT(*) AS n FROM store.facts GROUP BY owner")
+        con.execute("""
+            CREATE TEMP TABLE counted AS
+            SELECT person, COUNT(*) AS n FROM store.facts JOIN owners_now USING (owner) GROUP BY person
+        """)
         account.close(con.execute("SELECT COUNT(*), SUM(n) FROM counted").fetchall()[0])
 
 
