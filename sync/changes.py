@@ -104,8 +104,11 @@ def _given(record_id: str, stage: str | None, since: datetime | None) -> Given:
     return Given(record_id, stage, None if since is None else since.replace(tzinfo=UTC))
 
 
-def slices(mirror: Mirror, crm: str, last: int, *, first: int = 1, size: int = SLICE) -> Iterator[list[PlannedChange]]:
+def slices(
+    mirror: Mirror, crm: str, last: int, *, first: int = 1, size: int | None = None
+) -> Iterator[list[PlannedChange]]:
     """The rows of the plan with tags `first` to `last` in slices; the mirror is open only while one is read."""
+    size = size or SLICE
     for begin in range(first, last + 1, size):
         with mirror.open() as connection:
             rows = plan.read(connection, crm, begin, min(begin + size - 1, last))

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 PEOPLE: Final = 60
 DEEDS: Final = 40
 COMMIT_ROWS: Final = 100
-"""Rows that are stored at a time, as small beside this world as the real 20,000 are beside a real one."""
+"""Rows that are stored at a time, as small beside this world as the real 40,000 are beside a real one."""
 
 PHASES: Final = ("backfill", "sync", "apply")
 AFTERWARDS: Final = "sync afterwards"
