@@ -23,7 +23,7 @@ from sync.mirror.store import last_fence, restart, restarted, set_whole
 from sync.order import Options, Order
 from sync.planning import score_and_plan
 from sync.progress import Progress, Silent
-from sync.pull import expect, just_read, pull
+from sync.pull import expect, pull
 from sync.report import Failure, Pulled, Report, RunKind
 from sync.session import Session
 from sync.stop import Stop
@@ -226,7 +226,7 @@ def _pull(
                     session,
                     pulled,
                     draft.not_castable,
-                    just_read=just_read(connector, session) if goes_on else frozenset(),
+                    goes_on=goes_on,
                     may_lose=may_lose if order.kind == "reconcile" else None,
                 )
             finally:

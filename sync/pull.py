@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
 from connectors.base import Stream
 from connectors.errors import AuthStop, ConfigProblem, ConnectorError, LimitReached
 from scoring.facts import Table
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from connectors.base import Batch, Connector
     from sync.session import Session
 
+log = structlog.get_logger()
+
 COMMIT_ROWS: Final = 40_000
 """Rows gathered before a commit: opening the mirror and looking for known ids costs much the same for few rows. It is
 memory that bounds them: so many contacts of 36 properties take 40 MB."""
@@ -39,8 +43,11 @@ after a kill. At HubSpot's limit that is 19 calls, or 1,900 contacts; a commit o
 
 
 GOES_ON: Final = timedelta(minutes=15)
-"""A run that follows one that was cut short asks no stream again that was read to its end less than this ago, but for
-those of people: they tell what was written."""
+"""A run that follows one that was cut short asks no stream again that was stored to its end no longer ago than this."""
+
+LATE_AT_MOST: Final = frozenset({Table.ACTIVITIES, Table.COUNTERS, Table.DEALS, Table.LINE_ITEMS})
+"""Of these. They refer to people and companies, which are always read: what was written shows there, and a person
+whose company or former self is not known yet would be scored as nobody ever was."""
 
 
 def expect(connection: duckdb.DuckDBPyConnection, connectors: Mapping[str, Connector], session: Session) -> None:
@@ -48,13 +55,6 @@ def expect(connection: duckdb.DuckDBPyConnection, connectors: Mapping[str, Conne
     for crm, connector in connectors.items():
         if unread := _unread(connector, cursors(connection, crm)):
             session.journal.expect_streams(crm, unread, session.clock.now())
-
-
-def just_read(connector: Connector, session: Session) -> frozenset[str]:
-    """Streams that this run need not ask again (`GOES_ON`), where it goes on with the mirror of those before it."""
-    lately = session.clock.now() - GOES_ON
-    people = {stream.name for stream in connector.streams() if stream.table is Table.RECORDS}
-    return session.journal.read_by_cut_short(session.run_id, connector.crm, lately) - people
 
 
 def _unread(connector: Connector, known: Mapping[str, str]) -> list[str]:
@@ -67,13 +67,13 @@ def pull(
     pulled: list[Pulled],
     not_castable: Counter[str],
     *,
-    just_read: frozenset[str] = frozenset(),
+    goes_on: bool = False,
     may_lose: float | None = None,
 ) -> None:
-    """Pull every stream of a CRM, but for those that were `just_read`; adds to `pulled` what came, however it ends, and
-    to `not_castable` per attribute the values that were not of its type. With `may_lose`, all people are read anew and
-    compared with the mirror; should a greater share than that be gone without a word, nothing of them is noted
-    (`GuardTripped`).
+    """Pull every stream of a CRM; adds to `pulled` what came, however it ends, and to `not_castable` per attribute
+    the values that were not of its type. One that `goes_on` leaves out what runs right before it, all of them cut
+    short, have just read into this mirror. With `may_lose`, all people are read anew and compared with the mirror;
+    should a greater share than that be gone without a word, nothing of them is noted (`GuardTripped`).
 
     A failing optional stream is told as skipped and the others go on. A failing required stream ends the pull with
     its error, so does a used-up quota; rows read until then are kept with their cursor.
@@ -86,7 +86,8 @@ def pull(
         if may_lose is not None:
             # Before the streams: who is edited while everybody is read comes with those.
             _read_everybody(known, came, gathered, pulled)
-        streams = [stream for stream in connector.streams() if stream.name not in just_read & known.keys()]
+        left_out = _just_read(connector, session, known) if goes_on else ()
+        streams = [stream for stream in connector.streams() if stream.name not in left_out]
         _read_streams(streams, known, came if may_lose is not None else None, gathered, pulled)
         gathered.store()
         if revisit.is_due(known.get(revisit.STREAM), session.clock.now()):
@@ -98,6 +99,17 @@ def pull(
         raise
     if _unread(connector, known):
         session.journal.expect_streams(connector.crm, (), session.clock.now())
+
+
+def _just_read(connector: Connector, session: Session, known: Mapping[str, str]) -> list[str]:
+    """Streams that need not be asked again (see `GOES_ON`), since the mirror has what was read."""
+    now = session.clock.now()
+    found = session.journal.read_by_cut_short(session.run_id, connector.crm, now - GOES_ON, now)
+    may_be_late = [stream.name for stream in connector.streams() if stream.table in LATE_AT_MOST]
+    names = [name for name in may_be_late if name in known and found.get(name) == known[name]]
+    if names:
+        log.info("just read before, not asked again", crm=connector.crm, streams=len(names))
+    return names
 
 
 def _read_streams(

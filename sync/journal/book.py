@@ -194,13 +194,13 @@ class Journal:
         with self.noting() as connection:
             cursors.note(connection, crm, stored, ended, stored_at)
 
-    def read_by_cut_short(self, run_id: int, crm: str, since: datetime) -> frozenset[str]:
-        """Streams that the runs right before this one, all of them cut short, read to their end, no longer ago than
-        `since`.
+    def read_by_cut_short(self, run_id: int, crm: str, since: datetime, now: datetime) -> dict[str, str]:
+        """Streams that the runs right before this one, all of them cut short, read to their end, with their cursors;
+        what was stored before `since` does not count. The runs may have had another mirror.
         """
         with self.reading() as connection:
             began = runs.cut_short_since(connection, run_id)
-            return cursors.ended_since(connection, crm, max(began, since)) if began else frozenset()
+            return cursors.ended_between(connection, crm, max(began, since), now) if began else {}
 
     def forget_cursors(self) -> None:
         """Streams are read anew."""

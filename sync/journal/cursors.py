@@ -1,4 +1,6 @@
-"""How far each stream is read, for `status` and the metrics: a copy, since the true cursors are in the mirror."""
+"""How far each stream is read, for `status`, the metrics and who goes on with a run that was cut short: a copy, since
+the true cursors are in the mirror.
+"""
 
 from __future__ import annotations
 
@@ -53,10 +55,11 @@ def note(connection: Connection, crm: str, stored: Iterable[Stored], ended: Iter
     connection.execute(update(cursors).where(through).values(slices_left=0))
 
 
-def ended_since(connection: Connection, crm: str, since: datetime) -> frozenset[str]:
-    """Streams that were read to their end at `since` or later."""
-    ended = (cursors.c.crm == crm) & (cursors.c.slices_left == 0) & (cursors.c.stored_at >= since)
-    return frozenset(connection.execute(select(cursors.c.stream).where(ended)).scalars())
+def ended_between(connection: Connection, crm: str, since: datetime, until: datetime) -> dict[str, str]:
+    """Streams that were read to their end in this time, both ends included, and their cursors."""
+    ended = (cursors.c.crm == crm) & (cursors.c.slices_left == 0) & cursors.c.stored_at.between(since, until)
+    query = select(cursors.c.stream, cursors.c.cursor).where(ended)
+    return {row.stream: row.cursor for row in connection.execute(query)}
 
 
 def forget_all(connection: Connection) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from scoring.facts import OBSERVED_PREFIX, OUTPUT_BY_NAME
+from scoring.facts import OBSERVED_PREFIX, OUTPUT_BY_NAME, Removed
 from sync.mirror import plan
 from sync.mirror.store import transaction
 from sync.mirror.tables import quoted
@@ -68,8 +68,8 @@ def take(
     """Make ``store.plan`` of the file's rows. Raises `LeaseLost`.
 
     Held back are rows that were refused before, those whose record holds the values already (an earlier attempt sent
-    them), those whose record is gone (an earlier attempt may have found that out), and those whose record has moved:
-    another version, or other values in our fields.
+    them), those whose record was deleted (an earlier attempt may have found that out), and those whose record has
+    moved: another version, other values in our fields, or now part of another record.
     """
     plan.load_refused(connection, refused)
     types = {name: plan.SQL_TYPES[OUTPUT_BY_NAME[name].type] for name in fields}
@@ -82,7 +82,8 @@ def take(
         f"{quoted(OBSERVED_PREFIX + name)} IS NOT DISTINCT FROM {quoted('now.' + name)}" for name in fields
     )
     observed = ", ".join(quoted(OBSERVED_PREFIX + name) for name in fields)
-    beside = ", ".join(["version", "found", "standing", "modified_at", *(quoted("now." + name) for name in fields)])
+    now = [quoted("now." + name) for name in fields]
+    beside = ", ".join(["version", "found", "gone", "standing", "modified_at", *now])
     with transaction(connection, fence):
         connection.execute("DROP TABLE IF EXISTS store.drafts")
     # A version that we set ourselves after a write (`acknowledged`) is read as another one: then the values decide.
@@ -92,14 +93,15 @@ def take(
         WITH saved AS (
             FROM read_json($file, format = 'newline_delimited', columns = {given}) WHERE record_id IS NOT NULL
         ), compared AS (
-            SELECT saved.*, {observed}, live.kind IS NOT NULL AS found, nullif(trim(live.stage), '') AS standing,
-                live.modified_at
-            FROM saved LEFT JOIN (FROM store.records WHERE removed IS NULL) live USING (crm, record_id, kind)
+            SELECT saved.*, {observed}, records.kind IS NOT NULL AND removed IS NULL AS found,
+                removed IN ('{Removed.DELETED}', '{Removed.ERASED}') AS gone,
+                nullif(trim(records.stage), '') AS standing, records.modified_at
+            FROM saved LEFT JOIN store.records USING (crm, record_id, kind)
         )
         SELECT compared.* EXCLUDE (tag, {beside}, {observed}), CASE
-            WHEN NOT found THEN '{GONE}'
-            WHEN NOT ({lacks}) AND (crm_stage IS NULL OR crm_stage = standing) THEN '{HELD_ALREADY}'
-            WHEN {same} AND (crm_stage IS NULL OR standing IS NOT DISTINCT FROM crm_stage_seen)
+            WHEN gone THEN '{GONE}'
+            WHEN found AND NOT ({lacks}) AND (crm_stage IS NULL OR crm_stage = standing) THEN '{HELD_ALREADY}'
+            WHEN found AND {same} AND (crm_stage IS NULL OR standing IS NOT DISTINCT FROM crm_stage_seen)
                 AND (modified_at = version OR version <> date_trunc('millisecond', version))
                 THEN CASE WHEN refusals.record_id IS NOT NULL THEN '{plan.REFUSED_BEFORE}' END
             ELSE '{MOVED}' END AS held

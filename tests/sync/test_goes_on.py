@@ -13,6 +13,8 @@ from connectors.errors import AuthStop, LimitReached, Unreachable
 from sync import pull
 from sync.stop import Stop
 
+from .test_two_mirrors import beside
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -132,10 +134,19 @@ def test_a_reconciliation_asks_for_all(world: World) -> None:
     assert asked(world, kind="reconcile") == BOTH
 
 
-def test_a_run_with_another_mirror_asks_for_all(world: World) -> None:
+def test_what_another_mirror_has_read_is_asked_for(world: World) -> None:
+    """Also when the run right before this one had this very mirror, and was cut short in the middle."""
+    other = beside(world)
+    whole(world)
+    whole(other)
+    world.clock.advance(3600)
+    world.hubspot.do("late", "3", type="form_submission", asset="demo")
     killed(world)
-    (world.settings.store.path / "mirror.duckdb").unlink()
-    assert asked(world, approve=True) == BOTH
+    other.hubspot.broken = {"activities.web": LimitReached("quota.", crm="hubspot")}
+    assert other.run().exit_code == 5
+    other.hubspot.broken = {}
+    assert asked(other) == BOTH
+    assert world.hubspot.observed("3")["rating"] == "?2"
 
 
 def test_people_who_changed_in_between_are_seen_and_deeds_by_the_run_after(world: World) -> None:

@@ -91,6 +91,14 @@ def test_a_plan_whose_records_moved_is_refused_or_sent_without_them(world: World
     assert [row.accepted for row in world.run().written] == [1, 2], "both of Bob's records, and D"
 
 
+def test_a_record_that_was_merged_since_a_plan_has_moved(world: World, saved: Path) -> None:
+    """Its person lives on, with other facts than those of the plan."""
+    world.salesforce.remove("D", "merged", "B")
+    report = applied(world, saved)
+    assert report.exit_code == 4
+    assert "salesforce:D" in report.failure.message
+
+
 def test_a_record_that_is_gone_since_a_plan_is_left_out_of_it(world: World, saved: Path) -> None:
     """Nothing can be sent to it; and an apply that met one and was killed could not go on."""
     world.salesforce.remove("D")
