@@ -26,7 +26,7 @@ from connectors.base import (
     no_job,
 )
 from connectors.clock import FakeClock
-from scoring.facts import OUTPUT_FIELDS, Table, arrow_schema
+from scoring.facts import KEYS, OUTPUT_FIELDS, Table, arrow_schema
 from sync.mirror.load import Part, load
 from sync.mirror.store import Mirror
 
@@ -52,6 +52,14 @@ TYPES = attribute_types(SETTINGS)
 
 EACH_DATABASE = pytest.mark.parametrize("journal_url", ["sqlite", "postgresql"], indirect=True)
 """For tests of `journal_url` that are to run on every database that a journal may be kept in."""
+
+TABLES = {
+    "accounts": Table.ACCOUNTS,
+    "records": Table.RECORDS,
+    "activities.web": Table.ACTIVITIES,
+    "removals": Table.REMOVALS,
+}
+"""The streams of a CRM in memory, in the order in which they are read."""
 
 SCORE_TYPES = {"integer": "INTEGER", "text": "VARCHAR", "date": "DATE"}
 
@@ -116,7 +124,7 @@ def fake_scores(connection: duckdb.DuckDBPyConnection, desired: dict[str, dict[s
 
 
 class MemoryCrm:
-    """A CRM with people and activities; every change gets a number, and cursors are such numbers.
+    """A CRM with people, companies and activities; every change gets a number, and cursors are such numbers.
 
     `refuse` answers with a reason for a record it does not want to be written; `skip` names records it does not get
     to; `lose` those whose outcome never becomes known although they are written; `gone` maps record ids to (why,
@@ -129,7 +137,7 @@ class MemoryCrm:
         self.crm = crm
         self.account_id = account_id
         self.records: dict[str, dict[str, Any]] = {}
-        self.rows: dict[str, list[tuple[int, dict[str, Any]]]] = {"records": [], "activities.web": [], "removals": []}
+        self.rows: dict[str, list[tuple[int, dict[str, Any]]]] = {stream: [] for stream in TABLES}
         self.version = 0
         self.written: list[Change] = []
         self.pulled: list[tuple[str, str | None]] = []
@@ -152,6 +160,11 @@ class MemoryCrm:
         row = self.records.get(record_id) or record(self.crm, record_id)
         self.records[record_id] = row = {**row, **record(self.crm, record_id, **({"kind": row["kind"]} | values))}
         self._note("records", row)
+
+    def put_company(self, account_id: str, **attributes: Any) -> None:
+        """Make or change a company."""
+        row = {f"attr.company.{name}": value for name, value in attributes.items()}
+        self._note("accounts", {"crm": self.crm, "account_id": account_id, "modified_at": ago(10), **row})
 
     def do(self, activity_id: str, record_id: str | None, **values: Any) -> None:
         """Somebody does something."""
@@ -179,7 +192,7 @@ class MemoryCrm:
         self.version += 1
         if stream == "records":
             row["modified_at"] = ago(10) + timedelta(milliseconds=self.version)
-        key = "activity_id" if stream == "activities.web" else "record_id"
+        key = KEYS[TABLES[stream]][-1]
         self.rows[stream] = [item for item in self.rows[stream] if item[1][key] != row[key]]
         self.rows[stream].append((self.version, row))
 
@@ -203,8 +216,7 @@ class MemoryCrm:
         return CrmStages("contact", f"{self.crm}.stage", self.own_stages, never=("converted",))
 
     def streams(self) -> list[Stream]:
-        tables = {"records": Table.RECORDS, "activities.web": Table.ACTIVITIES, "removals": Table.REMOVALS}
-        return [Stream(name, table, optional=name in self.optional) for name, table in tables.items()]
+        return [Stream(name, table, optional=name in self.optional) for name, table in TABLES.items()]
 
     def pull(self, stream: str, cursor: str | None) -> Iterator[Batch]:
         self.ask()

@@ -158,3 +158,18 @@ def test_people_who_changed_in_between_are_seen_and_deeds_by_the_run_after(world
     assert world.hubspot.observed("3")["rating"] == "B4"
     assert world.run().exit_code == 0
     assert world.hubspot.observed("3")["rating"] == "B2"
+
+
+def test_companies_and_removals_are_read_again(world: World) -> None:
+    """Else a person would be scored without the new company, and one who was deleted be written to."""
+    world.hubspot.put_company("c0", industry="farming")
+    world.hubspot.put("0", email="zoe@acme.example")
+    world.hubspot.remove("0")
+    killed(world)
+    world.hubspot.put_company("c1", industry="software")
+    world.hubspot.put("4", email="eve@new.example", attr={"job_title": "CTO"}, account_id="c1")
+    world.hubspot.remove("3")
+    report = world.run()
+    assert (report.exit_code, report.people) == (0, 4)
+    assert world.hubspot.observed("4")["rating"] == "A4"
+    assert "3" not in {change.record_id for change in world.hubspot.written}

@@ -43,9 +43,9 @@ def test_69_the_whole_job_and_then_nothing_for_ten_runs(world: World) -> None:
     }
     assert {(row.crm, row.stream): row.rows for row in report.pulled} == {
         ("hubspot", "records"): 3, ("hubspot", "activities.web"): 2, ("hubspot", "removals"): 0,
-        ("hubspot", "revisited"): 0,
+        ("hubspot", "accounts"): 0, ("hubspot", "revisited"): 0,
         ("salesforce", "records"): 3, ("salesforce", "activities.web"): 2, ("salesforce", "removals"): 0,
-        ("salesforce", "revisited"): 0,
+        ("salesforce", "accounts"): 0, ("salesforce", "revisited"): 0,
     }  # fmt: skip
     ann = world.hubspot.observed("1")
     assert ann == world.salesforce.observed("A")
