@@ -43,7 +43,7 @@ soak: $(STAMP) ## disturb random runs in every way; SEEDS=200 of them, or the on
 week: $(STAMP) ## live through seven DAYS of the daemon under a clock that leaps; SEED=n for others than the first
 	$(BIN)/python -m tests.soak --days $(or $(DAYS),7) --seed $(or $(SEED),1)
 
-kills: $(STAMP) ## kill real processes at KILLS=200 random points, with CONTACTS=60000 beside so many; both CRMs must end as in peace
+kills: $(STAMP) ## kill real processes at KILLS=200 random points, with CONTACTS=100000 beside so many; both CRMs must end as in peace
 	$(BIN)/python -m tests.soak.kill_nine --kills $(or $(KILLS),200) $(if $(SEED),--seed $(SEED)) $(if $(CONTACTS),--contacts $(CONTACTS))
 
 check: $(STAMP) ## ruff, mypy --strict, import-linter

@@ -137,25 +137,30 @@ class _Mortal(Process):
 def main() -> int:
     """0 when every life ends like the one in peace."""
     parser = argparse.ArgumentParser(prog="make kills", description=__doc__)
-    parser.add_argument("--kills", type=int, default=200, help=f"so many, up to {len(PHASES) * DEATHS} to a life")
+    parser.add_argument(
+        "--kills", type=int, default=200, help=f"so many or a few more, up to {len(PHASES) * DEATHS} to a life"
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the first life; each has the next one")
     parser.add_argument("--contacts", type=int, help="lives of portals of so many HubSpot contacts, in small")
     wanted = parser.parse_args()
     began = time.monotonic()
-    count = wanted.kills if wanted.contacts else math.ceil(wanted.kills / LIKELY_DEATHS)
+    each = 1 if wanted.contacts else LIKELY_DEATHS
     calm, rough, died = Counter[str](), Counter[str](), Counter[str]()
     lives = 0
     with get_context("spawn").Pool(PROCESSES) as pool:
         live = functools.partial(_live, wanted.contacts)
-        for seed, calm_calls, ended, trouble in pool.imap_unordered(live, range(wanted.seed, wanted.seed + count)):
-            if trouble:
-                again = f"KILLS=1 SEED={seed}" + (f" CONTACTS={wanted.contacts}" if wanted.contacts else "")
-                print(f"{trouble}\nSeed {seed} failed; again: make kills {again}")
-                return 1
-            lives += 1
-            calm, rough, died = calm + calm_calls, rough + ended.calls, died + ended.died
-            if lives % 10 == 0:
-                print(f"{died.total()} kills in {lives} lives, {time.monotonic() - began:.0f} s", flush=True)
+        while died.total() < wanted.kills:  # a process may come to its end before it is killed
+            first = wanted.seed + lives
+            count = math.ceil((wanted.kills - died.total()) / each)
+            for seed, calm_calls, ended, trouble in pool.imap_unordered(live, range(first, first + count)):
+                if trouble:
+                    again = f"KILLS=1 SEED={seed}" + (f" CONTACTS={wanted.contacts}" if wanted.contacts else "")
+                    print(f"{trouble}\nSeed {seed} failed; again: make kills {again}")
+                    return 1
+                lives += 1
+                calm, rough, died = calm + calm_calls, rough + ended.calls, died + ended.died
+                if lives % 10 == 0:
+                    print(f"{died.total()} kills in {lives} lives, {time.monotonic() - began:.0f} s", flush=True)
     for phase in PHASES:
         extra = (rough[phase] - calm[phase]) / max(1, died[phase])
         print(f"{phase}: {calm[phase] / lives:.0f} calls in peace, each of {died[phase]} kills costs {extra:.0f} more")
