@@ -5,8 +5,8 @@ and then, and the version of the record. Nothing else of a person is in it. The 
 
 `apply` sends exactly these rows, or refuses: another account, another model, another version of Leadgrade, a plan that
 is old or was edited, or records that are no longer what they were when it was made (one that was deleted since is left
-out). Interrupted, it goes on when it is
-run again, since a record that holds the values already is not sent a second time.
+out). Interrupted, it goes on when it is run again, since a record that holds the values already is not sent a second
+time.
 """
 
 from __future__ import annotations

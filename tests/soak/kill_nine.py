@@ -67,6 +67,9 @@ DEATHS: Final = 3
 LIKELY_DEATHS: Final = 7
 """Of a life at least: a process that goes on has less to do, and may come to its end before it is killed."""
 
+SPARE: Final = 10
+"""Lives beyond twice those that should do, after which too few kills are no chance any more."""
+
 PROCESSES: Final = 2
 HISTORIES: Final = 2
 """So many different lives; in the odd ones Salesforce is written by Bulk jobs."""
@@ -152,6 +155,9 @@ def main() -> int:
         while died.total() < wanted.kills:  # a process may come to its end before it is killed
             first = wanted.seed + lives
             count = math.ceil((wanted.kills - died.total()) / each)
+            if lives > 2 * math.ceil(wanted.kills / each) + SPARE:
+                print(f"Only {died.total()} kills in {lives} lives: processes are not killed where they should be.")
+                return 1
             for seed, calm_calls, ended, trouble in pool.imap_unordered(live, range(first, first + count)):
                 if trouble:
                     again = f"KILLS=1 SEED={seed}" + (f" CONTACTS={wanted.contacts}" if wanted.contacts else "")
