@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from connectors import crew
 from connectors.crew import in_parallel
 
 if TYPE_CHECKING:
@@ -23,6 +24,24 @@ def test_every_item_is_worked_once_and_so_many_at_a_time() -> None:
         return 2 * item
 
     assert sorted(in_parallel(work, range(4 * WORKERS), WORKERS)) == [2 * item for item in range(4 * WORKERS)]
+
+
+@pytest.mark.parametrize(("patience_s", "threads"), [(60.0, 1), (0.0, WORKERS)])
+def test_a_thread_is_started_when_a_result_keeps_one_waiting(
+    patience_s: float, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crew, "PATIENCE_S", patience_s)
+    names: set[str] = set()
+    all_here = threading.Event()
+
+    def work(_: int) -> None:
+        names.add(threading.current_thread().name)
+        if len(names) == threads:
+            all_here.set()
+        assert all_here.wait(10)
+
+    list(in_parallel(work, range(100), WORKERS))
+    assert len(names) == threads
 
 
 def test_items_are_drawn_only_a_little_ahead_of_the_results() -> None:
