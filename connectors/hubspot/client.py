@@ -117,7 +117,7 @@ class Client:
     def __init__(self, settings: HubSpotSettings, clock: Clock) -> None:
         self._transport = Transport(settings.base_url)
         self._version = settings.api_version
-        self._clock = clock
+        self.clock = clock
         self._seen: tuple[datetime, float] | None = None  # the server's time, and ours when we learned it
         self._deprecated: set[str] = set()
         self.day = Day(settings.daily_share, clock)
@@ -155,12 +155,12 @@ class Client:
         try:
             response = self._door.call(request)
         except LimitReached as used_up:
-            used_up.resets_at = used_up.resets_at or self.day.ends(self._clock.now())
+            used_up.resets_at = used_up.resets_at or self.day.ends(self.clock.now())
             raise
         self._heed_deprecation(request, response)
         date = response.headers.get("date")
         if date:
-            self._seen = parsedate_to_datetime(date), self._clock.monotonic()
+            self._seen = parsedate_to_datetime(date), self.clock.monotonic()
         return response.json()
 
     def _heed_deprecation(self, request: Request, response: Response) -> None:
@@ -188,9 +188,9 @@ class Client:
         if self._seen is None:
             self.get(paths.ACCOUNT)
         if self._seen is None:  # an answer without a date: our clock must do
-            return self._clock.now()
+            return self.clock.now()
         then, at = self._seen
-        return then + timedelta(seconds=self._clock.monotonic() - at)
+        return then + timedelta(seconds=self.clock.monotonic() - at)
 
     def search(self, object_type: str, body: Mapping[str, Any]) -> Any:
         """One page of a search, on the searches' own allowance."""

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from config.settings import HubSpotSettings
+    from connectors.hubspot.objects import Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,27 +63,27 @@ def chosen(settings: HubSpotSettings) -> list[Counter]:
     ]
 
 
-def columns(
-    counted: Sequence[Counter], ids: Sequence[str], values: Callable[[str], list[Any]], seen_at: str
-) -> dict[str, list[Any]]:
+def columns(counted: Sequence[Counter], values: Values, seen_at: str) -> dict[str, list[Any]]:
     """Columns of table `counters`: a row per contact and counter that is above zero."""
-    rows: dict[str, list[Any]] = {name: [] for name in ("record_id", "type", "total", "first_at", "last_at", "seen_at")}
-    for counter in counted:
-        totals, firsts, lasts = (values(name) for name in counter.properties)
-        for record_id, total, first, last in zip(ids, totals, firsts, lasts, strict=True):
-            if total is not None and (number := _whole(total)) > 0:
-                rows["record_id"].append(record_id)
-                rows["type"].append(counter.type)
-                rows["total"].append(number)
-                rows["first_at"].append(first or last)
-                rows["last_at"].append(last or first)
-                rows["seen_at"].append(seen_at)
-    return rows
+    rows = [
+        (record_id, counter.type, number, first or last, last or first, seen_at)
+        for counter in counted
+        if (totals := values.given(counter.total))
+        for record_id, total, first, last in zip(
+            values.ids, totals, values.of(counter.first), values.of(counter.last), strict=True
+        )
+        if total is not None and (number := _whole(total)) > 0
+    ]
+    names = ("record_id", "type", "total", "first_at", "last_at", "seen_at")
+    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)) if rows else {name: [] for name in names}
 
 
 def _whole(value: Any) -> int:
-    if str(value).lower() == "true":
-        return 1
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        if str(value).lower() == "true":
+            return 1
     try:
         return int(float(value))
     except (TypeError, ValueError, OverflowError):

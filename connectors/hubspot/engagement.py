@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from connectors.hubspot.fields import instant_us
 from connectors.hubspot.links import read_links
-from connectors.hubspot.rows import batch
-from connectors.hubspot.streams import pages, standard
+from connectors.hubspot.rows import rows
+from connectors.hubspot.streams import batches, standard
 from scoring.facts import Kind, Removed, Table
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from connectors.base import Batch
     from connectors.hubspot.objects import Values
+    from connectors.hubspot.rows import Rows
     from connectors.hubspot.streams import Reading
-    from connectors.hubspot.windows import Cursor
 
 Properties = dict[str, Any]
 
@@ -116,43 +116,37 @@ def engagements(reading: Reading, object_type: str, cursor: str | None) -> Itera
     """
     kind = ENGAGEMENTS[object_type]
     source = standard(object_type, kind.properties)
-    before = reading.start(cursor)
 
-    def deeds(objects: Values) -> tuple[dict[str, list[Deed]], dict[str, list[str]]]:
+    def make(objects: Values) -> list[Rows]:
         """What each object says was done, and by or to whom."""
         found = {item: kind.deeds(properties) for item, properties in objects.rows()}
         dated = {item: [deed for deed in deeds if instant_us(deed.at) is not None] for item, deeds in found.items()}
-        ids = [item for item, deeds in dated.items() if deeds]
-        return dated, read_links(reading.client, object_type, "contacts", ids)
-
-    for page in pages(reading, source, before.text(), deeds):
-        dated, people = page.extra
+        people = read_links(reading.client, object_type, "contacts", [item for item, deeds in dated.items() if deeds])
         silent = [item for item in dated if not people.get(item)]
-        if silent:
-            yield undone(object_type, silent, before)
-        rows = [
+        done = [
             (item, contact, deed) for item, contacts in people.items() for contact in contacts for deed in dated[item]
         ]
         columns: dict[str, list[Any]] = {
-            "activity_id": [f"{object_type}-{item}-{contact}-{deed.type}" for item, contact, deed in rows],
-            "source_id": [f"{object_type}-{item}" for item, _, _ in rows],
-            "record_id": [contact for _, contact, _ in rows],
-            "type": [deed.type for _, _, deed in rows],
-            "occurred_at": [deed.at for _, _, deed in rows],
-            "seen_at": [reading.client.server_now().isoformat()] * len(rows),
-            "count": [1] * len(rows),
-            "asset": [deed.asset or None for _, _, deed in rows],
-            "duration_s": [deed.duration_s for _, _, deed in rows],
+            "activity_id": [f"{object_type}-{item}-{contact}-{deed.type}" for item, contact, deed in done],
+            "source_id": [f"{object_type}-{item}" for item, _, _ in done],
+            "record_id": [contact for _, contact, _ in done],
+            "type": [deed.type for _, _, deed in done],
+            "occurred_at": [deed.at for _, _, deed in done],
+            "seen_at": [reading.client.server_now().isoformat()] * len(done),
+            "count": [1] * len(done),
+            "asset": [deed.asset or None for _, _, deed in done],
+            "duration_s": [deed.duration_s for _, _, deed in done],
         }
-        yield batch(Table.ACTIVITIES, columns, len(rows), page.cursor, total=page.total)
-        before = page.cursor
+        return [*([undone(object_type, silent)] if silent else []), rows(Table.ACTIVITIES, columns, len(done))]
+
+    return batches(reading, source, cursor, make)
 
 
-def undone(object_type: str, ids: Sequence[str], cursor: Cursor) -> Batch:
+def undone(object_type: str, ids: Sequence[str]) -> Rows:
     """Removals of all that these objects told of."""
     columns: dict[str, list[Any]] = {
         "kind": [Kind.ACTIVITY.value] * len(ids),
         "record_id": [f"{object_type}-{item}" for item in ids],
         "removed": [Removed.DELETED.value] * len(ids),
     }
-    return batch(Table.REMOVALS, columns, len(ids), cursor)
+    return rows(Table.REMOVALS, columns, len(ids))

@@ -9,7 +9,7 @@ read once more, from its beginning to its end.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 LIST_PAGE = 100
 
 LONGEST_QUERY = 5_000
@@ -40,10 +42,8 @@ class _OutOfOrderError(Exception):
     """The list is not in order of its ids' numbers."""
 
 
-def listed(
-    client: Client, source: Source, cursor: Cursor, extra: Callable[[Values], Any] | None = None
-) -> Iterator[Page]:
-    """Every live object from where `cursor` stands, by id."""
+def listed(client: Client, source: Source, cursor: Cursor, make: Callable[[Values], T]) -> Iterator[Page[T]]:
+    """Every live object from where `cursor` stands, by id; see `overlapped` for `make`."""
     fresh = not cursor.ranges and cursor.after is None
     if not fresh:
         ranges, total, highest = cursor.ranges or (Range(cursor.after),), None, None
@@ -51,8 +51,8 @@ def listed(
         ranges, total, highest = _cut(client, source)
     seen = 0
     try:
-        for page in _walk(client, source, cursor, ranges, extra, total):
-            seen += len(page.objects)
+        for page in _walk(client, source, cursor, ranges, make, total):
+            seen += page.count
             yield page
     except (_OutOfOrderError, Refused):
         if ranges == (Range(),):
@@ -62,7 +62,7 @@ def listed(
         if highest is None or seen >= _count(client, source, highest):
             return
         log.warning("list is read in one piece", crm=CRM, object_type=source.object_type, why="ranges lack records")
-    yield from _walk(client, source, cursor, (Range(),), extra, total)
+    yield from _walk(client, source, cursor, (Range(),), make, total)
 
 
 def _walk(
@@ -70,15 +70,15 @@ def _walk(
     source: Source,
     cursor: Cursor,
     ranges: Sequence[Range],
-    extra: Callable[[Values], Any] | None,
+    make: Callable[[Values], T],
     total: int | None,
-) -> Iterator[Page]:
+) -> Iterator[Page[T]]:
     def read(place: Range, hungry: Callable[[], bool]) -> Iterator[tuple[Objects, Sequence[Range]]]:
         return _range(client, source, place, hungry)
 
-    for chunk in overlapped(ranges, read, extra, source.values):
+    for chunk in overlapped(client.clock, ranges, read, source.values, make, more=source.linked):
         here = Cursor(since=cursor.since, listing=bool(chunk.left), ranges=tuple(sorted(chunk.left, key=_start)))
-        yield Page(chunk.objects, here, total, chunk.extra)
+        yield Page(chunk.made, chunk.count, here, total)
 
 
 def _start(place: Range) -> int:

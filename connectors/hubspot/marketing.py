@@ -14,7 +14,7 @@ from connectors.hubspot import paths
 from connectors.hubspot.ahead import overlapped
 from connectors.hubspot.errors import Refused
 from connectors.hubspot.paging import follow
-from connectors.hubspot.rows import batch
+from connectors.hubspot.rows import rows
 from connectors.hubspot.windows import Cursor, Window, due, read_cursor, slices
 from scoring.facts import Table
 
@@ -72,10 +72,10 @@ def email_events(reading: Reading, cursor: str | None) -> Iterator[Batch]:
     """Opens, clicks, bounces and the like, by slices of time; the cursor names those that are not read to their end."""
     place, window = _window(reading, cursor)
     left = place.windows if place is not None and place.windows else slices(window.start, window.end, SLICE_MS)
-    for chunk in overlapped(left, functools.partial(_slice, reading.client)):
+    for chunk in overlapped(reading.client.clock, left, functools.partial(_slice, reading.client)):
         waiting = tuple(sorted(chunk.left, key=lambda one: one.start))
         here = Cursor(since=window.start, upto=window.end, windows=waiting) if waiting else Cursor(since=window.end)
-        yield _event_batch(reading, chunk.objects, here)
+        yield _event_batch(reading, chunk.made, here)
     if not left:
         yield _event_batch(reading, [], Cursor(since=window.end))
 
@@ -130,7 +130,7 @@ def _event_batch(reading: Reading, events: Objects, cursor: Cursor) -> Batch:
         "since_send_s": [_since_send(event) for event, _ in kept],
         "flagged_machine": [event.get("filteredEvent") for event, _ in kept],
     }
-    return batch(Table.ACTIVITIES, columns, len(kept), cursor)
+    return rows(Table.ACTIVITIES, columns, len(kept)).under(cursor)
 
 
 def _since_send(event: dict[str, Any]) -> float | None:
@@ -156,11 +156,11 @@ def form_submissions(reading: Reading, cursor: str | None) -> Iterator[Batch]:
             yield [{"form": form, **submission} for submission in submissions], [number]
         yield [], []
 
-    for chunk in overlapped(range(len(forms)), read):
+    for chunk in overlapped(reading.client.clock, range(len(forms)), read):
         first_open = min(chunk.left, default=len(forms))
         part = str(forms[first_open - 1]["id"]) if first_open else done
-        yield _submission_batch(reading, chunk.objects, Cursor(since=window.start, upto=window.end, part=part))
-    yield batch(Table.ACTIVITIES, {}, 0, Cursor(since=window.end))
+        yield _submission_batch(reading, chunk.made, Cursor(since=window.start, upto=window.end, part=part))
+    yield rows(Table.ACTIVITIES, {}, 0).under(Cursor(since=window.end))
 
 
 def _forms(client: Client) -> Iterator[dict[str, Any]]:
@@ -199,7 +199,7 @@ def _submission_batch(reading: Reading, submissions: Objects, cursor: Cursor) ->
         "url": [item.get("pageUrl") or None for item, _ in known],
         "asset": [item["form"].get("name") or str(item["form"]["id"]) for item, _ in known],
     }
-    return batch(Table.ACTIVITIES, columns, len(known), cursor)
+    return rows(Table.ACTIVITIES, columns, len(known)).under(cursor)
 
 
 def _address(submission: dict[str, Any]) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from connectors.hubspot import paths
 from connectors.hubspot.fields import instant_us
@@ -19,14 +19,19 @@ READ_AT_ONCE = 100
 
 Objects = list[dict[str, Any]]
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A type of object, the properties wanted of it and the property that says when it last changed."""
+    """A type of object, the property that says when it last changed, and the properties wanted of it; whether links of
+    each object are read along with it.
+    """
 
     object_type: str
     modified: str
     properties: tuple[str, ...]
+    linked: bool = False
 
     def longer_than(self, characters: int) -> bool:
         """Whether the names are too long for a call that takes so many characters; then they are read by id."""
@@ -50,7 +55,7 @@ class Values:
             values = list(map(itemgetter("hs_object_id", *source.properties), rows))
         except KeyError:
             values = [tuple(map(row.get, ("hs_object_id", *source.properties))) for row in rows]
-        columns = list(map(_filled, zip(*values, strict=True)))[1:] if values else [[] for _ in source.properties]
+        columns = list(map(list, zip(*values, strict=True)))[1:] if values else [[] for _ in source.properties]
         self._source = source
         self._columns: dict[str, list[Any]] = dict(zip(source.properties, columns, strict=True))
         self._created: list[Any] = [item.get("createdAt") for item in objects]
@@ -68,42 +73,48 @@ class Values:
         self.ids += more.ids
         return self
 
-    def has(self, name: str) -> bool:
-        """Whether any object has something in a property."""
+    def given(self, name: str) -> list[Any] | None:
+        """One property of all objects, empty ones null; None where none of them has anything in it."""
         found = self._columns.get(name)
-        return found is not None and found.count(None) < len(found)
+        if found is None or found.count(None) == len(found):
+            return None
+        if "" not in found:
+            return found
+        filled = [None if value == "" else value for value in found]
+        return None if filled.count(None) == len(filled) else filled
 
     def of(self, name: str) -> list[Any]:
         """One property of all objects; absent and empty are null."""
-        found = self._columns.get(name)
-        return [None] * len(self) if found is None else found
+        return self.given(name) or [None] * len(self)
 
     def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Object by object: its id and properties."""
-        for row in zip(self.ids, *self._columns.values(), strict=True):
+        for row in zip(self.ids, *map(self.of, self._columns), strict=True):
             yield row[0], dict(zip(self._columns, row[1:], strict=True))
 
     def created(self) -> list[Any]:
         """When each object was made."""
-        return [known or beside for known, beside in zip(self.of("createdate"), self._created, strict=True)]
+        return _or_beside(self.given("createdate"), self._created)
 
     def modified(self) -> list[Any]:
         """When each object last changed."""
-        return [known or beside for known, beside in zip(self.of(self._source.modified), self._updated, strict=True)]
+        return _or_beside(self.given(self._source.modified), self._updated)
 
 
-def _filled(values: Sequence[Any]) -> list[Any]:
-    return [None if value == "" else value for value in values] if "" in values else list(values)
+def _or_beside(values: list[Any] | None, beside: list[Any]) -> list[Any]:
+    if values is None or None not in values:
+        return beside if values is None else values
+    return [one or other for one, other in zip(values, beside, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Objects and what was read along with them, and the cursor that is true once all of it is stored."""
+class Page(Generic[T]):
+    """What was made of some objects, how many they were, and the cursor that is true once all of it is stored."""
 
-    objects: Values
+    made: T
+    count: int
     cursor: Cursor
     total: int | None = None
-    extra: Any = None
 
 
 def read_by_id(client: Client, source: Source, ids: Sequence[str], *, archived: bool = False) -> Objects:

@@ -6,13 +6,14 @@ They can be had of one contact at a time only, which is why they are read of tho
 from __future__ import annotations
 
 import functools
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from connectors.crew import in_parallel
 from connectors.hubspot import ahead, paths
 from connectors.hubspot.objects import Source
 from connectors.hubspot.paging import follow
-from connectors.hubspot.rows import batch
+from connectors.hubspot.rows import rows
 from connectors.hubspot.streams import pages
 from connectors.hubspot.windows import Cursor, Window, due, from_ms
 from scoring.facts import Table
@@ -48,13 +49,12 @@ def web_events(reading: Reading, cursor: str | None) -> Iterator[Batch]:
         now = due(0, reading.client.server_now(), reading.settings.settle_s).end
         cursor = Cursor(since=max(1, now - HISTORY_MS)).text()
     source = Source("contacts", LAST_VISIT, (LAST_VISIT,))
-    since = reading.start(cursor).since
-    for page in pages(reading, source, cursor):
+    place = reading.start(cursor)
+    for page in pages(reading, source, place, attrgetter("ids")):
         until = page.cursor.upto or page.cursor.since
-        window = Window(min(since, until - AGAIN_MS), until)
-        contacts = page.objects.ids
+        window = Window(min(place.since, until - AGAIN_MS), until)
         found: list[dict[str, Any]] = []
-        for events in in_parallel(functools.partial(_of, reading.client, window), contacts, ahead.READERS):
+        for events in in_parallel(functools.partial(_of, reading.client, window), page.made, ahead.READERS):
             found += events
         yield _batch(reading, found, page.cursor)
 
@@ -93,4 +93,4 @@ def _batch(reading: Reading, events: list[dict[str, Any]], cursor: Cursor) -> Ba
         "count": [1] * len(kept),
         "url": [(event.get("properties") or {}).get("hs_url") or None for event, _ in kept],
     }
-    return batch(Table.ACTIVITIES, columns, len(kept), cursor)
+    return rows(Table.ACTIVITIES, columns, len(kept)).under(cursor)

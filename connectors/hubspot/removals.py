@@ -13,7 +13,7 @@ from connectors.hubspot.engagement import ENGAGEMENTS, undone
 from connectors.hubspot.fields import instant_us
 from connectors.hubspot.listing import list_pages
 from connectors.hubspot.objects import Source
-from connectors.hubspot.rows import batch
+from connectors.hubspot.rows import rows
 from connectors.hubspot.streams import MODIFIED
 from connectors.hubspot.windows import Cursor, Window, due, read_cursor
 from scoring.facts import Kind, Removed, Table
@@ -52,7 +52,7 @@ def removals(reading: Reading, cursor: str | None) -> Iterator[Batch]:
             continue
         after = place.after if object_type == place.part else None
         yield from _archived(reading, object_type, after, window)
-    yield batch(Table.REMOVALS, {}, 0, Cursor(since=window.end))
+    yield rows(Table.REMOVALS, {}, 0).under(Cursor(since=window.end))
 
 
 def _archived(reading: Reading, object_type: str, after: str | None, window: Window) -> Iterator[Batch]:
@@ -64,9 +64,9 @@ def _archived(reading: Reading, object_type: str, after: str | None, window: Win
             if not gone and following is not None:
                 continue
             if object_type in KINDS:
-                yield batch(Table.REMOVALS, _columns(gone, KINDS[object_type]), len(gone), here)
+                yield rows(Table.REMOVALS, _columns(gone, KINDS[object_type]), len(gone)).under(here)
             else:
-                yield undone(object_type, [str(item["id"]) for item in gone], here)
+                yield undone(object_type, [str(item["id"]) for item in gone]).under(here)
     except AuthStop:
         if object_type in NEEDED:
             raise

@@ -10,7 +10,7 @@ from connectors.crew import in_parallel
 from connectors.hubspot import ahead, paths
 from connectors.hubspot.errors import Refused
 from connectors.hubspot.objects import read_by_id
-from connectors.hubspot.rows import batch
+from connectors.hubspot.rows import rows
 from connectors.hubspot.streams import People
 from connectors.hubspot.windows import Cursor
 from scoring.facts import Kind, Removed, Table
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from connectors.base import Batch
     from connectors.hubspot.client import Client
-    from connectors.hubspot.objects import Source, Values
+    from connectors.hubspot.objects import Source
+    from connectors.hubspot.rows import Rows
     from connectors.hubspot.streams import Reading
 
 
@@ -42,17 +43,17 @@ def revisit(reading: Reading, record_ids: Sequence[str]) -> Iterator[Batch]:
     """These contacts as they are now, and removals of those that are no more. The cursors only number the batches."""
     people = People(reading)
 
-    def read(some: Sequence[str]) -> tuple[Values, list[Gone]]:
+    def read(some: Sequence[str]) -> tuple[list[Rows], list[Gone]]:
         found = read_by_id(reading.client, people.source, some)
         values = people.source.values(found)
-        return values, _gone(reading.client, people.source, sorted(set(some) - set(values.ids)))
+        return people.rows(values), _gone(reading.client, people.source, sorted(set(some) - set(values.ids)))
 
     some = (record_ids[start : start + AT_ONCE] for start in range(0, len(record_ids), AT_ONCE))
     for number, (found, gone) in enumerate(in_parallel(read, some, ahead.READERS)):
         here = Cursor(since=number)
         if gone:
-            yield _removals(gone, here)
-        yield from people.batches(found, here, here)
+            yield _removals(gone).under(here)
+        yield from (one.under(here) for one in found)
 
 
 def _gone(client: Client, source: Source, missing: Sequence[str]) -> list[Gone]:
@@ -82,12 +83,12 @@ def _survivor(client: Client, record_id: str, **params: str) -> str | None:
         return None
 
 
-def _removals(rows: Sequence[Gone], cursor: Cursor) -> Batch:
+def _removals(gone: Sequence[Gone]) -> Rows:
     columns: dict[str, list[Any]] = {
-        "kind": [Kind.CONTACT.value] * len(rows),
-        "record_id": [row.record_id for row in rows],
-        "removed": [row.how.value for row in rows],
-        "successor_id": [row.successor for row in rows],
-        "removed_at": [row.at for row in rows],
+        "kind": [Kind.CONTACT.value] * len(gone),
+        "record_id": [row.record_id for row in gone],
+        "removed": [row.how.value for row in gone],
+        "successor_id": [row.successor for row in gone],
+        "removed_at": [row.at for row in gone],
     }
-    return batch(Table.REMOVALS, columns, len(rows), cursor)
+    return rows(Table.REMOVALS, columns, len(gone))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 SEARCH_PAGE = 200
 CAP = 10_000
 """A search gives no more results than this; a window that holds as many is not trusted."""
@@ -34,9 +36,10 @@ MOST_PARTS = 8
 
 
 def changed(
-    client: Client, source: Source, cursor: Cursor, upto: int, extra: Callable[[Values], Any] | None = None
-) -> Iterator[Page]:
-    """Objects modified from `cursor.since` up to, not including, `upto` (both ms), in windows below the cap.
+    client: Client, source: Source, cursor: Cursor, upto: int, make: Callable[[Values], T]
+) -> Iterator[Page[T]]:
+    """Objects modified from `cursor.since` up to, not including, `upto` (both ms), in windows below the cap; see
+    `overlapped` for `make`.
 
     A cursor from the middle of such a run goes on with the windows that it names, each where it stands. A window leaves
     the cursor when it is done, never before: one that turns out to be short of the server's count is read again.
@@ -57,12 +60,11 @@ def changed(
         yield [], []
 
     if whole.start >= whole.end:
-        nothing = source.values([])
-        yield Page(nothing, Cursor(since=cursor.since), extra=extra(nothing) if extra else None)
+        yield Page(make(source.values([])), 0, Cursor(since=cursor.since))
         return
-    for chunk in overlapped(cursor.windows or [whole], read, extra, source.values):
+    for chunk in overlapped(client.clock, cursor.windows or [whole], read, source.values, make, more=source.linked):
         here = Cursor(since=cursor.since, upto=upto, windows=tuple(sorted(chunk.left, key=lambda one: one.start)))
-        yield Page(chunk.objects, here if chunk.left else Cursor(since=upto), total, chunk.extra)
+        yield Page(chunk.made, chunk.count, here if chunk.left else Cursor(since=upto), total)
 
 
 def _whole_window(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
@@ -14,7 +14,7 @@ from connectors.hubspot.fields import Mapped, canonical, mapped, observed, prope
 from connectors.hubspot.links import read_links
 from connectors.hubspot.listing import listed
 from connectors.hubspot.objects import Source
-from connectors.hubspot.rows import batch
+from connectors.hubspot.rows import rows
 from connectors.hubspot.searching import changed
 from connectors.hubspot.windows import Cursor, due, read_cursor
 from scoring.facts import ATTRIBUTE_PREFIX, OBSERVED_PREFIX, OUTPUT_FIELDS, Kind, Removed, Table
@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     from connectors.base import Batch
     from connectors.hubspot.client import Client
     from connectors.hubspot.objects import Page, Values
+    from connectors.hubspot.rows import Rows
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 CONTACT = (
     "email", "createdate", "lastmodifieddate", "lifecyclestage", "hubspot_owner_id", "associatedcompanyid",
@@ -71,22 +74,33 @@ class Reading:
         return Cursor(since=begun, listing=True)
 
 
-def pages(
-    reading: Reading, source: Source, cursor: str | None, extra: Callable[[Values], Any] | None = None
-) -> Iterator[Page]:
-    """Objects of one type since `cursor`, with what `extra` reads along with each page of them."""
-    place = reading.start(cursor)
+def pages(reading: Reading, source: Source, place: Cursor, make: Callable[[Values], T]) -> Iterator[Page[T]]:
+    """What `make` makes of the objects of one type since `place`."""
     if place.listing:
-        return listed(reading.client, source, place, extra)
+        return listed(reading.client, source, place, make)
     if place.upto is not None:  # a run under way keeps its own end
-        return changed(reading.client, source, place, place.upto, extra)
+        return changed(reading.client, source, place, place.upto, make)
     upto = due(place.since, reading.client.server_now(), reading.settings.settle_s).end
     overlap = reading.settings.look_back_s * 1000
-    return changed(reading.client, source, Cursor(since=max(0, place.since - overlap)), upto, extra)
+    return changed(reading.client, source, Cursor(since=max(0, place.since - overlap)), upto, make)
+
+
+def batches(
+    reading: Reading, source: Source, cursor: str | None, make: Callable[[Values], list[Rows]]
+) -> Iterator[Batch]:
+    """Batches of a stream since `cursor`. Of what `make` makes of some objects the last rows are the stream's own;
+    those before them stand under the cursor of what came before.
+    """
+    before = reading.start(cursor)
+    for page in pages(reading, source, before, make):
+        *beside, own = page.made
+        yield from (one.under(before) for one in beside)
+        yield own.under(page.cursor, page.total)
+        before = page.cursor
 
 
 class People:
-    """How contacts are read: the properties wanted of them, and the batches that they become."""
+    """How contacts are read: the properties wanted of them, and the rows that they become."""
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
@@ -104,26 +118,21 @@ class People:
             ],
         )
 
-    def batches(self, values: Values, before: Cursor, cursor: Cursor, total: int | None = None) -> Iterator[Batch]:
-        """Contacts under `cursor`; before them their counters and merges, still under the cursor `before`."""
-        count = counters.columns(self._counted, values.ids, values.of, self._reading.client.server_now().isoformat())
-        if count["record_id"]:
-            yield batch(Table.COUNTERS, count, len(count["record_id"]), before)
-        merged = _merged(values)
-        if merged["record_id"]:
-            yield batch(Table.REMOVALS, merged, len(merged["record_id"]), before)
+    def rows(self, values: Values) -> list[Rows]:
+        """The counters and merges of contacts, where there are any, and last the contacts."""
+        count = counters.columns(self._counted, values, self._reading.client.server_now().isoformat())
+        beside = [(Table.COUNTERS, count), (Table.REMOVALS, _merged(values))]
         columns = _record_columns(values, self._attributes)
-        types = self._reading.types
-        yield batch(Table.RECORDS, columns, len(values), cursor, attributes=types, total=total)
+        return [
+            *(rows(table, found, number) for table, found in beside if (number := len(found["record_id"]))),
+            rows(Table.RECORDS, columns, len(values), self._reading.types),
+        ]
 
 
 def records(reading: Reading, cursor: str | None) -> Iterator[Batch]:
     """Contacts, with their counters and merges."""
     people = People(reading)
-    before = reading.start(cursor)
-    for page in pages(reading, people.source, before.text()):
-        yield from people.batches(page.objects, before, page.cursor, page.total)
-        before = page.cursor
+    yield from batches(reading, people.source, cursor, people.rows)
 
 
 def accounts(reading: Reading, cursor: str | None) -> Iterator[Batch]:
@@ -131,28 +140,26 @@ def accounts(reading: Reading, cursor: str | None) -> Iterator[Batch]:
     attributes = mapped(reading.types, reading.mapping, company=True)
     names = [*COMPANY, *(item.property for item in attributes)]
     source = source_of(reading, "companies", MODIFIED, names)
-    for page in pages(reading, source, cursor):
-        values = page.objects
+
+    def make(values: Values) -> list[Rows]:
         columns: dict[str, list[Any]] = {
             "account_id": values.ids,
-            "domain": canonical(values.of("domain"), "text"),
+            "domain": values.of("domain"),
             "modified_at": values.modified(),
             **_attribute_columns(values, attributes),
         }
-        yield batch(Table.ACCOUNTS, columns, len(values), page.cursor, attributes=reading.types, total=page.total)
+        return [rows(Table.ACCOUNTS, columns, len(values), reading.types)]
+
+    yield from batches(reading, source, cursor, make)
 
 
 def deals(reading: Reading, cursor: str | None) -> Iterator[Batch]:
     """Deals with the contacts and the company that take part in them."""
     source = standard("deals", DEAL)
 
-    def linked(objects: Values) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-        people = read_links(reading.client, "deals", "contacts", objects.ids)
-        return people, read_links(reading.client, "deals", "companies", objects.ids)
-
-    for page in pages(reading, source, cursor, linked):
-        values = page.objects
-        people, companies = page.extra
+    def make(values: Values) -> list[Rows]:
+        people = read_links(reading.client, "deals", "contacts", values.ids)
+        companies = read_links(reading.client, "deals", "companies", values.ids)
         stages = canonical(values.of("dealstage"), "text")
         closed = canonical(values.of("hs_is_closed"), "boolean")
         won = canonical(values.of("hs_is_closed_won"), "boolean")
@@ -161,7 +168,7 @@ def deals(reading: Reading, cursor: str | None) -> Iterator[Batch]:
             "account_id": [next(iter(companies[deal]), None) for deal in values.ids],
             "record_ids": [people[deal] for deal in values.ids],
             "amount": [_number(value) for value in values.of("amount")],
-            "currency": canonical(values.of("deal_currency_code"), "text"),
+            "currency": values.of("deal_currency_code"),
             "stage": stages,
             "is_closed": [
                 is_closed == "true" if is_closed else stage in CLOSED_STAGES
@@ -182,21 +189,20 @@ def deals(reading: Reading, cursor: str | None) -> Iterator[Batch]:
             at if is_closed else None  # of an open deal it is a hope
             for at, is_closed in zip(values.of("closedate"), columns["is_closed"], strict=True)
         ]
-        yield batch(Table.DEALS, columns, len(values), page.cursor, total=page.total)
+        return [rows(Table.DEALS, columns, len(values))]
+
+    return batches(reading, source, cursor, make)
 
 
 def line_items(reading: Reading, cursor: str | None) -> Iterator[Batch]:
     """What deals are about. A line belongs to one deal, or to a quote and then to none."""
     source = standard("line_items", LINE_ITEM)
 
-    def linked(objects: Values) -> dict[str, list[str]]:
-        return read_links(reading.client, "line_items", "deals", objects.ids)
-
-    for page in pages(reading, source, cursor, linked):
-        values = page.objects
+    def make(values: Values) -> list[Rows]:
+        parents = read_links(reading.client, "line_items", "deals", values.ids)
         columns: dict[str, list[Any]] = {
             "line_id": values.ids,
-            "deal_id": [next(iter(page.extra[line]), None) for line in values.ids],
+            "deal_id": [next(iter(parents[line]), None) for line in values.ids],
             "product": [
                 name or code
                 for name, code in zip(
@@ -206,15 +212,17 @@ def line_items(reading: Reading, cursor: str | None) -> Iterator[Batch]:
             "amount": [_number(value) for value in values.of("amount")],
             "modified_at": values.modified(),
         }
-        yield batch(Table.LINE_ITEMS, columns, len(values), page.cursor, total=page.total)
+        return [rows(Table.LINE_ITEMS, columns, len(values))]
+
+    return batches(reading, source, cursor, make)
 
 
 def standard(object_type: str, names: Iterable[str]) -> Source:
-    """Objects by properties that HubSpot itself defines: nobody maps others of them, so no definitions are asked for.
+    """Linked objects by properties that HubSpot itself defines: nobody maps others, so no definitions are asked for.
 
     One that a portal has not comes back as nothing.
     """
-    return Source(object_type, MODIFIED, (*names, MODIFIED))
+    return Source(object_type, MODIFIED, (*names, MODIFIED), linked=True)
 
 
 def source_of(reading: Reading, object_type: str, modified: str, names: Iterable[str]) -> Source:
@@ -235,33 +243,38 @@ def source_of(reading: Reading, object_type: str, modified: str, names: Iterable
 
 
 def _record_columns(values: Values, attributes: list[Mapped]) -> dict[str, list[Any]]:
+    salesforce = [given for name in SALESFORCE_IDS if (given := values.given(name))]
     return {
-        "kind": [Kind.CONTACT.value] * len(values.ids),
+        "kind": [Kind.CONTACT.value] * len(values),
         "record_id": values.ids,
-        "email": canonical(values.of("email"), "text"),
-        "account_id": canonical(values.of("associatedcompanyid"), "text"),
-        "owner_id": canonical(values.of("hubspot_owner_id"), "text"),
-        "stage": canonical(values.of("lifecyclestage"), "text"),
+        "email": values.of("email"),
+        "account_id": values.of("associatedcompanyid"),
+        "owner_id": values.of("hubspot_owner_id"),
+        "stage": values.of("lifecyclestage"),
         "created_at": values.created(),
         "modified_at": values.modified(),
         "links": [
-            [link for value in pair if value and (link := salesforce_link(value))]
-            for pair in zip(*(values.of(name) for name in SALESFORCE_IDS), strict=True)
-        ],
+            [link for value in ids if value and (link := salesforce_link(value))]
+            for ids in zip(*salesforce, strict=True)
+        ]
+        or [[]] * len(values),
         **_attribute_columns(values, attributes),
         **{
-            OBSERVED_PREFIX + field.name: observed(values.of(name), field)
-            for field in OUTPUT_FIELDS
-            if values.has(name := property_of(field.name))
+            OBSERVED_PREFIX + field.name: observed(given, field)
+            for name, field in _OBSERVED
+            if (given := values.given(name))
         },
     }
 
 
+_OBSERVED = [(property_of(field.name), field) for field in OUTPUT_FIELDS]
+
+
 def _attribute_columns(values: Values, attributes: list[Mapped]) -> dict[str, list[Any]]:
     return {
-        ATTRIBUTE_PREFIX + item.attribute: canonical(values.of(item.property), item.type)
+        ATTRIBUTE_PREFIX + item.attribute: canonical(given, item.type) if item.type in {"boolean", "date"} else given
         for item in attributes
-        if values.has(item.property)
+        if (given := values.given(item.property))
     }
 
 
@@ -270,7 +283,7 @@ def _merged(values: Values) -> dict[str, list[Any]]:
     rows = [
         (loser, survivor, modified)
         for survivor, losers, modified in zip(
-            values.ids, values.of("hs_merged_object_ids"), values.of("lastmodifieddate"), strict=True
+            values.ids, values.given("hs_merged_object_ids") or (), values.of("lastmodifieddate"), strict=False
         )
         for loser in str(losers or "").split(";")
         if loser and loser != survivor

@@ -10,11 +10,13 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connectors.clock import FakeClock
 from connectors.errors import LimitReached
 from connectors.hubspot import ahead, listing
 from connectors.hubspot.ahead import overlapped
 from connectors.hubspot.listing import list_pages
 from tests.connectors.facts_of import Facts
+from tests.sandboxes import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from tests.connectors.hubspot_rig import HubSpotRig
 
 Place = tuple[int, int]
+
+CLOCK = FakeClock(NOW)
 
 
 def numbers(place: Place, seed: int) -> Iterator[tuple[list[dict[str, Any]], Sequence[Place]]]:
@@ -47,13 +51,13 @@ def test_91_what_is_left_and_what_was_handed_out_are_always_the_whole(size: int,
 
     stored: list[int] = []
     left: Sequence[Place] = [(0, size)]
-    chunks = overlapped(left, read)
+    chunks = overlapped(CLOCK, left, read)
     for _, chunk in zip(range(killed), chunks, strict=False):
-        stored += [item["n"] for item in chunk.objects]
+        stored += [item["n"] for item in chunk.made]
         left = chunk.left
     chunks.close()
-    for chunk in overlapped(left, read):
-        stored += [item["n"] for item in chunk.objects]
+    for chunk in overlapped(CLOCK, left, read):
+        stored += [item["n"] for item in chunk.made]
         left = chunk.left
     assert sorted(stored) == list(range(size)), "each once, since what is left is exactly what was not handed out"
     assert list(left) == []
@@ -68,12 +72,24 @@ def test_27_a_reader_that_takes_its_time_holds_up_the_reading() -> None:
             pages += 1
             yield [{}] * 100, [0]
 
-    chunks = overlapped(range(50), read)
+    chunks = overlapped(CLOCK, range(50), read)
     for _ in range(5):
         next(chunks)
     chunks.close()
-    per_chunk = ahead.BARE_CHUNK // 100
+    per_chunk = ahead.CHUNK // 100  # pages that come at once
     assert pages <= (5 + ahead.AHEAD) * per_chunk
+
+
+@pytest.mark.parametrize(("page_s", "counts"), [(0.0, {1000}), (0.03, {400}), (0.2, {200})])
+def test_91_few_pages_wait_for_others_that_take_their_time(page_s: float, counts: set[int]) -> None:
+    clock = FakeClock(NOW)
+
+    def read(_: int, __: Callable[[], bool]) -> Iterator[tuple[list[dict[str, Any]], Sequence[int]]]:
+        for number in range(39, -1, -1):
+            clock.advance(page_s)
+            yield [{}] * 100, [0] if number else []
+
+    assert {chunk.count for chunk in overlapped(clock, [0], read)} == counts
 
 
 def test_an_error_comes_in_its_turn_and_ends_the_reading() -> None:
@@ -84,8 +100,8 @@ def test_an_error_comes_in_its_turn_and_ends_the_reading() -> None:
 
     seen = []
     with pytest.raises(LimitReached):
-        seen += [chunk.objects[0]["n"] for chunk in overlapped([0, 1, 2, 3], read)]
-    chunks = overlapped([0, 1, 2, 3], read)
+        seen += [chunk.made[0]["n"] for chunk in overlapped(CLOCK, [0, 1, 2, 3], read)]
+    chunks = overlapped(CLOCK, [0, 1, 2, 3], read)
     first = [next(chunks), next(chunks)]
     assert [chunk.left for chunk in first] == [[1, 2, 3], [2, 3]]
 
