@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 # \x1f cannot stand in any of the parts, so different signatures never share a text.
 _SIGNATURE_TEXT: Final = "type, '\x1f', url, '\x1f', asset, '\x1f', campaign, '\x1f', user_agent"
-_SIGNATURE_KEY: Final = f"md5_number_lower(concat({_SIGNATURE_TEXT}))"
-_OWNER_KEY: Final = "md5_number_lower(concat(crm, coalesce(' id ' || record_id, ' mail ' || email)))"
+DICTIONARY_KEYS: Final = (
+    "md5_number_lower(concat(crm, coalesce(' id ' || record_id, ' mail ' || email))) AS owner_key, "
+    f"md5_number_lower(concat({_SIGNATURE_TEXT})) AS signature_key"
+)
+"""SQL: under which keys an activity's owner and signature stand in the dictionaries."""
 
 _SAME_FACT: Final = " AND ".join(
     f"seen.{column} IS NOT DISTINCT FROM known.{column}"
@@ -38,8 +41,8 @@ def is_count(column: str) -> str:
     return f"coalesce({column} BETWEEN 0 AND {MOST_TIMES}, true)"
 
 
-def store(connection: duckdb.DuckDBPyConnection, source: str, now: datetime) -> None:
-    """Upsert the activities of relation `source` (columns of `Table.ACTIVITIES` and ``arrival``).
+def store(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
+    """Upsert the activities of relation `batch`.
 
     An activity that is read again keeps the time at which it was first seen. Those of one source come together: what
     it gave before and gives no more (somebody was unlinked from a call) goes. Rows that belong to nobody (neither a
@@ -48,7 +51,7 @@ def store(connection: duckdb.DuckDBPyConnection, source: str, now: datetime) -> 
     """
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE incoming AS
-        SELECT *, {_OWNER_KEY} AS owner_key, {_SIGNATURE_KEY} AS signature_key
+        SELECT *, {DICTIONARY_KEYS}
         FROM (
             SELECT {activity_key("crm", "activity_id")} AS activity, crm, nullif(record_id, '') AS record_id,
                 {normal.email("email")} AS email, type, {normal.url("url")} AS url, nullif(asset, '') AS asset,
@@ -56,10 +59,15 @@ def store(connection: duckdb.DuckDBPyConnection, source: str, now: datetime) -> 
                 coalesce(CASE WHEN {is_count("count")} THEN count END, 1)::INTEGER AS count,
                 duration_s, since_send_s, flagged_machine,
                 {activity_key("crm", "source_id")} AS source
-            FROM {source} WHERE {last_of("crm, activity_id", source)}
+            FROM batch WHERE {last_of("crm, activity_id", "batch")}
         )
         WHERE coalesce(record_id, email) IS NOT NULL AND type IS NOT NULL AND occurred_at IS NOT NULL
     """)
+    file(connection, now)
+
+
+def file(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
+    """Upsert the activities of relation `incoming`, one row each, which is dropped: as `store` makes it."""
     connection.execute("""
         INSERT INTO store.owners
         SELECT (SELECT coalesce(max(owner), 0) FROM store.owners) + row_number() OVER (ORDER BY owner_key),

@@ -27,9 +27,10 @@ MAX_SLOTS: Final = 60
 def spread(relation: str) -> str:
     """SQL: one row per activity of a counter.
 
-    `relation` has crm, record_id, type, before (null at first sight), total, first_at, last_at, seen_at. The k slots
-    lie evenly from the first date to the last, both included; k is the total, the number of days, or `MAX_SLOTS`,
-    whichever is least. Slots differ by one at most, later ones hold the remainder, and together they hold the total.
+    `relation` has crm, record_id, type, before (null at first sight), total, first_at, last_at; what else it has is
+    passed on. The k slots lie evenly from the first date to the last, both included; k is the total, the number of
+    days, or `MAX_SLOTS`, whichever is least. Slots differ by one at most, later ones hold the remainder, and together
+    they hold the total.
     """
     return f"""
         WITH increases AS (
@@ -43,7 +44,7 @@ def spread(relation: str) -> str:
         ), slotted AS (
             SELECT *, unnest(generate_series(0, slots - 1)) AS slot FROM sized
         )
-        SELECT crm, record_id, type, seen_at,
+        SELECT * EXCLUDE (before, total, first_at, last_at, rise, begin, slots, slot),
             concat_ws(':', 'counter', record_id, type, total, epoch_us(last_at), slot) AS activity_id,
             CASE WHEN slots = 1 THEN last_at ELSE begin + to_microseconds(
                 ((epoch_us(last_at) - epoch_us(begin)) * slot) // (slots - 1)) END AS occurred_at,
@@ -84,15 +85,23 @@ def store(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
             ) GROUP BY crm, record_id, type
         ) known USING (crm, record_id, type)
     """)
+    # The keys of the dictionaries are made per counter: there are several activities to each.
     connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE counter_activities AS
-        SELECT crm, activity_id, NULL::VARCHAR AS source_id, record_id, NULL::VARCHAR AS email, type, occurred_at,
-            seen_at, count, NULL::VARCHAR AS url, NULL::VARCHAR AS asset, NULL::VARCHAR AS campaign,
-            NULL::DOUBLE AS duration_s, NULL::VARCHAR AS user_agent, NULL::DOUBLE AS since_send_s,
-            NULL::BOOLEAN AS flagged_machine, row_number() OVER () AS arrival
-        FROM ({spread("counting")})
+        CREATE OR REPLACE TEMP VIEW keyed AS
+        SELECT *, {activities.DICTIONARY_KEYS} FROM (
+            SELECT *, NULL::VARCHAR AS email, NULL::VARCHAR AS url, NULL::VARCHAR AS asset, NULL::VARCHAR AS campaign,
+                NULL::VARCHAR AS user_agent
+            FROM counting WHERE record_id <> ''
+        )
     """)
-    activities.store(connection, "counter_activities", now)
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE incoming AS
+        SELECT * REPLACE (count::INTEGER AS count), {activities.activity_key("crm", "activity_id")} AS activity,
+            NULL::DOUBLE AS duration_s, NULL::DOUBLE AS since_send_s, NULL::BOOLEAN AS flagged_machine,
+            NULL::UBIGINT AS source
+        FROM ({spread("keyed")})
+    """)
+    activities.file(connection, now)
     connection.execute("""
         DELETE FROM store.counters WHERE (crm, record_id, type) IN (SELECT crm, record_id, type FROM counting);
         DELETE FROM store.counters WHERE (crm, record_id, type) IN (
@@ -100,5 +109,6 @@ def store(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
             JOIN absorbed ON absorbed.crm = counting.crm AND absorbed.survivor_id = counting.record_id);
         INSERT INTO store.counters SELECT crm, record_id, type, total FROM counting;
     """)
-    for table in ("counted", "absorbed", "counting", "counter_activities"):
+    connection.execute("DROP VIEW keyed")
+    for table in ("counted", "absorbed", "counting"):
         connection.execute(f"DROP TABLE {table}")

@@ -89,9 +89,10 @@ def load(
     with transaction(connection, fence):
         for batches in _in_turn(parts):
             for table, arrow in _joined(batches):
-                connection.register("batch", without_forgotten(connection, table, arrow))
+                rows = without_forgotten(connection, table, arrow)
+                connection.register("batch", rows)
                 try:
-                    _store(connection, table, types, not_castable, now)
+                    _store(connection, table, rows, types, not_castable, now)
                 finally:
                     connection.unregister("batch")
         for part in parts:
@@ -116,32 +117,34 @@ def _joined(batches: Sequence[Batch]) -> list[tuple[Table, pa.Table]]:
         parts = [batch.rows for batch in batches if batch.table is table and batch.rows.num_rows]
         if parts:
             rows = pa.concat_tables(parts)
-            joined.append((table, rows.append_column("arrival", pa.array(range(rows.num_rows), pa.int64()))))
+            joined.append((table, rows.append_column("arrival", pa.arange(0, rows.num_rows))))
     return joined
 
 
 def _store(
     connection: duckdb.DuckDBPyConnection,
     table: Table,
+    rows: pa.Table,
     types: Mapping[str, AttributeType],
     not_castable: Counter[str],
     now: datetime,
 ) -> None:
-    """The rows of relation `batch`."""
+    """The `rows`, which are relation `batch` too."""
     _count_bad_counts(connection, table, not_castable)
     if table is Table.ACTIVITIES:
-        activities.store(connection, "batch", now)
+        activities.store(connection, now)
     elif table is Table.COUNTERS:
         counters.store(connection, now)
     elif table is Table.REMOVALS:
         removals.store(connection, now)
     else:
-        _upsert(connection, table, types, not_castable, now)
+        _upsert(connection, table, rows, types, not_castable, now)
 
 
 def _upsert(
     connection: duckdb.DuckDBPyConnection,
     table: Table,
+    rows: pa.Table,
     types: Mapping[str, AttributeType],
     not_castable: Counter[str],
     now: datetime,
@@ -152,27 +155,34 @@ def _upsert(
     version once more, after our own write to it, brings its facts, but not what our fields held before.
     """
     columns = typed_columns(table, types)
+    given = {name: sql for name, sql in columns.items() if rows.column(name).null_count < rows.num_rows}
     key = ", ".join(KEYS[table])
-    casts = [f"{_cast(name, sql_type)} AS {quoted(name)}" for name, sql_type in columns.items()]
-    _count_bad_casts(connection, columns, not_castable)
-    connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE incoming AS SELECT {', '.join(casts)}, $now::TIMESTAMP AS known_from FROM batch "
-        f"WHERE {last_of(key, 'batch')}",
-        {"now": now.replace(tzinfo=None)},
-    )
-    met = f"FROM store.{table} SEMI JOIN incoming USING ({key})"
+    _count_bad_casts(connection, given, not_castable)
+    casts = [
+        f"{_cast(name, sql) if name in given else f'NULL::{sql}'} AS {quoted(name)}" for name, sql in columns.items()
+    ]
+    is_chosen = last_of(key, "batch") + (f" AND {removals.NOT_ERASED}" if table is Table.RECORDS else "")
+    incoming = f"SELECT {', '.join(casts)}, {_literal(now)} AS known_from FROM batch WHERE {is_chosen}"
+    met = f"FROM store.{table} SEMI JOIN batch USING ({key})"
     is_known = bool(connection.execute(f"SELECT 1 {met} LIMIT 1").fetchall())
+    kind = "TABLE" if is_known else "VIEW"
+    connection.execute(f"CREATE OR REPLACE TEMP {kind} incoming AS {incoming}")
     if is_known:
         connection.execute(f"CREATE OR REPLACE TEMP TABLE known AS {met}")
         _hold_against_known(connection, table)
     if table is Table.RECORDS:
-        removals.keep_erased_out(connection, now)
+        removals.bring_back(connection, now)
     if is_known:
         past.keep(connection, table, "incoming", now)
         connection.execute(f"DELETE FROM store.{table} WHERE ({key}) IN (SELECT {key} FROM incoming); DROP TABLE known")
     names = ", ".join(map(quoted, [*columns, "known_from"]))
     connection.execute(f"INSERT INTO store.{table} ({names}) SELECT {names} FROM incoming")
-    connection.execute("DROP TABLE incoming")
+    connection.execute(f"DROP {kind} incoming")
+
+
+def _literal(at: datetime) -> str:
+    """SQL for an aware UTC time; the definition of a view takes no parameters."""
+    return f"TIMESTAMP '{at.replace(tzinfo=None).isoformat(sep=' ')}'"
 
 
 def _hold_against_known(connection: duckdb.DuckDBPyConnection, table: Table) -> None:

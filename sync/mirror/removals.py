@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from scoring.facts import COLUMNS, Table
 from sync.mirror import normal, past
@@ -91,12 +91,15 @@ def _mark(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
     )
 
 
-def keep_erased_out(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
-    """Drop erased people from `incoming`; a record that the CRM shows live again loses its tombstone otherwise."""
-    connection.execute("""
-        DELETE FROM incoming WHERE (crm, record_id) IN (
-            SELECT crm, record_id FROM store.removals WHERE removed = 'erased' AND kind IN ('contact', 'lead'))
-    """)
+NOT_ERASED: Final = """(crm, record_id) NOT IN (
+    SELECT crm, record_id FROM store.removals WHERE removed = 'erased' AND kind IN ('contact', 'lead'))"""
+"""SQL: whether a record is of nobody who was erased; such ones never come back."""
+
+
+def bring_back(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
+    """Records in `incoming` that the CRM shows live again lose their tombstones."""
+    if not connection.execute("SELECT 1 FROM store.removals LIMIT 1").fetchall():
+        return
     is_back = "(crm, record_id) IN (SELECT crm, record_id FROM incoming WHERE removed IS NULL)"
     past.remove(connection, Table.REMOVALS, f"kind IN ('contact', 'lead') AND {is_back}", now)
 
