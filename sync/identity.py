@@ -48,22 +48,7 @@ def resolve(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _nodes(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE links AS
-        SELECT crm, record_id, split_part(link, ':', 1) AS other_crm, substr(link, instr(link, ':') + 1) AS other_id
-        FROM (SELECT crm, record_id, unnest(links) AS link FROM store.records WHERE {_ALIVE})
-        WHERE link LIKE '%_:_%'
-        UNION
-        SELECT crm, record_id, crm, successor_id FROM store.removals
-        WHERE kind IN ('contact', 'lead') AND removed IN ('merged', 'converted') AND successor_id IS NOT NULL
-    """)
-    connection.execute("""
-        CREATE OR REPLACE TEMP TABLE nodes AS
-        SELECT crm, record_id, row_number() OVER (ORDER BY crm, record_id) AS node FROM (
-            SELECT crm, record_id FROM store.records
-            UNION SELECT crm, record_id FROM links UNION SELECT other_crm, other_id FROM links)
-    """)
-    connection.execute(f"""
-        CREATE OR REPLACE TEMP TABLE dead AS
+        CREATE OR REPLACE TEMP TABLE gone AS
         WITH RECURSIVE told AS (
             SELECT crm, record_id, successor_id, removed IN ('merged', 'converted') AS lives_on
             FROM store.removals WHERE kind IN ('contact', 'lead')
@@ -74,7 +59,24 @@ def _nodes(connection: duckdb.DuckDBPyConnection) -> None:
             SELECT told.crm, told.record_id FROM told
             JOIN gone ON gone.crm = told.crm AND gone.record_id = told.successor_id WHERE lives_on
         )
-        SELECT node FROM nodes JOIN gone USING (crm, record_id)
+        FROM gone
+    """)
+    connection.execute("""
+        CREATE OR REPLACE TEMP TABLE links AS
+        SELECT crm, record_id, split_part(link, ':', 1) AS other_crm, substr(link, instr(link, ':') + 1) AS other_id
+        FROM (SELECT crm, record_id, unnest(links) AS link FROM store.records ANTI JOIN gone USING (crm, record_id))
+        WHERE link LIKE '%_:_%'
+        UNION
+        SELECT crm, record_id, crm, successor_id FROM store.removals
+        WHERE kind IN ('contact', 'lead') AND removed IN ('merged', 'converted') AND successor_id IS NOT NULL
+    """)
+    connection.execute("""
+        CREATE OR REPLACE TEMP TABLE nodes AS
+        SELECT crm, record_id, row_number() OVER (ORDER BY crm, record_id) AS node FROM (
+            SELECT crm, record_id FROM store.records
+            UNION SELECT crm, record_id FROM links UNION SELECT other_crm, other_id FROM links);
+        CREATE OR REPLACE TEMP TABLE dead AS SELECT node FROM nodes JOIN gone USING (crm, record_id);
+        DROP TABLE gone;
     """)
 
 
