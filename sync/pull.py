@@ -41,6 +41,8 @@ COMMIT_S: Final = 1.0
 """Seconds after which rows are committed even if they are few: no more than what was read in them is read once more
 after a kill. At HubSpot's limit that is 19 calls, or 1,900 contacts; a commit of so few takes a tenth of a second."""
 
+COMMITS_AT_MOST: Final = 0.1
+"""Part of the time that may go into commits: where rows come fast or the machine is slow, they come less often."""
 
 GOES_ON: Final = timedelta(minutes=15)
 """A run that follows one that was cut short asks no stream again that was stored to its end no longer ago than this."""
@@ -89,9 +91,9 @@ def pull(
         left_out = _just_read(connector, session, known) if goes_on else ()
         streams = [stream for stream in connector.streams() if stream.name not in left_out]
         _read_streams(streams, known, came if may_lose is not None else None, gathered, pulled)
-        gathered.store()
         if revisit.is_due(known.get(revisit.STREAM), session.clock.now()):
             _revisit(known.get(revisit.STREAM), gathered, pulled)
+        gathered.store()
         if may_lose is not None:
             _look_for_the_missing(came, gathered, pulled, may_lose)
     except ConnectorError:
@@ -160,14 +162,18 @@ def _look_for_the_missing(came: reconcile.Came, gathered: _Gathered, pulled: lis
 
 
 def _revisit(cursor: str | None, gathered: _Gathered, pulled: list[Pulled]) -> None:
-    """Today's share of the records again by id."""
+    """Today's share of the records again by id; without a cursor they have just been read for the first time, and
+    their round begins tomorrow.
+    """
     session, connector = gathered.session, gathered.connector
     now = session.clock.now()
-    with session.mirror.open() as connection:
-        share = revisit.share(connection, connector.crm, now)
-    batches = revisit.batches(connector, share, cursor, now)
+    share: list[str] = []
+    if cursor is not None:
+        gathered.store()
+        with session.mirror.open() as connection:
+            share = revisit.share(connection, connector.crm, now)
+    batches = revisit.batches(connector, share, cursor or "", now)
     _read(Stream(revisit.STREAM, Table.RECORDS), batches, cursor, gathered, pulled)
-    gathered.store()
 
 
 def _read(
@@ -222,6 +228,7 @@ class _Gathered:
     _ended: set[str] = field(default_factory=set)  # streams that were read to their end since the last commit
     _rows: int = 0
     _since: float = 0.0
+    _took_s: float = 0.0  # the last commit
 
     def add(self, stream: Stream, batch: Batch) -> None:
         """One more; consecutive ones of a stream belong together. Raises `ConnectorBug` for rows without a key."""
@@ -240,7 +247,8 @@ class _Gathered:
 
     def is_due(self) -> bool:
         """Whether it is time to store them: they are many, or have waited long."""
-        return self._rows >= COMMIT_ROWS or self.session.clock.monotonic() - self._since >= COMMIT_S
+        patience_s = max(COMMIT_S, self._took_s / COMMITS_AT_MOST)
+        return self._rows >= COMMIT_ROWS or self.session.clock.monotonic() - self._since >= patience_s
 
     def store(self) -> None:
         """Rows and cursors, all or nothing."""
@@ -248,11 +256,12 @@ class _Gathered:
             return
         session = self.session
         session.lease.renew()
-        now = session.clock.now()
+        now, began = session.clock.now(), session.clock.monotonic()
         if self._parts:
             with session.mirror.open() as connection:
                 found = load(connection, self._parts, types=session.mirror.types, now=now, fence=session.lease.fence)
             self.not_castable.update(found)
+            self._took_s = session.clock.monotonic() - began
         session.note_calls(self.connector)
         stored = [
             Stored(part.stream.name, part.cursor, part.rows(part.stream.table), part.slices_left)

@@ -48,13 +48,9 @@ def share(connection: duckdb.DuckDBPyConnection, crm: str, now: datetime) -> lis
     return [record_id for (record_id,) in found]
 
 
-def batches(connector: Connector, record_ids: Sequence[str], cursor: str | None, now: datetime) -> Iterator[Batch]:
-    """The records as they are now; the cursor names today once all of them are read.
-
-    Without a cursor the records have just been read for the first time: their round begins tomorrow.
-    """
-    if cursor is not None:
-        for batch in connector.revisit(record_ids):
-            yield replace(batch, cursor=f"{cursor.partition(' ')[0]} {batch.cursor}")
+def batches(connector: Connector, record_ids: Sequence[str], cursor: str, now: datetime) -> Iterator[Batch]:
+    """The records as they are now; the cursor names today once all of them are read."""
+    for batch in connector.revisit(record_ids) if record_ids else ():
+        yield replace(batch, cursor=f"{cursor.partition(' ')[0]} {batch.cursor}")
     done = arrow_schema(Table.REMOVALS).empty_table()
     yield Batch(Table.REMOVALS, done, now.date().isoformat())
