@@ -1,12 +1,12 @@
 """HubSpot contacts read per CPU second, beside other ways to read them: same sandbox, same run, limits off.
 
 Each reader is a script of `benchmarks/readers` in a process of its own; CPU seconds are counted from when its imports
-are done. Ours goes from the wire into the mirror. The least that such a reader must do (`readers/bare.py`) puts texts
-into a table, and knows nothing of types, activities, versions or restarts; the SDK only builds its objects, the tap
-only prints. All ask for the properties that ours asks for, of contacts that hold what those of a portal in use hold
-(`sandbox/population/bare.py`). dlt runs twice: as it comes, and by Parquet, the fastest way it has into DuckDB.
-tap-hubspot and dlt are installed by pip into environments below `.bench/`, dlt's HubSpot source is downloaded by
-`dlt init` or taken from `--dlt-source`; what cannot be had is named in the table.
+are done. Ours goes from the wire into the mirror, of contacts alone as the others do. The least that such a reader must
+do (`readers/bare.py`) puts texts into a table, and knows nothing of types, activities, versions or restarts; the SDK
+only builds its objects, the tap only prints. All ask for the properties that ours asks for, of contacts that hold what
+those of a portal in use hold (`sandbox/population/bare.py`). dlt runs twice: as it comes, and by Parquet, the fastest
+way it has into DuckDB. tap-hubspot and dlt are installed by pip into environments below `.bench/`, dlt's HubSpot source
+is downloaded by `dlt init` or taken from `--dlt-source`; what cannot be had is named in the table.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Leadgrade's own way: pull the portal into a fresh mirror. Arguments: the folder with leadgrade.yaml."""
+"""Leadgrade's own way: pull the portal's contacts into a fresh mirror. Arguments: the folder with leadgrade.yaml."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from config.loading import load
 from connectors.clock import SystemClock
@@ -22,7 +22,23 @@ from sync.stop import Stop
 from sync.stores import open_journal, open_mirror
 
 if TYPE_CHECKING:
+    from connectors.base import Connector, Stream
     from sync.report import Pulled
+
+
+class Contacts:
+    """A connector of which nothing but the contacts is read, as by the other readers."""
+
+    def __init__(self, connector: Connector) -> None:
+        self._connector = connector
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connector, name)
+
+    def streams(self) -> list[Stream]:
+        """Contacts, with what stands on them."""
+        return [stream for stream in self._connector.streams() if stream.name == "records"]
+
 
 for module in ("connectors.hubspot.connector", "sqlalchemy.dialects.sqlite"):
     importlib.import_module(module)  # else the first use does it
@@ -33,7 +49,7 @@ journal = open_journal(settings)
 pulled: list[Pulled] = []
 with connected(settings, clock) as connectors, lease.held(journal, clock) as held:
     session = Session(open_mirror(settings, clock), journal, held, clock, Stop(), Silent())
-    pull(connectors["hubspot"], session, pulled, Counter())
+    pull(cast("Connector", Contacts(connectors["hubspot"])), session, pulled, Counter())
 journal.close()
 rows = next(stream.rows for stream in pulled if stream.stream == "records")
 sys.stdout.write(json.dumps({"contacts": rows, "cpu_s": time.process_time() - start}))
