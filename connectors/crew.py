@@ -6,6 +6,7 @@ import functools
 import itertools
 import queue
 import threading
+import time
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -16,9 +17,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-PATIENCE_S = 0.1
-"""Who waits longer than this for a result starts as many threads again. Eight that parse answers which come at once
-take a third more CPU time than one, since they take turns with the interpreter."""
+PATIENCE_S = 0.5
+"""Who waits longer than this for a result starts as many threads again, however busy those are."""
+
+BUSY = 0.25
+"""Part of the time that all threads together compute, from which on more of them are no use: eight that parse answers
+which come at once take up to a third more CPU time than one, since they take turns with the interpreter. At HubSpot's
+limit reading contacts takes a tenth of a core."""
 
 LEAVE_S = 2.0
 """How long `close` waits for jobs under way, all in all. A thread that takes longer (its call gets no answer) is left
@@ -26,13 +31,18 @@ behind: the threads are daemons, so that none keeps a stopped process alive, as 
 
 
 class Crew:
-    """At most `size` threads, started as results keep one waiting. Jobs are begun in the order in which they came."""
+    """At most `size` threads. Jobs are begun in the order in which they came.
 
-    def __init__(self, size: int, name: str) -> None:
+    So many as `at_first` are started with the first jobs; others come as those there are wait rather than compute.
+    """
+
+    def __init__(self, size: int, name: str, *, at_first: int) -> None:
         self._size = size
+        self._at_first = at_first
         self._name = name
         self._threads: list[threading.Thread] = []
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._worked = (0.0, 0.0)  # seconds that the last job took, and those of them in which it computed
 
     def submit(self, job: Callable[[], T]) -> Future[T]:
         """The job's result or error, in time. A job that has not begun may be cancelled."""
@@ -47,27 +57,31 @@ class Crew:
                 future.set_exception(error)
 
         self._jobs.put(run)
-        if not self._threads:
-            self._grow()
+        if len(self._threads) < self._at_first:
+            self._grow(1)
         return future
 
     def first_of(self, futures: Collection[Future[T]]) -> set[Future[T]]:
         """Wait for the first of these jobs to end; all that have ended."""
+        took_s, busy_s = self._worked
+        if busy_s * len(self._threads) < BUSY * took_s:
+            self._grow(len(self._threads))
         while not (ended := wait(futures, PATIENCE_S, FIRST_COMPLETED).done):
-            self._grow()
+            self._grow(len(self._threads))
         return ended
 
-    def _grow(self) -> None:
-        """Twice as many threads, as far as there are jobs for them."""
-        there = len(self._threads)
-        for _ in range(min(max(1, there), self._size - there, self._jobs.qsize())):
+    def _grow(self, by: int) -> None:
+        """So many threads more, as far as there are jobs for them."""
+        for _ in range(min(by, self._size - len(self._threads), self._jobs.qsize())):
             thread = threading.Thread(target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True)
             self._threads.append(thread)
             thread.start()
 
     def _work(self) -> None:
         while (run := self._jobs.get()) is not None:
+            began, computed = time.monotonic(), time.thread_time()
             run()
+            self._worked = time.monotonic() - began, time.thread_time() - computed
             del run  # what it holds may be large
 
     def close(self) -> None:
@@ -97,7 +111,7 @@ def in_parallel(work: Callable[[T], R], items: Iterable[T], workers: int) -> Ite
     source = iter(items)
     under_way: set[Future[R]] = set()
     failure: Exception | None = None
-    with Crew(workers, "leadgrade") as crew:
+    with Crew(workers, "leadgrade", at_first=workers) as crew:
         try:
             while True:
                 try:

@@ -113,7 +113,7 @@ def overlapped(
         part.result = crew.submit(lambda: _chunk(part, keep, make, CHUNK if more else BARE_CHUNK, clock, over))
         parts.append(part)
 
-    with Crew(READERS, "hubspot-read") as crew:
+    with Crew(READERS, "hubspot-read", at_first=1) as crew:
         try:
             while parts or waiting:
                 while waiting and len(parts) < AHEAD:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from connectors import crew
-from connectors.crew import in_parallel
+from connectors.crew import Crew, in_parallel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,22 +26,34 @@ def test_every_item_is_worked_once_and_so_many_at_a_time() -> None:
     assert sorted(in_parallel(work, range(4 * WORKERS), WORKERS)) == [2 * item for item in range(4 * WORKERS)]
 
 
-@pytest.mark.parametrize(("patience_s", "threads"), [(60.0, 1), (0.0, WORKERS)])
-def test_a_thread_is_started_when_a_result_keeps_one_waiting(
-    patience_s: float, threads: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(crew, "PATIENCE_S", patience_s)
-    names: set[str] = set()
-    all_here = threading.Event()
+def test_a_thread_that_is_busy_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "PATIENCE_S", 60.0)
+    monkeypatch.setattr(crew, "BUSY", 0.0)
+    with Crew(WORKERS, "test", at_first=1) as few:
+        jobs = [few.submit(lambda: threading.current_thread().name) for _ in range(100)]
+        for job in jobs:
+            few.first_of({job})
+    assert len({job.result() for job in jobs}) == 1
 
-    def work(_: int) -> None:
-        names.add(threading.current_thread().name)
-        if len(names) == threads:
-            all_here.set()
-        assert all_here.wait(10)
 
-    list(in_parallel(work, range(100), WORKERS))
-    assert len(names) == threads
+def test_one_that_waits_for_answers_gets_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "PATIENCE_S", 60.0)
+    monkeypatch.setattr(crew, "BUSY", 2.0)
+    together = threading.Barrier(2, timeout=10)
+    with Crew(WORKERS, "test", at_first=1) as few:
+        few.first_of({few.submit(lambda: None)})
+        jobs = [few.submit(together.wait) for _ in range(2)]
+        few.first_of(jobs)
+    assert sorted(job.result() for job in jobs) == [0, 1]
+
+
+def test_one_that_gets_no_answer_gets_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "PATIENCE_S", 0.01)
+    together = threading.Barrier(WORKERS, timeout=10)
+    with Crew(WORKERS, "test", at_first=1) as few:
+        jobs = [few.submit(together.wait) for _ in range(WORKERS)]
+        few.first_of({jobs[0]})
+    assert sorted(job.result() for job in jobs) == [*range(WORKERS)]
 
 
 def test_items_are_drawn_only_a_little_ahead_of_the_results() -> None:
