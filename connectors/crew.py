@@ -51,10 +51,14 @@ class Crew:
         def run() -> None:
             if not future.set_running_or_notify_cancel():
                 return
+            began, computed = time.monotonic(), time.thread_time()
             try:
-                future.set_result(job())
+                result = job()
             except BaseException as error:  # noqa: BLE001 - it is raised where the result is asked for
                 future.set_exception(error)
+            else:  # before whoever waits for it goes on and asks how the threads fare
+                self._worked = time.monotonic() - began, time.thread_time() - computed
+                future.set_result(result)
 
         self._jobs.put(run)
         if len(self._threads) < self._at_first:
@@ -79,9 +83,7 @@ class Crew:
 
     def _work(self) -> None:
         while (run := self._jobs.get()) is not None:
-            began, computed = time.monotonic(), time.thread_time()
             run()
-            self._worked = time.monotonic() - began, time.thread_time() - computed
             del run  # what it holds may be large
 
     def close(self) -> None:
