@@ -63,21 +63,22 @@ def test_91_what_is_left_and_what_was_handed_out_are_always_the_whole(size: int,
     assert list(left) == []
 
 
-def test_27_a_reader_that_takes_its_time_holds_up_the_reading() -> None:
-    pages = 0
+@pytest.mark.parametrize(("page_s", "chunk"), [(0.2, ahead.BARE_CHUNK), (0.0, ahead.CHUNK)])
+def test_27_a_reader_that_takes_its_time_holds_up_the_reading(page_s: float, chunk: int) -> None:
+    pages, clock = 0, FakeClock(NOW)
 
     def read(_: int, __: Callable[[], bool]) -> Iterator[tuple[list[dict[str, Any]], Sequence[int]]]:
         nonlocal pages
         while True:
             pages += 1
+            clock.advance(page_s)
             yield [{}] * 100, [0]
 
-    chunks = overlapped(CLOCK, range(50), read)
+    chunks = overlapped(clock, range(50), read)
     for _ in range(5):
         next(chunks)
     chunks.close()
-    per_chunk = ahead.CHUNK // 100  # pages that come at once
-    assert pages <= (5 + ahead.AHEAD) * per_chunk
+    assert pages <= (5 + ahead.AHEAD) * chunk // 100
 
 
 @pytest.mark.parametrize(("page_s", "counts"), [(0.0, {1000}), (0.03, {400}), (0.2, {200})])

@@ -14,12 +14,11 @@ from config.model import load_model
 from config.settings import GuardSettings, HubSpotSettings, WriteSettings
 from connectors.errors import AuthStop, LimitReached, Unreachable
 from insights.status import status
-from sync import lease, pull
+from sync import lease
 from sync.errors import Busy
 from sync.journal import tables
 from sync.lease import Holder
 from sync.mirror import views
-from sync.mirror.load import load
 from sync.report import Report
 from sync.stop import Stop
 from sync.stores import open_journal, open_mirror
@@ -27,12 +26,9 @@ from sync.stores import open_journal, open_mirror
 from .conftest import MODEL, counts
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from connectors.base import Batch, Change
-    from sync.mirror.load import Part
+    from connectors.base import Change
 
     from .conftest import World
 
@@ -138,31 +134,6 @@ def test_rows_without_a_key_stop_their_own_stream_only(world: World) -> None:
     assert report.exit_code == 1
     assert [row.stream for row in report.pulled if row.skipped] == ["activities.web"]
     assert world.hubspot.observed("3")["fit_score"] == "60"
-
-
-@pytest.mark.parametrize(("commit_s", "apart"), [(0.0625, 4), (0.3125, 13)])
-def test_91_commits_take_a_tenth_of_the_time_at_most(
-    world: World, commit_s: float, apart: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stored: list[int] = []
-
-    def slowly(connection: Any, parts: list[Part], **options: Any) -> Counter[str]:
-        stored.append(sum(part.rows() for part in parts))
-        world.clock.advance(commit_s)
-        return load(connection, parts, **options)
-
-    def each_quarter(stream: str, cursor: str | None) -> Iterator[Batch]:
-        for batch in MemoryCrm.pull(world.hubspot, stream, cursor):
-            world.clock.advance(0.25)
-            yield batch
-
-    world.hubspot.page = 1
-    for number in range(100, 160):
-        world.hubspot.put(str(number))
-    monkeypatch.setattr(pull, "load", slowly)
-    monkeypatch.setattr(world.hubspot, "pull", each_quarter)
-    world.run()
-    assert set(stored[1:4]) == {apart + 1}, "the batch that comes when it is time goes with those before it"
 
 
 def test_81_a_cleared_field_is_healed_and_an_owned_one_left_alone(world: World) -> None:
